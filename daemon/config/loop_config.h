@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// loop.yaml as a struct. One table of keys (loop_keys.c) gives name, type, unit, range, default and a
+// sentence of documentation; it validates the file, fills this struct, prints `alnd describe` and docs/config.md.
+// Units here: eV, Ang, fs, K, GPa, except where a comment says otherwise (label.cutoff in Ha).
+#ifndef AL_CONFIG_LOOP_CONFIG_H
+#define AL_CONFIG_LOOP_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fsio.h"
+#include "base/yaml.h"
+
+enum { CFG_MAX_SYSTEMS = 64, CFG_MAX_LIST = 32, CFG_MAX_KPOINTS = 64 };
+
+struct cfg_list {
+    int n;
+    double v[CFG_MAX_LIST];
+};
+
+struct cfg_system {
+    char name[64];             // [A-Za-z0-9._-]+, not starting with a dot: used in file names
+    char structure[AL_PATH];   // resolved against the directory of loop.yaml
+    int supercell[3];
+    char from[8], to[8];       // substitution by element symbol; empty = none
+    int count;                 // substituted atoms per cell
+    char arrangements[16];     // inequivalent | random
+    const struct al_node *node; // for messages
+};
+
+struct cfg_initial {
+    int frames;                // perturbed frames per system (and arrangement)
+    double displacement, strain; // Ang; fraction
+};
+
+struct cfg_train {
+    int committee;
+    double rcut, rcut_smooth;
+    bool sel_auto;
+    int nsel, sel[CFG_MAX_LIST]; // by element in the type map's order, when not auto
+    int nneurons, neurons[8], axis_neurons;
+    int nfitting, fitting[8];
+    bool type_one_side;
+    long steps, steps_next;    // first iteration; later ones (warm start)
+    int batch;                 // frames a step
+    double lr_start, lr_stop, lr_start_next;
+    double pref_e[2], pref_f[2], pref_v[2]; // start, limit
+    double validation;         // fraction of the labelled frames kept for validation
+    bool warm_start;
+};
+
+struct cfg_explore {
+    char ensemble[8];          // nvt
+    struct cfg_list temperatures; // K
+    double time, timestep, tau;   // fs
+    int stride;
+};
+
+struct cfg_select {
+    double trust_low, trust_high; // eV/Ang, max deviation of the force
+    int max_frames;            // per iteration and system
+    double min_distance;       // Ang: closer atoms end a trajectory
+};
+
+struct cfg_label {
+    char engine[16];           // dft
+    char functional[32];       // PBE
+    double cutoff;             // Ha
+    enum { KP_GAMMA, KP_MESH, KP_SPACING, KP_POINTS } kmode;
+    int kmesh[3], kshift[3];   // shift in half steps
+    double kspacing;           // 1/Ang, 2 pi included
+    int nkpoint;
+    double kpoint[CFG_MAX_KPOINTS][4]; // fractional coordinates, weight
+    char pseudopotentials[AL_PATH]; // name of a set (SPMS) or a directory
+    char convergence[8];       // normal | tight
+    int fft_grid[3];           // 0 = automatic
+    int max_scf;
+};
+
+struct cfg_test {
+    int frames;                // held-out frames per iteration and system
+};
+
+struct cfg_converge {
+    double force_rmse, energy_rmse; // eV/Ang, eV/atom
+    double candidate_fraction;
+    int patience, min_iterations, max_iterations;
+};
+
+struct cfg_production {
+    int supercell[3];
+    struct cfg_list temperatures;
+    double equilibration, time, timestep; // fs
+    int stride, replicas;
+};
+
+struct cfg_job {
+    int ranks, threads;
+};
+
+struct cfg_resources {
+    char executor[16];         // local
+    int cores;                 // 0 = all of the machine
+    int retries;               // starts of a task that failed for a transient reason
+    int label_batch;           // frames per label task
+    struct cfg_job label, train, explore, produce;
+    double heartbeat;          // fs! (unit of AL_DIM_TIME): a worker silent for longer counts as hung
+};
+
+struct loop_config {
+    char path[AL_PATH];        // of the file as given
+    char name[64];
+    uint64_t seed;
+    char workdir[AL_PATH];     // as given (relative to the directory alnd is started in)
+    int nsystems;
+    struct cfg_system system[CFG_MAX_SYSTEMS];
+    struct cfg_initial initial;
+    struct cfg_train train;
+    struct cfg_explore explore;
+    struct cfg_select select;
+    struct cfg_label label;
+    struct cfg_test test;
+    struct cfg_converge converge;
+    struct cfg_production production;
+    struct cfg_resources resources;
+    bool demonstration;        // settings too small for physics: every result says so
+    struct al_node *tree;      // owns the text
+};
+
+// Read and validate. AL_ERR_INPUT with "file:line:column: message" and a hint with the nearest key.
+enum al_err loop_config_read(const char *path, struct loop_config **ret);
+void loop_config_destroy(struct loop_config **c);
+// Structures exist and can be read, every element (after substitution) has a pseudopotential.
+enum al_err loop_config_check_files(const struct loop_config *c);
+// Type map of the campaign: element symbols over all systems in the order Li P S O first, then by first
+// appearance. ret_z [CFG_MAX_LIST].
+enum al_err loop_config_elements(const struct loop_config *c, int *ret_n, int ret_z[CFG_MAX_LIST]);
+// SHA-256 over the values of the keys of a top-level section ("label", "train", ...; "systems" over all systems)
+// that change numbers: paths, resources, names of directories do not count.
+enum al_err loop_config_section_hash(const struct loop_config *c, const char *section, char ret_hex[65]);
+// The pseudopotential file of an element: set name looked up in $ALND_PSEUDO_DIR, then <source>/.alnd/pseudo,
+// then ~/.local/share/alnd/pseudo; or a directory. AL_ERR_NOTFOUND with a hint.
+enum al_err loop_config_pseudo(const struct loop_config *c, int z, char ret_path[AL_PATH]);
+// Documentation of all keys (prefix NULL) or of those below one, as text or Markdown.
+void loop_config_describe(FILE *out, const char *prefix, bool markdown);
+
+#endif

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "base/linalg.h"
+
+// lapacke.h wants its complex types named before it is included.
+#define lapack_complex_double double complex
+#define lapack_complex_float  float complex
+#include <cblas.h>
+#include <lapacke.h>
+
+double al_det3(const double a[3][3])
+{
+    return a[0][0] * (a[1][1] * a[2][2] - a[1][2] * a[2][1]) - a[0][1] * (a[1][0] * a[2][2] - a[1][2] * a[2][0]) +
+           a[0][2] * (a[1][0] * a[2][1] - a[1][1] * a[2][0]);
+}
+
+void al_cross3(const double a[3], const double b[3], double ret[3])
+{
+    double x = a[1] * b[2] - a[2] * b[1], y = a[2] * b[0] - a[0] * b[2], z = a[0] * b[1] - a[1] * b[0];
+    ret[0] = x;
+    ret[1] = y;
+    ret[2] = z;
+}
+
+void al_inv3(const double a[3][3], double ret[3][3])
+{
+    double c[3][3], det;
+    al_cross3(a[1], a[2], c[0]); // rows of the cofactor matrix
+    al_cross3(a[2], a[0], c[1]);
+    al_cross3(a[0], a[1], c[2]);
+    det = al_dot3(a[0], c[0]);
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
+            ret[i][j] = c[j][i] / det;
+}
+
+static CBLAS_TRANSPOSE op(char t)
+{
+    return t == 'N' ? CblasNoTrans : t == 'T' ? CblasTrans : CblasConjTrans;
+}
+
+void al_dgemm(char ta, char tb, int m, int n, int k, double alpha, const double *a, int lda, const double *b, int ldb,
+              double beta, double *c, int ldc)
+{
+    cblas_dgemm(CblasColMajor, op(ta), op(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+void al_zgemm(char ta, char tb, int m, int n, int k, double complex alpha, const double complex *a, int lda,
+              const double complex *b, int ldb, double complex beta, double complex *c, int ldc)
+{
+    cblas_zgemm(CblasColMajor, op(ta), op(tb), m, n, k, &alpha, a, lda, b, ldb, &beta, c, ldc);
+}
+
+void al_dgemm_row(char ta, char tb, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
+                  int ldb, double beta, double *c, int ldc)
+{
+    cblas_dgemm(CblasRowMajor, op(ta), op(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+void al_dgemv_row(char ta, int m, int n, double alpha, const double *a, int lda, const double *x, double beta,
+                  double *y)
+{
+    cblas_dgemv(CblasRowMajor, op(ta), m, n, alpha, a, lda, x, 1, beta, y, 1);
+}
+
+double al_ddot(int n, const double *x, const double *y)
+{
+    return cblas_ddot(n, x, 1, y, 1);
+}
+
+static enum al_err lapack_status(int info, const char *routine)
+{
+    if (info < 0) AL_FAIL(AL_ERR_BUG, "%s: argument %d has an illegal value (or no memory)", routine, -info);
+    if (info > 0) AL_FAIL(AL_ERR_NOTCONV, "%s failed (info %d)", routine, info);
+    return AL_ERR_OK;
+}
+
+enum al_err al_zheevd(int n, double complex *a, int lda, double *w)
+{
+    return lapack_status(LAPACKE_zheevd(LAPACK_COL_MAJOR, 'V', 'U', n, a, lda, w), "zheevd");
+}
+
+enum al_err al_zhegvd(int n, double complex *a, int lda, double complex *b, int ldb, double *w)
+{
+    return lapack_status(LAPACKE_zhegvd(LAPACK_COL_MAJOR, 1, 'V', 'U', n, a, lda, b, ldb, w), "zhegvd");
+}
+
+enum al_err al_dsyevd(int n, double *a, int lda, double *w)
+{
+    return lapack_status(LAPACKE_dsyevd(LAPACK_COL_MAJOR, 'V', 'U', n, a, lda, w), "dsyevd");
+}
+
+enum al_err al_zpotrf_upper(int n, double complex *a, int lda)
+{
+    return lapack_status(LAPACKE_zpotrf(LAPACK_COL_MAJOR, 'U', n, a, lda), "zpotrf");
+}
+
+void al_ztrsm_right_upper(int m, int n, const double complex *u, int ldu, double complex *b, int ldb)
+{
+    const double complex one = 1.0;
+    cblas_ztrsm(CblasColMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, m, n, &one, u, ldu, b, ldb);
+}
+
+enum al_err al_dgesv(int n, int nrhs, double *a, int lda, double *b, int ldb)
+{
+    lapack_int pivot[512];
+    if (n > 512) AL_FAIL(AL_ERR_BUG, "al_dgesv is for small systems, not for n = %d", n);
+    return lapack_status(LAPACKE_dgesv(LAPACK_COL_MAJOR, n, nrhs, a, lda, pivot, b, ldb), "dgesv");
+}
+
+enum al_err al_dgelsd(int m, int n, int nrhs, double *a, int lda, double *b, int ldb, double rcond)
+{
+    double s[1024];
+    lapack_int rank;
+    if ((m < n ? m : n) > 1024) AL_FAIL(AL_ERR_BUG, "al_dgelsd is for few unknowns, not for %d x %d", m, n);
+    return lapack_status(LAPACKE_dgelsd(LAPACK_COL_MAJOR, m, n, nrhs, a, lda, b, ldb, s, rcond, &rank), "dgelsd");
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Memory. Objects come from *_create(..., struct x **ret) and go with x_destroy(struct x **), which
+// accepts NULL contents and half-built objects and writes NULL. Local owners release themselves:
+//
+//   AL_OWN(al_frame) f = NULL;            calls al_frame_destroy(&f) at the end of the scope
+//   AL_AUTOFREE double *w = NULL;         calls al_free(w) at the end of the scope
+//   AL_ALLOC(w, n);                       zeroed, 64-byte aligned; fails with AL_ERR_NOMEM
+//   *ret = f; f = NULL;                   hand over
+#ifndef AL_BASE_MEM_H
+#define AL_BASE_MEM_H
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/err.h"
+
+#define AL_OWN(type) __attribute__((cleanup(type##_destroy))) struct type *
+#define AL_AUTOFREE  __attribute__((cleanup(al_autofree_)))
+
+// n elements of size bytes, zeroed, aligned to 64 bytes, into *(T **)ret_ptr. n = 0 gives a valid pointer.
+enum al_err al_alloc(size_t n, size_t size, void *ret_ptr);
+// Grow: keeps the first nold elements, zeroes the rest; *(T **)ptr is replaced on success.
+enum al_err al_grow(size_t nold, size_t nnew, size_t size, void *ptr);
+void al_free(void *p);
+// Copy of a string; NULL gives NULL.
+enum al_err al_strdup(const char *s, char **ret);
+
+#define AL_ALLOC(p, n)        AL_TRY(al_alloc((size_t)(n), sizeof *(p), &(p)))
+#define AL_GROW(p, nold, nnew) AL_TRY(al_grow((size_t)(nold), (size_t)(nnew), sizeof *(p), &(p)))
+
+static inline void al_autofree_(void *p)
+{
+    void *q;
+    memcpy(&q, p, sizeof q);
+    al_free(q);
+}
+
+#endif

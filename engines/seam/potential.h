@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Seam: potential. Energy, forces and virial of a frame. Implementations: dp (learn/dp), lj and spring
+// (engines/md, for tests); later dp_compressed, committee and dft. An implementation is a const record of
+// functions and an instance whose first member is struct potential; it is opened by its own function
+// (dp_potential_open, ...), named in the one list of daemon/worker/registry.c.
+#ifndef AL_SEAM_POTENTIAL_H
+#define AL_SEAM_POTENTIAL_H
+
+#include "base/frame.h"
+
+enum potential_caps { POT_VIRIAL = 1, POT_ATOMIC_ENERGY = 2 };
+
+struct pot_result {
+    double energy;          // eV
+    double (*forces)[3];    // [natoms] eV/Ang, caller's memory; NULL = not wanted
+    double virial[3][3];    // eV, -dE/d(strain), positive trace = compressed
+    double *atomic_energy;  // [natoms] eV, caller's memory; NULL = not wanted
+};
+
+struct potential;
+struct potential_ops {
+    const char *name;
+    unsigned caps; // enum potential_caps
+    // Fails with AL_ERR_INPUT for a species the potential does not know, AL_ERR_UNPHYSICAL for non-finite
+    // results. Not thread-safe on one instance (it keeps its neighbour list); instances are independent.
+    // The result depends on the frame only, not on earlier calls, bit for bit.
+    enum al_err (*eval)(struct potential *p, const struct al_frame *f, struct pot_result *res);
+    double (*cutoff)(const struct potential *p); // Ang
+    void (*close)(struct potential *p);          // frees the instance
+};
+struct potential {
+    const struct potential_ops *ops;
+};
+
+static inline void potential_destroy(struct potential **p)
+{
+    if (*p) (*p)->ops->close(*p);
+    *p = NULL;
+}
+
+#endif
