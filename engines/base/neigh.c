@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// One scheme for every cell: the cell is cut into nb[0] x nb[1] x nb[2] slabs-crossed bins, and around the bin
-// of an atom all bins within the wide cut-off are visited, s[k] to each side, where
+// One scheme for every cell: the cell is cut into nb[0] x nb[1] x nb[2] bins, and around the bin of an atom
+// all bins within the wide cut-off are visited, s[k] to each side, where
 //   s[k] = ceil(nb[k] * wide / height[k]).
 // A bin number beyond the cell is a bin inside it plus an image, so a cell smaller than the cut-off
 // (nb = 1, s >= 1) is the direct sum over images, and a big one (height/nb ~ wide/2, s = 2) costs O(N).
 //
-// Order without sorting: pairs are found for j = 0, 1, ... as (i, image) and then transposed into the lists of
-// the i, which keeps j ascending; for one (i, j) the bins are visited with the image ascending.
+// Order without sorting: pairs are found for j = 0, 1, ... as (i, image) and then transposed into the lists
+// of the i, which keeps j ascending; for one (i, j) the bins are visited with the image ascending.
 //
 // d = (x_j - x_i) + image.cell is taken from the present, unwrapped positions with the integer image, so
 // it does not know when the wide list was built, and d of (i, j) is exactly -d of (j, i).
@@ -19,6 +19,7 @@
 
 #include "base/linalg.h"
 #include "base/mem.h"
+#include "base/units.h"
 
 // The wide list is made from wrapped positions, the exact one from the given ones: they differ by rounding.
 static const double margin = 1e-6; // Ang
@@ -54,7 +55,7 @@ struct al_neigh_impl {
 enum al_err al_neigh_create(double cutoff, double skin, struct al_neigh **ret)
 {
     if (!(cutoff > 0.0) || !(skin >= 0.0) || !isfinite(cutoff + skin))
-        AL_FAIL(AL_ERR_INPUT, "neighbour list wants cut-off > 0 and skin >= 0, got %g and %g Ang", cutoff, skin);
+        AL_FAIL(AL_ERR_INPUT, "neighbour list: cut-off %g Ang must be > 0, skin %g Ang >= 0", cutoff, skin);
     AL_OWN(al_neigh) n = NULL;
     AL_ALLOC(n, 1);
     n->cutoff = cutoff;
@@ -111,8 +112,8 @@ static enum al_err reserve_atoms(struct al_neigh *n, int natoms)
 }
 
 // The cell that is cut into bins: the periodic cell, or a box around the atoms.
-static enum al_err binning_cell(struct al_neigh_impl *p, int natoms, const double (*x)[3], const double cell[3][3],
-                                bool pbc)
+static enum al_err binning_cell(struct al_neigh_impl *p, int natoms, const double (*x)[3],
+                                const double cell[3][3], bool pbc)
 {
     double lo[3] = {0}, hi[3] = {0};
     for (int k = 0; k < 3; k++) {
@@ -139,17 +140,17 @@ static enum al_err binning_cell(struct al_neigh_impl *p, int natoms, const doubl
 
 static enum al_err choose_bins(struct al_neigh_impl *p, int natoms, double wide)
 {
-    double volume = fabs(al_det3(p->cell)), height[3], images = 1.0;
+    double volume = fabs(al_det3(p->cell)), height[3];
+    double pairs = 4.0 / 3.0 * AL_PI * wide * wide * wide / volume * natoms * natoms;
     for (int k = 0; k < 3; k++) {
         double n[3];
         al_cross3(p->cell[(k + 1) % 3], p->cell[(k + 2) % 3], n);
         height[k] = volume / sqrt(al_dot3(n, n));
-        images *= ceil(2.0 * wide / height[k]) + 1.0;
+        if (p->pbc && (height[k] < wide / 100.0 || pairs > INT_MAX / 4))
+            AL_FAIL(AL_ERR_INPUT, "cell of %g Ang^3 is too small for %d atoms and a cut-off of %g Ang", volume,
+                    natoms, wide);
         p->nb[k] = (int)fmin(fmax(floor(height[k] / (0.5 * wide)), 1.0), 1024.0);
     }
-    if (p->pbc && images * natoms * (double)natoms > 64.0 * INT_MAX && images > 1e4)
-        AL_FAIL(AL_ERR_INPUT, "cell with heights %g %g %g Ang is too small for a cut-off of %g Ang", height[0],
-                height[1], height[2], wide);
     // Mostly empty space: more bins than atoms only cost time.
     while ((double)p->nb[0] * p->nb[1] * p->nb[2] > 2.0 * natoms + 64.0) {
         int k = p->nb[0] >= p->nb[1] ? 0 : 1;
@@ -223,7 +224,7 @@ static enum al_err scan_bin(struct al_neigh_impl *p, int j, int bin, const int q
         double dx = p->xw[j][0] - (p->xw[i][0] + shift[0]), dy = p->xw[j][1] - (p->xw[i][1] + shift[1]),
                dz = p->xw[j][2] - (p->xw[i][2] + shift[2]);
         if (dx * dx + dy * dy + dz * dz >= wide2 || (home && i == j)) continue;
-        // i stands at xw_i + q; seen from the i in its home cell and unwrapped, j has the image -q - wrap_j + wrap_i
+        // Here i stands at xw_i + q; seen from i where it was given, j has the image -q - wrap_j + wrap_i.
         struct found *f = &p->found[p->nfound++];
         f->i = i;
         for (int k = 0; k < 3; k++)
@@ -286,7 +287,8 @@ static enum al_err transpose(struct al_neigh_impl *p, int natoms)
     return AL_ERR_OK;
 }
 
-static enum al_err build_wide(struct al_neigh *n, int natoms, const double (*x)[3], const double cell[3][3], bool pbc)
+static enum al_err build_wide(struct al_neigh *n, int natoms, const double (*x)[3], const double cell[3][3],
+                              bool pbc)
 {
     struct al_neigh_impl *p = n->impl;
     double wide = n->cutoff + n->skin + margin;
@@ -310,7 +312,8 @@ static enum al_err build_wide(struct al_neigh *n, int natoms, const double (*x)[
     return AL_ERR_OK;
 }
 
-static bool wide_is_good(const struct al_neigh *n, int natoms, const double (*x)[3], const double cell[3][3], bool pbc)
+static bool wide_is_good(const struct al_neigh *n, int natoms, const double (*x)[3], const double cell[3][3],
+                         bool pbc)
 {
     const struct al_neigh_impl *p = n->impl;
     if (!p->valid || natoms != n->natoms || pbc != p->pbc) return false;
@@ -347,7 +350,8 @@ static enum al_err narrow(struct al_neigh *n, const double (*x)[3])
     return AL_ERR_OK;
 }
 
-enum al_err al_neigh_update(struct al_neigh *n, int natoms, const double (*x)[3], const double cell[3][3], bool pbc)
+enum al_err al_neigh_update(struct al_neigh *n, int natoms, const double (*x)[3], const double cell[3][3],
+                            bool pbc)
 {
     struct al_neigh_impl *p = n->impl;
     if (natoms < 0) AL_FAIL(AL_ERR_INPUT, "%d atoms", natoms);
