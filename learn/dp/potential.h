@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Deep Potential behind the potential seam: plain double precision (the reference; `dp_compressed` comes
+// later). Elements are matched to the model's type map by name; a species the model does not know is
+// AL_ERR_INPUT. Verlet skin 1 Ang inside; the result does not depend on earlier calls, bit for bit.
+#ifndef AL_DP_POTENTIAL_H
+#define AL_DP_POTENTIAL_H
+
+#include "dp/model.h"
+#include "seam/potential.h"
+
+enum al_err dp_potential_open(const char *path, struct potential **ret);
+// Copies the model.
+enum al_err dp_potential_from_model(const struct dp_model *m, struct potential **ret);
+// The model of an instance opened by one of these two (borrowed).
+const struct dp_model *dp_potential_model(const struct potential *p);
+
+#endif
