@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Facade of MPI: the only library that includes <mpi.h>. A communicator is an object passed explicitly. When
+// MPI was not initialised (comm_init under no launcher) everything works with one process. Sums are taken in
+// rank order, so that a result depends on the number of ranks only, never on timing.
+//
+// Collective: every function with a struct comm, except comm_agree's reading of fields rank and size.
+#ifndef AL_COMM_COMM_H
+#define AL_COMM_COMM_H
+
+#include <complex.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+struct comm {
+    int rank, size;
+    struct comm_impl *impl; // NULL: one process without MPI
+};
+
+// Start MPI when the process was started by mpirun/srun (their environment variables), else one-process mode.
+enum al_err comm_init(int *argc, char ***argv);
+void comm_finalize(void);              // does nothing in one-process mode
+bool comm_parallel(void);              // MPI is running
+[[noreturn]] void comm_abort(int code); // end all ranks
+
+enum al_err comm_world(struct comm **ret); // a duplicate of the world; one process: size 1
+enum al_err comm_self(struct comm **ret);  // this process alone
+enum al_err comm_split(struct comm *c, int color, int key, struct comm **ret);
+void comm_destroy(struct comm **c);
+
+void comm_barrier(struct comm *c);
+void comm_bcast(struct comm *c, void *buf, size_t bytes, int root);
+// buf[i] = sum over ranks, in rank order, the same bits on every rank.
+enum al_err comm_sum_d(struct comm *c, double *buf, size_t n);
+enum al_err comm_sum_z(struct comm *c, double complex *buf, size_t n);
+int comm_max_i(struct comm *c, int v);
+// The same status on all ranks: the largest code; ranks that had none get "another rank failed".
+enum al_err comm_agree(struct comm *c, enum al_err err);
+// counts and displacements in elements, [size] each.
+void comm_alltoallv_z(struct comm *c, const double complex *send, const int *nsend, const int *at_send,
+                      double complex *recv, const int *nrecv, const int *at_recv);
+// Rank r's part buf[at[r] .. at[r] + n[r] - 1] to everyone, in place.
+void comm_allgatherv_d(struct comm *c, double *buf, const int *n, const int *at);
+void comm_allgatherv_z(struct comm *c, double complex *buf, const int *n, const int *at);
+
+// Contiguous split of n items: rank r has [comm_first(n, size, r), comm_first(n, size, r + 1)).
+static inline int comm_first(int n, int size, int rank)
+{
+    return (int)((long)n * rank / size);
+}
+
+#define AL_TRY_ALL(c, expr) AL_TRY(comm_agree((c), (expr)))
+
+#endif
