@@ -147,7 +147,7 @@ static enum al_err choose_bins(struct al_neigh_impl *p, int natoms, double wide)
         al_cross3(p->cell[(k + 1) % 3], p->cell[(k + 2) % 3], n);
         height[k] = volume / sqrt(al_dot3(n, n));
         if (p->pbc && (height[k] < wide / 100.0 || pairs > INT_MAX / 4))
-            AL_FAIL(AL_ERR_INPUT, "cell of %g Ang^3 is too small for %d atoms and a cut-off of %g Ang", volume,
+            AL_FAIL(AL_ERR_INPUT, "cell of %g Ang^3: too small for %d atoms and a cut-off of %g Ang", volume,
                     natoms, wide);
         p->nb[k] = (int)fmin(fmax(floor(height[k] / (0.5 * wide)), 1.0), 1024.0);
     }

@@ -76,7 +76,8 @@ static void compare_brute(const struct al_neigh *nl, int n, const double cell[3]
     assert_true(n < 2 || count > 0);
 }
 
-static void check(const double cell[3][3], bool pbc, int n, double cutoff, double skin, double spread, uint64_t seed)
+static void check(const double cell[3][3], bool pbc, int n, double cutoff, double skin, double spread,
+                  uint64_t seed)
 {
     struct al_rng r;
     al_rng_stream(&r, seed, "neigh", 0, 0, 0);
