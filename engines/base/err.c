@@ -16,6 +16,7 @@ static _Thread_local struct {
     char hint[AL_ERR_TEXT];
     struct err_frame frame[AL_ERR_TRACE];
     int nframes;
+    enum al_err code;
 } trace;
 
 static const struct {
@@ -32,7 +33,7 @@ static void push_frame(const char *file, int line, const char *func)
     if (trace.nframes < AL_ERR_TRACE) trace.frame[trace.nframes++] = (struct err_frame){file, func, line};
 }
 
-enum al_err al_err_raise(enum al_err code, const char *file, int line, const char *func, const char *fmt, ...)
+void al_err_raise(enum al_err code, const char *file, int line, const char *func, const char *fmt, ...)
 {
     va_list ap;
     char text[AL_ERR_TEXT];
@@ -43,10 +44,10 @@ enum al_err al_err_raise(enum al_err code, const char *file, int line, const cha
     trace.hint[0] = '\0';
     trace.nframes = 0;
     push_frame(file, line, func);
-    return code;
+    trace.code = code;
 }
 
-enum al_err al_err_pass(enum al_err code, const char *file, int line, const char *func, const char *fmt, ...)
+void al_err_pass(enum al_err code, const char *file, int line, const char *func, const char *fmt, ...)
 {
     push_frame(file, line, func);
     if (fmt) {
@@ -59,7 +60,7 @@ enum al_err al_err_pass(enum al_err code, const char *file, int line, const char
         joined[AL_ERR_TEXT - 1] = '\0';
         memcpy(trace.message, joined, AL_ERR_TEXT);
     }
-    return code;
+    trace.code = code;
 }
 
 void al_err_hint(const char *fmt, ...)
@@ -108,6 +109,11 @@ const char *al_err_message(void)
     return trace.message;
 }
 
+enum al_err al_err_last(void)
+{
+    return trace.code;
+}
+
 const char *al_err_hint_text(void)
 {
     return trace.hint;
@@ -123,4 +129,5 @@ void al_err_clear(void)
 {
     trace.message[0] = trace.hint[0] = '\0';
     trace.nframes = 0;
+    trace.code = AL_ERR_OK;
 }

@@ -40,12 +40,12 @@ enum al_err_class { AL_CLASS_EXPECTED, AL_CLASS_TRANSIENT, AL_CLASS_FAULT };
 
 enum { AL_ERR_TRACE = 16, AL_ERR_TEXT = 512 };
 
-// Raise: starts a new trace with this message. Returns code, for `return`.
-[[gnu::format(printf, 5, 6)]] enum al_err al_err_raise(enum al_err code, const char *file, int line,
-                                                       const char *func, const char *fmt, ...);
+// Raise: starts a new trace with this message.
+[[gnu::format(printf, 5, 6)]] void al_err_raise(enum al_err code, const char *file, int line,
+                                                const char *func, const char *fmt, ...);
 // Pass on: adds a frame (with a meaning when fmt is not NULL).
-[[gnu::format(printf, 5, 6)]] enum al_err al_err_pass(enum al_err code, const char *file, int line,
-                                                      const char *func, const char *fmt, ...);
+[[gnu::format(printf, 5, 6)]] void al_err_pass(enum al_err code, const char *file, int line,
+                                               const char *func, const char *fmt, ...);
 // A hint for the user, kept until the next raise. Call after the raise.
 [[gnu::format(printf, 1, 2)]] void al_err_hint(const char *fmt, ...);
 
@@ -58,30 +58,42 @@ enum al_err al_err_from_errno(int errnum);             // ENOSPC -> NOSPACE, ENO
 // The current thread's last error: message (with the meanings of the callers, outermost first), hint
 // ("" when none), trace as text, one frame a line.
 const char *al_err_message(void);
+enum al_err al_err_last(void);
 const char *al_err_hint_text(void);
 void al_err_print_trace(FILE *out);
 void al_err_clear(void);
 
-#define AL_FAIL(code, ...) return al_err_raise((code), __FILE__, __LINE__, __func__, __VA_ARGS__)
+// The macros return the code itself, not what the call returns, so that the compiler sees that a failed
+// function did not come back with AL_ERR_OK.
+#define AL_FAIL(code, ...)                                                                         \
+    do {                                                                                           \
+        al_err_raise((code), __FILE__, __LINE__, __func__, __VA_ARGS__);                           \
+        return (code);                                                                             \
+    } while (0)
 
 #define AL_FAIL_HINT(code, hint, ...)                                                              \
     do {                                                                                           \
-        enum al_err al_e_ = al_err_raise((code), __FILE__, __LINE__, __func__, __VA_ARGS__);       \
+        al_err_raise((code), __FILE__, __LINE__, __func__, __VA_ARGS__);                           \
         al_err_hint("%s", (hint));                                                                 \
-        return al_e_;                                                                              \
+        return (code);                                                                             \
     } while (0)
 
 #define AL_TRY(expr)                                                                               \
     do {                                                                                           \
         enum al_err al_e_ = (expr);                                                                \
-        if (al_e_ != AL_ERR_OK) return al_err_pass(al_e_, __FILE__, __LINE__, __func__, NULL); \
+        if (al_e_ != AL_ERR_OK) {                                                                  \
+            al_err_pass(al_e_, __FILE__, __LINE__, __func__, NULL);                                \
+            return al_e_;                                                                          \
+        }                                                                                          \
     } while (0)
 
 #define AL_TRY_MSG(expr, ...)                                                                      \
     do {                                                                                           \
         enum al_err al_e_ = (expr);                                                                \
-        if (al_e_ != AL_ERR_OK)                                                                    \
-            return al_err_pass(al_e_, __FILE__, __LINE__, __func__, __VA_ARGS__);                  \
+        if (al_e_ != AL_ERR_OK) {                                                                  \
+            al_err_pass(al_e_, __FILE__, __LINE__, __func__, __VA_ARGS__);                         \
+            return al_e_;                                                                          \
+        }                                                                                          \
     } while (0)
 
 #endif

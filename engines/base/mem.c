@@ -22,7 +22,7 @@ enum al_err al_alloc(size_t n, size_t size, void *ret_ptr)
 
 enum al_err al_grow(size_t nold, size_t nnew, size_t size, void *ptr)
 {
-    void *old, *fresh;
+    void *old, *fresh = NULL;
     memcpy(&old, ptr, sizeof old);
     AL_TRY(al_alloc(nnew, size, &fresh));
     size_t keep = nold < nnew ? nold : nnew;
@@ -44,7 +44,7 @@ enum al_err al_strdup(const char *s, char **ret)
         return AL_ERR_OK;
     }
     size_t n = strlen(s) + 1;
-    char *copy;
+    char *copy = NULL;
     AL_TRY(al_alloc(n, 1, &copy));
     memcpy(copy, s, n);
     *ret = copy;
