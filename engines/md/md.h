@@ -34,7 +34,8 @@ struct md_thermo {
     double pressure;    // GPa, (2 Ekin + tr virial) / 3V; 0 when not periodic or no virial
     double volume;      // Ang^3; 0 when not periodic
 };
-void md_thermo_get(const struct md_state *s, const struct integrator *g, int removed_dof, struct md_thermo *ret);
+void md_thermo_get(const struct md_state *s, const struct integrator *g, int removed_dof,
+                   struct md_thermo *ret);
 
 // --- driver --------------------------------------------------------------------------------------------
 
@@ -69,8 +70,8 @@ struct md_result {
 };
 
 // Called at step 0 and every stride steps, after the sanity checks (never with a NaN) and before a
-// checkpoint of the same step. All it writes goes through md_output; all it remembers lies in memory, which is
-// saved in checkpoints and restored before the first call of a resumed run.
+// checkpoint of the same step. All it writes goes through md_output; all it remembers lies in memory, which
+// is saved in checkpoints and restored before the first call of a resumed run.
 struct md_observer {
     long stride;
     void *ctx;
@@ -105,7 +106,7 @@ struct md_run_options {
 // AL_ERR_STOPPED after check_stop (checkpoint written). AL_ERR_INPUT, AL_ERR_CORRUPT (checkpoint),
 // AL_ERR_IO, or what the potential or an observer fails with; AL_ERR_UNPHYSICAL of the potential is an end
 // with NOT_FINITE. At an insane end the state keeps what it has: do not write it.
-enum al_err md_run(const struct md_run_options *o, struct md_state *s, struct potential *p, struct integrator *g,
-                   struct md_result *ret);
+enum al_err md_run(const struct md_run_options *o, struct md_state *s, struct potential *p,
+                   struct integrator *g, struct md_result *ret);
 
 #endif

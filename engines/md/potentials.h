@@ -21,7 +21,7 @@ enum al_err lj_potential_open(const struct lj_options *o, struct potential **ret
 
 // Einstein crystal: each atom on a spring to its site, E = k/2 sum |x_i - site_i|^2. Sites are the
 // positions of the frame given here (copied). Not invariant under translation: 3N degrees of freedom.
-// Virial: the sites are strained with the cell.
-enum al_err spring_potential_open(const struct al_frame *sites, double k, struct potential **ret); // k: eV/Ang^2
+// Virial: the sites are strained with the cell. k: eV/Ang^2.
+enum al_err spring_potential_open(const struct al_frame *sites, double k, struct potential **ret);
 
 #endif
