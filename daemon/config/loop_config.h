@@ -26,7 +26,7 @@ struct cfg_system {
     int supercell[3];
     char from[8], to[8];       // substitution by element symbol; empty = none
     int count;                 // substituted atoms per cell
-    char arrangements[16];     // inequivalent | random
+    char arrangements[16];     // first | inequivalent | random
     const struct al_node *node; // for messages
 };
 
@@ -91,6 +91,7 @@ struct cfg_converge {
 
 struct cfg_production {
     int supercell[3];
+    char ensemble[8];          // nve
     struct cfg_list temperatures;
     double equilibration, time, timestep; // fs
     int stride, replicas;

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "config/loop_config.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/frame.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "config/loop_keys.h"
+
+void loop_config_destroy(struct loop_config **cp)
+{
+    struct loop_config *c = *cp;
+    *cp = NULL;
+    if (!c) return;
+    al_node_destroy(&c->tree);
+    al_free(c);
+}
+
+static enum al_err read_systems(struct loop_config *c)
+{
+    const struct al_node *list = al_node_get(c->tree, "systems");
+    if (!list) AL_TRY(al_node_error(c->tree, "key 'systems' is missing: a list of {name, structure}"));
+    if (list->kind != AL_NODE_LIST || !list->nchild) AL_TRY(al_node_error(list, "systems: a list of maps is wanted"));
+    for (const struct al_node *n = list->child; n; n = n->next) {
+        if (c->nsystems == CFG_MAX_SYSTEMS) AL_TRY(al_node_error(n, "more than %d systems", CFG_MAX_SYSTEMS));
+        struct cfg_system *s = &c->system[c->nsystems];
+        AL_TRY(schema_fill(system_keys, system_nkeys, NULL, n, s));
+        s->node = n;
+        for (int i = 0; i < c->nsystems; i++)
+            if (strcmp(c->system[i].name, s->name) == 0)
+                AL_TRY(al_node_error(n, "two systems are called '%s'", s->name));
+        const struct al_node *sub = al_node_get(n, "substitute");
+        if (sub && (!s->from[0] || !s->to[0])) AL_TRY(al_node_error(sub, "substitute needs 'from' and 'to'"));
+        if (!sub) s->count = 0;
+        if (sub && (!al_element_z(s->from) || !al_element_z(s->to)))
+            AL_TRY(al_node_error(sub, "substitute: '%s' is not an element", al_element_z(s->from) ? s->to : s->from));
+        if (strcmp(s->arrangements, "inequivalent") == 0 && s->count > 1)
+            AL_TRY(al_node_error(sub, "arrangements: inequivalent is for count 1; use random or first"));
+        c->nsystems++;
+    }
+    return AL_ERR_OK;
+}
+
+// Limits that one row of the table cannot say.
+static enum al_err check_relations(const struct loop_config *c)
+{
+    const struct al_node *train = al_node_get(c->tree, "train"), *select = al_node_get(c->tree, "select");
+    const struct al_node *conv = al_node_get(c->tree, "converge"), *work = al_node_get(c->tree, "workdir");
+    if (c->train.rcut_smooth >= c->train.rcut)
+        AL_TRY(al_node_error(train, "descriptor.rcut_smooth must be smaller than descriptor.rcut"));
+    if (c->train.lr_stop > c->train.lr_start)
+        AL_TRY(al_node_error(train, "learning_rate.stop must not be larger than learning_rate.start"));
+    if (c->train.axis_neurons > c->train.neurons[c->train.nneurons - 1])
+        AL_TRY(al_node_error(train, "descriptor.axis_neurons must not be larger than the last of descriptor.neurons"));
+    if (c->select.trust_low >= c->select.trust_high)
+        AL_TRY(al_node_error(select ? select : c->tree, "select.trust.low must be smaller than select.trust.high"));
+    if (c->converge.min_iterations > c->converge.max_iterations)
+        AL_TRY(al_node_error(conv ? conv : c->tree, "converge.min_iterations is larger than max_iterations"));
+    if (!c->workdir[0]) AL_TRY(al_node_error(work, "workdir: a directory is wanted"));
+    return AL_ERR_OK;
+}
+
+enum al_err loop_config_read(const char *path, struct loop_config **ret)
+{
+    static const char *const skip[] = {"systems", NULL};
+    AL_OWN(loop_config) c = NULL;
+    AL_ALLOC(c, 1);
+    AL_TRY(al_path(c->path, "%s", path));
+    AL_TRY(al_yaml_read(path, &c->tree));
+    AL_TRY(schema_fill(loop_keys, loop_nkeys, skip, c->tree, c));
+    AL_TRY(read_systems(c));
+    AL_TRY(check_relations(c));
+    *ret = c;
+    c = NULL;
+    return AL_ERR_OK;
+}
+
+static enum al_err substitute_possible(const struct cfg_system *s, const struct al_frame *f)
+{
+    int have = 0, copies = s->supercell[0] * s->supercell[1] * s->supercell[2];
+    for (int i = 0; i < f->natoms; i++)
+        have += f->z[i] == al_element_z(s->from);
+    if (s->count > have * copies)
+        AL_TRY(al_node_error(al_node_get(s->node, "substitute"), "substitute: the cell has %d %s, not %d", have * copies,
+                             s->from, s->count));
+    return AL_ERR_OK;
+}
+
+// Reads each structure once and tells its elements after substitution.
+static enum al_err scan_structures(const struct loop_config *c, bool present[AL_ZMAX + 1])
+{
+    for (int i = 0; i < c->nsystems; i++) {
+        const struct cfg_system *s = &c->system[i];
+        AL_OWN(al_frame) f = NULL;
+        const struct al_node *at = al_node_get(s->node, "structure");
+        enum al_err e = al_structure_read(s->structure, &f);
+        if (!e) e = al_frame_check(f, 0.5);
+        if (e) {
+            char why[AL_ERR_TEXT];
+            snprintf(why, sizeof why, "%s", al_err_message());
+            AL_TRY(al_node_error(at, "structure of %s: %s", s->name, why));
+        }
+        if (s->count) AL_TRY(substitute_possible(s, f));
+        for (int k = 0; k < f->natoms; k++)
+            present[f->z[k]] = true;
+        if (s->count) present[al_element_z(s->to)] = true;
+    }
+    return AL_ERR_OK;
+}
+
+enum al_err loop_config_elements(const struct loop_config *c, int *ret_n, int ret_z[CFG_MAX_LIST])
+{
+    static const int first[] = {3, 15, 16, 8};
+    bool present[AL_ZMAX + 1] = {0};
+    int n = 0;
+    AL_TRY(scan_structures(c, present));
+    for (int i = 0; i < 4; i++)
+        if (present[first[i]]) {
+            ret_z[n++] = first[i];
+            present[first[i]] = false;
+        }
+    for (int z = 1; z <= AL_ZMAX; z++)
+        if (present[z]) {
+            if (n == CFG_MAX_LIST) AL_FAIL(AL_ERR_INPUT, "more than %d elements", CFG_MAX_LIST);
+            ret_z[n++] = z;
+        }
+    *ret_n = n;
+    return AL_ERR_OK;
+}
+
+enum al_err loop_config_check_files(const struct loop_config *c)
+{
+    int n, z[CFG_MAX_LIST];
+    char path[AL_PATH];
+    AL_TRY(loop_config_elements(c, &n, z));
+    const struct al_node *label = al_node_get(c->tree, "label");
+    const struct al_node *at = label ? al_node_get(label, "pseudopotentials") : NULL;
+    for (int i = 0; i < n; i++)
+        if (loop_config_pseudo(c, z[i], path) != AL_ERR_OK) {
+            char why[AL_ERR_TEXT], hint[AL_ERR_TEXT];
+            snprintf(why, sizeof why, "%s", al_err_message());
+            snprintf(hint, sizeof hint, "%s", al_err_hint_text());
+            enum al_err e = al_node_error(at ? at : label ? label : c->tree, "%s", why);
+            al_err_hint("%s", hint);
+            return e;
+        }
+    if (!c->train.sel_auto && c->train.nsel != n)
+        AL_TRY(al_node_error(al_node_get(c->tree, "train"), "descriptor.sel has %d numbers for %d elements", c->train.nsel, n));
+    return AL_ERR_OK;
+}
+
+enum al_err loop_config_section_hash(const struct loop_config *c, const char *section, char ret_hex[65])
+{
+    struct al_sha256 s;
+    char prefix[64];
+    al_sha256_init(&s);
+    al_sha256_string(&s, section);
+    snprintf(prefix, sizeof prefix, "%s.", section);
+    if (strcmp(section, "systems") == 0)
+        for (int i = 0; i < c->nsystems; i++)
+            schema_hash(system_keys, system_nkeys, "", &c->system[i], &s);
+    else if (strcmp(section, "seed") == 0)
+        schema_hash(loop_keys, loop_nkeys, "seed", c, &s);
+    else
+        schema_hash(loop_keys, loop_nkeys, prefix, c, &s);
+    al_sha256_hex(&s, ret_hex);
+    return AL_ERR_OK;
+}
+
+// The psp8 file of an element in a directory: its name has the symbol between non-letters (SPMS: 03_Li_1_1.7_1.7_pbe_n_v1.0.psp8).
+static bool find_in_directory(const char *dir, int z, char ret[AL_PATH])
+{
+    const char *symbol = al_element_symbol(z);
+    size_t len = strlen(symbol);
+    DIR *d = opendir(dir);
+    char best[256] = "";
+    if (!d) return false;
+    for (struct dirent *e; (e = readdir(d));) {
+        const char *dot = strrchr(e->d_name, '.');
+        if (!dot || strcmp(dot, ".psp8") != 0 || strlen(e->d_name) >= sizeof best) continue;
+        for (const char *p = strstr(e->d_name, symbol); p; p = strstr(p + 1, symbol)) {
+            bool before = p == e->d_name || !isalpha((unsigned char)p[-1]);
+            bool after = !isalpha((unsigned char)p[len]);
+            // the smallest name wins, so that the choice does not depend on the order of the directory
+            if (before && after && (!best[0] || strcmp(e->d_name, best) < 0)) snprintf(best, sizeof best, "%s", e->d_name);
+        }
+    }
+    closedir(d);
+    return best[0] && snprintf(ret, AL_PATH, "%s/%s", dir, best) < AL_PATH;
+}
+
+enum al_err loop_config_pseudo(const struct loop_config *c, int z, char ret_path[AL_PATH])
+{
+    const char *set = c->label.pseudopotentials, *env = getenv("ALND_PSEUDO_DIR"), *home = getenv("HOME");
+    char dir[3][AL_PATH] = {"", "", ""};
+    if (strchr(set, '/')) {
+        const char *slash = strrchr(c->path, '/');
+        if (set[0] == '/' || !slash) AL_TRY(al_path(dir[0], "%s", set));
+        else AL_TRY(al_path(dir[0], "%.*s/%s", (int)(slash - c->path), c->path, set));
+    } else {
+        if (env) AL_TRY(al_path(dir[0], "%s/%s", env, set));
+        AL_TRY(al_path(dir[1], "%s/.alnd/pseudo/%s", ALND_SOURCE_DIR, set));
+        if (home) AL_TRY(al_path(dir[2], "%s/.local/share/alnd/pseudo/%s", home, set));
+    }
+    for (int i = 0; i < 3; i++)
+        if (dir[i][0] && find_in_directory(dir[i], z, ret_path)) return AL_ERR_OK;
+    AL_FAIL_HINT(AL_ERR_NOTFOUND,
+                 "the set-up script fetches the set SPMS; or set ALND_PSEUDO_DIR to the directory that holds it",
+                 "no pseudopotential of %s in the set '%s'", al_element_symbol(z), set);
+}
+
+void loop_config_describe(FILE *out, const char *prefix, bool markdown)
+{
+    if (markdown) fputs("| key | value | unit | range | default | meaning |\n|---|---|---|---|---|---|\n", out);
+    schema_describe(out, loop_keys, loop_nkeys, prefix, "", markdown);
+    schema_describe(out, system_keys, system_nkeys, prefix, "systems.", markdown);
+}

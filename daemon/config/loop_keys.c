@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "config/loop_keys.h"
+
+#include <string.h>
+
+#include "config/loop_config.h"
+
+#define AT(field)         .offset = offsetof(struct loop_config, field)
+#define SIZE(field)       .size = sizeof(((struct loop_config *)0)->field)
+#define ELEMENTS(field)   .size = sizeof(((struct loop_config *)0)->field) / sizeof(((struct loop_config *)0)->field[0])
+#define COUNT(field)      .count_offset = offsetof(struct loop_config, field)
+#define STRING(field)     AT(field), SIZE(field)
+#define REALS(field)      AT(field.v), ELEMENTS(field.v), COUNT(field.n)
+#define RANGE(lo, hi)     .min = (lo), .max = (hi)
+
+// train.descriptor.sel: auto, or one number for each element
+static enum al_err parse_sel(const struct al_node *n, void *base)
+{
+    struct cfg_train *t = &((struct loop_config *)base)->train;
+    if (n->kind == AL_NODE_SCALAR && strcmp(n->text, "auto") == 0) {
+        t->sel_auto = true;
+        t->nsel = 0;
+        return AL_ERR_OK;
+    }
+    if (n->kind != AL_NODE_LIST || !n->nchild || n->nchild > CFG_MAX_LIST)
+        AL_TRY(al_node_error(n, "sel: 'auto' or a list with one number for each element is wanted"));
+    t->sel_auto = false;
+    t->nsel = 0;
+    for (const struct al_node *c = n->child; c; c = c->next) {
+        long v;
+        AL_TRY(schema_int(c, 1, 1000, &v));
+        t->sel[t->nsel++] = (int)v;
+    }
+    return AL_ERR_OK;
+}
+
+static void hash_sel(const void *base, struct al_sha256 *s)
+{
+    const struct cfg_train *t = &((const struct loop_config *)base)->train;
+    al_sha256_int(s, t->sel_auto ? -1 : t->nsel);
+    for (int i = 0; i < t->nsel; i++)
+        al_sha256_int(s, t->sel[i]);
+}
+
+static enum al_err parse_three_ints(const struct al_node *n, double min, double max, int v[3])
+{
+    if (n->kind != AL_NODE_LIST || n->nchild != 3) AL_TRY(al_node_error(n, "%s: three whole numbers wanted", n->key));
+    for (int i = 0; i < 3; i++) {
+        long x;
+        AL_TRY(schema_int(al_node_at(n, i), min, max, &x));
+        v[i] = (int)x;
+    }
+    return AL_ERR_OK;
+}
+
+// points: [[kx, ky, kz, weight], ...]; the weight may be left out (1)
+static enum al_err parse_points(const struct al_node *n, struct cfg_label *l)
+{
+    if (n->kind != AL_NODE_LIST || !n->nchild || n->nchild > CFG_MAX_KPOINTS)
+        AL_TRY(al_node_error(n, "points: a list of up to %d points [kx, ky, kz] is wanted", CFG_MAX_KPOINTS));
+    l->nkpoint = 0;
+    for (const struct al_node *p = n->child; p; p = p->next, l->nkpoint++) {
+        double *k = l->kpoint[l->nkpoint];
+        if (p->kind != AL_NODE_LIST || p->nchild < 3 || p->nchild > 4)
+            AL_TRY(al_node_error(p, "points: each point is [kx, ky, kz] or [kx, ky, kz, weight]"));
+        k[3] = 1;
+        for (int i = 0; i < p->nchild; i++)
+            AL_TRY(schema_real(al_node_at(p, i), AL_DIM_NONE, i < 3 ? -1 : 1e-6, i < 3 ? 1 : 1e6, &k[i]));
+    }
+    return AL_ERR_OK;
+}
+
+// label.kpoints: gamma | {spacing: 0.52 1/Ang} | {mesh: [1,2,2], shift: [0,1,1]} | {points: [...]}
+static enum al_err parse_kpoints(const struct al_node *n, void *base)
+{
+    struct cfg_label *l = &((struct loop_config *)base)->label;
+    if (n->kind == AL_NODE_SCALAR && strcmp(n->text, "gamma") == 0) {
+        l->kmode = KP_GAMMA;
+        return AL_ERR_OK;
+    }
+    if (n->kind != AL_NODE_MAP || !n->nchild)
+        AL_TRY(al_node_error(n, "kpoints: gamma, {spacing: ...}, {mesh: ...} or {points: ...} is wanted"));
+    const struct al_node *shift = al_node_get(n, "shift");
+    const char *mode = NULL;
+    for (const struct al_node *c = n->child; c; c = c->next) {
+        if (c == shift) continue;
+        if (mode) AL_TRY(al_node_error(c, "kpoints: '%s' and '%s' exclude each other", mode, c->key));
+        mode = c->key;
+        if (strcmp(c->key, "spacing") == 0) {
+            l->kmode = KP_SPACING;
+            AL_TRY(schema_real(c, AL_DIM_INVLENGTH, 0.01, 10, &l->kspacing));
+        } else if (strcmp(c->key, "mesh") == 0) {
+            l->kmode = KP_MESH;
+            AL_TRY(parse_three_ints(c, 1, 64, l->kmesh));
+        } else if (strcmp(c->key, "points") == 0) {
+            l->kmode = KP_POINTS;
+            AL_TRY(parse_points(c, l));
+        } else {
+            AL_TRY(al_node_error(c, "kpoints: unknown key '%.40s'; spacing, mesh, shift, points are known", c->key));
+        }
+    }
+    if (shift && l->kmode != KP_MESH) AL_TRY(al_node_error(shift, "kpoints: shift goes with mesh only"));
+    if (!mode) AL_TRY(al_node_error(n, "kpoints: shift goes with mesh"));
+    if (shift) AL_TRY(parse_three_ints(shift, 0, 1, l->kshift));
+    return AL_ERR_OK;
+}
+
+static void hash_kpoints(const void *base, struct al_sha256 *s)
+{
+    const struct cfg_label *l = &((const struct loop_config *)base)->label;
+    al_sha256_int(s, l->kmode);
+    if (l->kmode == KP_SPACING) al_sha256_double(s, l->kspacing);
+    for (int i = 0; i < 3 && l->kmode == KP_MESH; i++) {
+        al_sha256_int(s, l->kmesh[i]);
+        al_sha256_int(s, l->kshift[i]);
+    }
+    for (int i = 0; i < l->nkpoint && l->kmode == KP_POINTS; i++)
+        for (int k = 0; k < 4; k++)
+            al_sha256_double(s, l->kpoint[i][k]);
+}
+
+// label.cutoff is kept in Ha
+static enum al_err parse_cutoff(const struct al_node *n, void *base)
+{
+    double ev;
+    AL_TRY(schema_real(n, AL_DIM_ENERGY, 2 * AL_HARTREE_EV, 500 * AL_HARTREE_EV, &ev));
+    ((struct loop_config *)base)->label.cutoff = ev / AL_HARTREE_EV;
+    return AL_ERR_OK;
+}
+
+static void hash_cutoff(const void *base, struct al_sha256 *s)
+{
+    al_sha256_double(s, ((const struct loop_config *)base)->label.cutoff);
+}
+
+#define P KEY_PHYSICS
+const struct schema_key loop_keys[] = {
+    {"name", KEY_NAME, 0, STRING(name), .otherwise = "run", .doc = "Name of the campaign, used in reports."},
+    {"seed", KEY_U64, 0, AT(seed), .otherwise = "1", .flags = P, .doc = "Every random number of the campaign follows from it."},
+    {"workdir", KEY_STRING, 0, STRING(workdir), .flags = KEY_REQUIRED,
+     .doc = "Run directory, relative to where alnd is started."},
+    {"demonstration", KEY_BOOL, 0, AT(demonstration), .otherwise = "false",
+     .doc = "Settings are too small for physics: every result says so."},
+
+    {"initial.perturb.frames", KEY_INT, 0, AT(initial.frames), RANGE(1, 100000), .otherwise = "20", .flags = P,
+     .doc = "Perturbed frames of each system and arrangement."},
+    {"initial.perturb.displacement", KEY_REAL, AL_DIM_LENGTH, AT(initial.displacement), RANGE(0, 1), .otherwise = "0.10 Ang",
+     .flags = P, .doc = "Standard deviation of the random displacement of each coordinate."},
+    {"initial.perturb.strain", KEY_REAL, AL_DIM_FRACTION, AT(initial.strain), RANGE(0, 0.2), .otherwise = "3 %", .flags = P,
+     .doc = "Largest random strain of each cell component."},
+
+    {"train.committee", KEY_INT, 0, AT(train.committee), RANGE(2, 16), .otherwise = "4", .flags = P,
+     .doc = "Number of networks, trained from different random starts."},
+    {"train.descriptor.rcut", KEY_REAL, AL_DIM_LENGTH, AT(train.rcut), RANGE(2, 12), .otherwise = "6.0 Ang", .flags = P,
+     .doc = "Cut-off radius of the environment; a multiple of 1/16 Ang keeps deepmd-kit exact."},
+    {"train.descriptor.rcut_smooth", KEY_REAL, AL_DIM_LENGTH, AT(train.rcut_smooth), RANGE(0.1, 10), .otherwise = "0.5 Ang",
+     .flags = P, .doc = "Radius where the switching function starts."},
+    {"train.descriptor.sel", KEY_CUSTOM, 0, .otherwise = "auto", .flags = P, .parse = parse_sel, .hash = hash_sel,
+     .doc = "Neighbour slots of each element (Li P S O ... order), or auto: 1.5 times the largest number met."},
+    {"train.descriptor.neurons", KEY_INTS, 0, AT(train.neurons), ELEMENTS(train.neurons), COUNT(train.nneurons),
+     RANGE(1, 500), .otherwise = "[25, 50, 100]", .flags = P, .doc = "Widths of the embedding net."},
+    {"train.descriptor.axis_neurons", KEY_INT, 0, AT(train.axis_neurons), RANGE(1, 64), .otherwise = "16", .flags = P,
+     .doc = "Columns of the embedding used on the second side of the descriptor."},
+    {"train.descriptor.type_one_side", KEY_BOOL, 0, AT(train.type_one_side), .otherwise = "true", .flags = P,
+     .doc = "Embedding nets by the neighbour's element only."},
+    {"train.fitting.neurons", KEY_INTS, 0, AT(train.fitting), ELEMENTS(train.fitting), COUNT(train.nfitting), RANGE(1, 1000),
+     .otherwise = "[120, 120, 120]", .flags = P, .doc = "Widths of the fitting net; equal widths keep deepmd-kit exact."},
+    {"train.steps", KEY_LONG, 0, AT(train.steps), RANGE(1, 1e9), .otherwise = "100000", .flags = P,
+     .doc = "Adam steps of the first training."},
+    {"train.steps_next", KEY_LONG, 0, AT(train.steps_next), RANGE(0, 1e9), .otherwise = "0", .flags = P,
+     .doc = "Adam steps of later iterations; 0 = as the first."},
+    {"train.batch", KEY_INT, 0, AT(train.batch), RANGE(1, 1000), .otherwise = "1", .flags = P, .doc = "Frames of a step."},
+    {"train.warm_start", KEY_BOOL, 0, AT(train.warm_start), .otherwise = "true", .flags = P,
+     .doc = "From iteration 1 on, start from the previous iteration's network."},
+    {"train.learning_rate.start", KEY_REAL, 0, AT(train.lr_start), RANGE(1e-8, 1), .otherwise = "1e-3", .flags = P,
+     .doc = "Learning rate at the first step."},
+    {"train.learning_rate.stop", KEY_REAL, 0, AT(train.lr_stop), RANGE(1e-12, 1), .otherwise = "1e-6", .flags = P,
+     .doc = "Learning rate at the last step (exponential decay)."},
+    {"train.learning_rate.start_next", KEY_REAL, 0, AT(train.lr_start_next), RANGE(0, 1), .otherwise = "0", .flags = P,
+     .doc = "Learning rate at the first step of a warm start; 0 = as start."},
+    {"train.loss.energy", KEY_REAL2, 0, AT(train.pref_e), RANGE(0, 1e6), .otherwise = "[0.02, 1]", .flags = P,
+     .doc = "Prefactor of the energy error, at the start and at the end."},
+    {"train.loss.force", KEY_REAL2, 0, AT(train.pref_f), RANGE(0, 1e6), .otherwise = "[1000, 1]", .flags = P,
+     .doc = "Prefactor of the force error, at the start and at the end."},
+    {"train.loss.virial", KEY_REAL2, 0, AT(train.pref_v), RANGE(0, 1e6), .otherwise = "[0.02, 1]", .flags = P,
+     .doc = "Prefactor of the virial error, at the start and at the end."},
+    {"train.validation", KEY_REAL, AL_DIM_FRACTION, AT(train.validation), RANGE(0, 0.5), .otherwise = "10 %", .flags = P,
+     .doc = "Fraction of the labelled training frames kept for validation."},
+
+    {"explore.ensemble", KEY_CHOICE, 0, STRING(explore.ensemble), .otherwise = "nvt", .flags = P, .choices = "nvt|nve",
+     .doc = "Ensemble of the exploring MD."},
+    {"explore.temperatures", KEY_REALS, AL_DIM_TEMP, REALS(explore.temperatures), RANGE(1, 5000), .flags = P | KEY_REQUIRED,
+     .doc = "Temperatures of the exploring MD."},
+    {"explore.time", KEY_REAL, AL_DIM_TIME, AT(explore.time), RANGE(1, 1e9), .otherwise = "10 ps", .flags = P,
+     .doc = "Length of each exploring trajectory."},
+    {"explore.timestep", KEY_REAL, AL_DIM_TIME, AT(explore.timestep), RANGE(0.05, 5), .otherwise = "1 fs", .flags = P,
+     .doc = "MD time step."},
+    {"explore.thermostat_time", KEY_REAL, AL_DIM_TIME, AT(explore.tau), RANGE(1, 1e5), .otherwise = "100 fs", .flags = P,
+     .doc = "Relaxation time of the thermostat (stochastic velocity rescaling)."},
+    {"explore.stride", KEY_INT, 0, AT(explore.stride), RANGE(1, 1e6), .otherwise = "20", .flags = P,
+     .doc = "Steps between frames whose model deviation is taken."},
+
+    {"select.trust.low", KEY_REAL, AL_DIM_FORCE, AT(select.trust_low), RANGE(0, 100), .otherwise = "0.10 eV/Ang", .flags = P,
+     .doc = "Frames with a smaller force deviation are accurate: not labelled."},
+    {"select.trust.high", KEY_REAL, AL_DIM_FORCE, AT(select.trust_high), RANGE(0, 1000), .otherwise = "0.35 eV/Ang", .flags = P,
+     .doc = "Frames with a larger force deviation are failed: unphysical, not labelled; the trajectory ends there."},
+    {"select.max_frames", KEY_INT, 0, AT(select.max_frames), RANGE(0, 100000), .otherwise = "50", .flags = P,
+     .doc = "Frames selected per iteration and system."},
+    {"select.min_distance", KEY_REAL, AL_DIM_LENGTH, AT(select.min_distance), RANGE(0.1, 3), .otherwise = "1.0 Ang", .flags = P,
+     .doc = "Atoms closer than this end a trajectory."},
+
+    {"label.engine", KEY_CHOICE, 0, STRING(label.engine), .otherwise = "dft", .flags = P, .choices = "dft",
+     .doc = "Who labels frames."},
+    {"label.functional", KEY_CHOICE, 0, STRING(label.functional), .otherwise = "PBE", .flags = P, .choices = "PBE",
+     .doc = "Exchange-correlation functional."},
+    {"label.cutoff", KEY_CUSTOM, AL_DIM_ENERGY, .otherwise = "30 Ha", .flags = P, .parse = parse_cutoff, .hash = hash_cutoff,
+     .doc = "Kinetic-energy cut-off of the plane waves."},
+    {"label.kpoints", KEY_CUSTOM, 0, .otherwise = "{spacing: 0.52 1/Ang}", .flags = P, .parse = parse_kpoints,
+     .hash = hash_kpoints,
+     .doc = "gamma, {spacing: S} (largest step, 2 pi included, shifted by half a step), {mesh: [..], shift: [..]} or {points: [[x, y, z, weight], ..]}."},
+    {"label.pseudopotentials", KEY_STRING, 0, STRING(label.pseudopotentials), .otherwise = "SPMS", .flags = P,
+     .doc = "Name of a set (SPMS) or a directory with one psp8 file for each element."},
+    {"label.convergence", KEY_CHOICE, 0, STRING(label.convergence), .otherwise = "normal", .flags = P, .choices = "normal|tight",
+     .doc = "SCF thresholds: normal for labels, tight for references."},
+    {"label.fft_grid", KEY_INT3, 0, AT(label.fft_grid), RANGE(0, 2000), .otherwise = "[0, 0, 0]", .flags = P,
+     .doc = "FFT grid; zeros = smallest that holds the density sphere."},
+    {"label.max_scf", KEY_INT, 0, AT(label.max_scf), RANGE(1, 1000), .otherwise = "80",
+     .doc = "SCF steps before a frame counts as not converged."},
+
+    {"test.frames", KEY_INT, 0, AT(test.frames), RANGE(1, 10000), .otherwise = "20", .flags = P,
+     .doc = "Held-out frames per iteration and system, from trajectories of their own, never trained on."},
+
+    {"converge.force_rmse", KEY_REAL, AL_DIM_FORCE, AT(converge.force_rmse), RANGE(0, 100), .otherwise = "0.07 eV/Ang",
+     .doc = "Held-out force error to reach."},
+    {"converge.energy_rmse", KEY_REAL, AL_DIM_ENERGY_ATOM, AT(converge.energy_rmse), RANGE(0, 100),
+     .otherwise = "2 meV/atom", .doc = "Held-out energy error to reach."},
+    {"converge.candidate_fraction", KEY_REAL, AL_DIM_FRACTION, AT(converge.candidate_fraction), RANGE(0, 1),
+     .otherwise = "2 %", .doc = "Fraction of explored frames inside the trust window to fall below."},
+    {"converge.patience", KEY_INT, 0, AT(converge.patience), RANGE(1, 100), .otherwise = "2",
+     .doc = "Iterations in a row that must meet the three limits."},
+    {"converge.min_iterations", KEY_INT, 0, AT(converge.min_iterations), RANGE(1, 1000), .otherwise = "1",
+     .doc = "Iterations that are run in any case."},
+    {"converge.max_iterations", KEY_INT, 0, AT(converge.max_iterations), RANGE(1, 1000), .otherwise = "30",
+     .doc = "Iterations after which production starts, converged or not (the report says which)."},
+
+    {"production.supercell", KEY_INT3, 0, AT(production.supercell), RANGE(1, 50), .otherwise = "[2, 2, 2]", .flags = P,
+     .doc = "Copies of the system's cell in production."},
+    {"production.ensemble", KEY_CHOICE, 0, STRING(production.ensemble), .otherwise = "nve", .flags = P, .choices = "nve",
+     .doc = "Ensemble of production, after NVT equilibration."},
+    {"production.temperatures", KEY_REALS, AL_DIM_TEMP, REALS(production.temperatures), RANGE(1, 5000),
+     .flags = P | KEY_REQUIRED, .doc = "Temperatures of production."},
+    {"production.equilibration", KEY_REAL, AL_DIM_TIME, AT(production.equilibration), RANGE(0, 1e9), .otherwise = "20 ps",
+     .flags = P, .doc = "NVT before each production run."},
+    {"production.time", KEY_REAL, AL_DIM_TIME, AT(production.time), RANGE(1, 1e12), .otherwise = "1 ns", .flags = P,
+     .doc = "Length of each production run."},
+    {"production.timestep", KEY_REAL, AL_DIM_TIME, AT(production.timestep), RANGE(0.05, 5), .otherwise = "1 fs", .flags = P,
+     .doc = "MD time step of production."},
+    {"production.stride", KEY_INT, 0, AT(production.stride), RANGE(1, 1e6), .otherwise = "50", .flags = P,
+     .doc = "Steps between frames written to the trajectory."},
+    {"production.replicas", KEY_INT, 0, AT(production.replicas), RANGE(1, 1000), .otherwise = "3", .flags = P,
+     .doc = "Runs per system and temperature with different velocities."},
+
+    {"resources.executor", KEY_CHOICE, 0, STRING(resources.executor), .otherwise = "local", .choices = "local",
+     .doc = "Who runs the workers."},
+    {"resources.cores", KEY_INT, 0, AT(resources.cores), RANGE(0, 4096), .otherwise = "0",
+     .doc = "Core budget; 0 = all cores of the machine."},
+    {"resources.retries", KEY_INT, 0, AT(resources.retries), RANGE(0, 100), .otherwise = "3",
+     .doc = "New starts of a task that failed for a transient reason."},
+    {"resources.heartbeat", KEY_REAL, AL_DIM_TIME, AT(resources.heartbeat), RANGE(1e15, 1e20), .otherwise = "5 min",
+     .doc = "A worker silent for longer counts as hung and is started again."},
+    {"resources.label.batch", KEY_INT, 0, AT(resources.label_batch), RANGE(1, 10000), .otherwise = "4",
+     .doc = "Frames of one label task."},
+    {"resources.label.ranks", KEY_INT, 0, AT(resources.label.ranks), RANGE(1, 4096), .otherwise = "1",
+     .doc = "MPI ranks of a label task."},
+    {"resources.label.threads", KEY_INT, 0, AT(resources.label.threads), RANGE(1, 256), .otherwise = "1",
+     .doc = "Threads of each rank of a label task."},
+    {"resources.train.threads", KEY_INT, 0, AT(resources.train.threads), RANGE(1, 256), .otherwise = "1",
+     .doc = "Threads of a training task."},
+    {"resources.explore.threads", KEY_INT, 0, AT(resources.explore.threads), RANGE(1, 256), .otherwise = "1",
+     .doc = "Threads of an exploration task."},
+    {"resources.produce.threads", KEY_INT, 0, AT(resources.produce.threads), RANGE(1, 256), .otherwise = "1",
+     .doc = "Threads of a production task."},
+};
+const int loop_nkeys = sizeof loop_keys / sizeof loop_keys[0];
+
+#undef AT
+#undef SIZE
+#define AT(field)   .offset = offsetof(struct cfg_system, field)
+#define SIZE(field) .size = sizeof(((struct cfg_system *)0)->field)
+const struct schema_key system_keys[] = {
+    {"name", KEY_NAME, 0, STRING(name), .flags = P | KEY_REQUIRED, .doc = "Name of the system, used in file names."},
+    {"structure", KEY_PATH, 0, STRING(structure), .flags = KEY_REQUIRED,
+     .doc = "POSCAR, CIF or extended XYZ, relative to the file that names it."},
+    {"supercell", KEY_INT3, 0, AT(supercell), RANGE(1, 50), .otherwise = "[1, 1, 1]", .flags = P,
+     .doc = "Copies of the structure's cell."},
+    {"substitute.from", KEY_STRING, 0, STRING(from), .otherwise = "\"\"", .flags = P, .doc = "Element that is replaced."},
+    {"substitute.to", KEY_STRING, 0, STRING(to), .otherwise = "\"\"", .flags = P, .doc = "Element that takes its place."},
+    {"substitute.count", KEY_INT, 0, AT(count), RANGE(0, 10000), .otherwise = "1", .flags = P,
+     .doc = "Atoms replaced in the supercell."},
+    {"substitute.arrangements", KEY_CHOICE, 0, STRING(arrangements), .otherwise = "first", .flags = P,
+     .choices = "first|inequivalent|random",
+     .doc = "first: the first atoms of the element; inequivalent: every symmetry-inequivalent site (count 1); random: by the seed."},
+};
+const int system_nkeys = sizeof system_keys / sizeof system_keys[0];
