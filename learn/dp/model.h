@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The Deep Potential model se_e2_a (DeepPot-SE: Zhang et al., NeurIPS 2018, arXiv:1805.09003), numerically the
-// model of deepmd-kit 3 (TensorFlow rules: sel overflow keeps the nearest of each type, the cut-offs are
+// The Deep Potential model se_e2_a (DeepPot-SE: Zhang et al., NeurIPS 2018, arXiv:1805.09003), numerically
+// the model of deepmd-kit 3 (TensorFlow rules: sel overflow keeps the nearest of each type, the cut-offs are
 // rounded to float32, fitting layers have a skip connection only where the width repeats).
 //
 // Environment row of neighbour j of centre i, d = r_j - r_i, r = |d|:   R = (s, s dx/r, s dy/r, s dz/r),
@@ -24,25 +24,25 @@ enum { DP_MAX_TYPES = 16, DP_MAX_LAYERS = 8, DP_TYPE_NAME = 8 };
 
 // Sizes and cut-offs: what is fixed before training.
 struct dp_config {
-    int ntypes;                               // T
+    int ntypes;                                // T
     char type_map[DP_MAX_TYPES][DP_TYPE_NAME]; // element symbols; index = type
-    double rcut, rcut_smth;                   // Ang; multiples of 1/16 make all programs agree to 1e-14
-    int sel[DP_MAX_TYPES];                    // neighbour slots of each type; part of the model
-    int nneuron, neuron[DP_MAX_LAYERS];       // embedding widths; the last is M1
-    int axis_neuron;                          // M2 <= M1
-    bool type_one_side;                       // embedding net by neighbour type only, else by (centre, neighbour)
-    bool resnet_dt;                           // embedding: time step vectors on skip layers
-    int nfit, fit[DP_MAX_LAYERS];             // fitting widths (hidden layers)
+    double rcut, rcut_smth;                    // Ang; multiples of 1/16 make all programs agree to 1e-14
+    int sel[DP_MAX_TYPES];                     // neighbour slots of each type; part of the model
+    int nneuron, neuron[DP_MAX_LAYERS];        // embedding widths; the last is M1
+    int axis_neuron;                           // M2 <= M1
+    bool type_one_side;           // embedding net by neighbour type only, else by (centre, neighbour)
+    bool resnet_dt;               // embedding: time step vectors on skip layers
+    int nfit, fit[DP_MAX_LAYERS]; // fitting widths (hidden layers)
     bool fit_resnet_dt;
 };
 
-struct dp_layer {        // y = tanh(x w + b) [* idt] [+ skip]; row vectors
+struct dp_layer { // y = tanh(x w + b) [* idt] [+ skip]; row vectors
     int nin, nout;
-    bool tanh;           // false: linear (last fitting layer)
-    int skip;            // 0 none, 1 y += x, 2 y += (x, x)
-    double *w;           // [nin][nout], into dp_model.param
-    double *b;           // [nout]
-    double *idt;         // [nout] or NULL
+    bool tanh;   // false: linear (last fitting layer)
+    int skip;    // 0 none, 1 y += x, 2 y += (x, x)
+    double *w;   // [nin][nout], into dp_model.param
+    double *b;   // [nout]
+    double *idt; // [nout] or NULL
 };
 
 struct dp_net {
@@ -52,23 +52,23 @@ struct dp_net {
 
 struct dp_model {
     struct dp_config c;
-    int nnei;                       // sum of sel
-    int nemb;                       // T, or T*T two-sided; net of pair: dp_model_emb_index
-    struct dp_net *emb;             // [nemb]
-    struct dp_net *fit;             // [T]
+    int nnei;           // sum of sel
+    int nemb;           // T, or T*T two-sided; net of pair: dp_model_emb_index
+    struct dp_net *emb; // [nemb]
+    struct dp_net *fit; // [T]
     size_t nparam;
-    double *param;                  // [nparam] embedding nets, then fitting nets; each layer w, b, idt
-    double davg[DP_MAX_TYPES][4];   // by centre type; component (s, x, y, z)
+    double *param;                // [nparam] embedding nets, then fitting nets; each layer w, b, idt
+    double davg[DP_MAX_TYPES][4]; // by centre type; component (s, x, y, z)
     double dstd[DP_MAX_TYPES][4];
-    double bias[DP_MAX_TYPES];      // bias_atom_e, eV
-    double out_bias[DP_MAX_TYPES];  // eV
-    double out_std[DP_MAX_TYPES];   // E_i = (fit + bias)*out_std + out_bias (TensorFlow's rule)
-    double min_nbor_dist;           // Ang, shortest distance in the training set; 0 = not known
-    char *meta;                     // extra ROOT key "alnd" as JSON text (our metadata), or NULL
+    double bias[DP_MAX_TYPES];     // bias_atom_e, eV
+    double out_bias[DP_MAX_TYPES]; // eV
+    double out_std[DP_MAX_TYPES];  // E_i = (fit + bias)*out_std + out_bias (TensorFlow's rule)
+    double min_nbor_dist;          // Ang, shortest distance in the training set; 0 = not known
+    char *meta;                    // extra ROOT key "alnd" as JSON text (our metadata), or NULL
 };
 
-// What deepmd-kit uses when nothing is said (INTEROP section 5), no types: rcut 6, [10,20,40] x 4, [120,120,120],
-// one-sided, fitting resnet_dt.
+// What deepmd-kit uses when nothing is said (INTEROP section 5), no types: rcut 6, [10,20,40] x 4,
+// [120,120,120], one-sided, fitting resnet_dt.
 void dp_config_default(struct dp_config *c);
 // AL_ERR_INPUT, saying which member is wrong.
 enum al_err dp_config_check(const struct dp_config *c);
@@ -76,7 +76,8 @@ enum al_err dp_config_check(const struct dp_config *c);
 enum al_err dp_model_create(const struct dp_config *c, struct dp_model **ret);
 enum al_err dp_model_copy(const struct dp_model *m, struct dp_model **ret);
 void dp_model_destroy(struct dp_model **m);
-// w ~ N(0, 1/(nin + nout)), b ~ N(0, 1), idt ~ N(0.1, 0.001^2) in fitting nets, N(1, 0.001^2) in embedding nets.
+// w ~ N(0, 1/(nin + nout)), b ~ N(0, 1), idt ~ N(0.1, 0.001^2) in fitting nets, N(1, 0.001^2) in embedding
+// nets.
 void dp_model_init(struct dp_model *m, struct al_rng *rng);
 static inline int dp_model_emb_index(const struct dp_model *m, int centre, int neighbour)
 {

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "dp/desc.h"
+
+enum { UNROLL = 8 };
+
+static inline double sum4(v4d v)
+{
+    return (v[0] + v[1]) + (v[2] + v[3]);
+}
+
+void dp_accumulate(int n, int m1, const v4d *R, const double *G, v4d *A)
+{
+    int k = 0;
+    for (; k + UNROLL <= n; k += UNROLL) {
+        const double *g = G + (size_t)k * (size_t)m1;
+        v4d r0 = R[k], r1 = R[k + 1], r2 = R[k + 2], r3 = R[k + 3];
+        v4d r4 = R[k + 4], r5 = R[k + 5], r6 = R[k + 6], r7 = R[k + 7];
+        for (int a = 0; a < m1; a++) {
+            v4d s = A[a] + r0 * v4_set(g[a]) + r1 * v4_set(g[m1 + a]) + r2 * v4_set(g[2 * m1 + a]) +
+                    r3 * v4_set(g[3 * m1 + a]);
+            v4d t = r4 * v4_set(g[4 * m1 + a]) + r5 * v4_set(g[5 * m1 + a]) + r6 * v4_set(g[6 * m1 + a]) +
+                    r7 * v4_set(g[7 * m1 + a]);
+            A[a] = s + t;
+        }
+    }
+    for (; k < n; k++)
+        for (int a = 0; a < m1; a++)
+            A[a] += R[k] * v4_set(G[(size_t)k * (size_t)m1 + (size_t)a]);
+}
+
+void dp_project(int n, int m1, const double *G, const v4d *gA, v4d *out)
+{
+    int k = 0;
+    for (; k + UNROLL <= n; k += UNROLL) {
+        const double *g = G + (size_t)k * (size_t)m1;
+        v4d s[UNROLL];
+        for (int u = 0; u < UNROLL; u++)
+            s[u] = v4_set(0);
+        for (int a = 0; a < m1; a++)
+#pragma GCC unroll 8
+            for (int u = 0; u < UNROLL; u++)
+                s[u] += v4_set(g[u * m1 + a]) * gA[a];
+        for (int u = 0; u < UNROLL; u++)
+            out[k + u] = s[u];
+    }
+    for (; k < n; k++) {
+        v4d s = v4_set(0);
+        for (int a = 0; a < m1; a++)
+            s += v4_set(G[(size_t)k * (size_t)m1 + (size_t)a]) * gA[a];
+        out[k] = s;
+    }
+}
+
+void dp_spread(int n, int m1, const v4d *R, const v4d *gA, double *gG)
+{
+    enum { WIDE = 64 }; // columns at a time, components first so that the loop over columns vectorises
+    for (int a0 = 0; a0 < m1; a0 += WIDE) {
+        int na = m1 - a0 < WIDE ? m1 - a0 : WIDE;
+        double c[4][WIDE];
+        for (int a = 0; a < na; a++)
+            for (int q = 0; q < 4; q++)
+                c[q][a] = gA[a0 + a][q];
+        for (int k = 0; k < n; k++) {
+            double *restrict g = gG + (size_t)k * (size_t)m1 + a0;
+            v4d r = R[k];
+            for (int a = 0; a < na; a++)
+                g[a] += r[0] * c[0][a] + r[1] * c[1][a] + r[2] * c[2][a] + r[3] * c[3][a];
+        }
+    }
+}
+
+void dp_descriptor(int m1, int m2, const v4d *A, double *D)
+{
+    for (int a = 0; a < m1; a++)
+        for (int b = 0; b < m2; b++)
+            D[a * m2 + b] = sum4(A[a] * A[b]);
+}
+
+void dp_descriptor_tangent(int m1, int m2, const v4d *A, const v4d *At, double *Dt)
+{
+    for (int a = 0; a < m1; a++)
+        for (int b = 0; b < m2; b++)
+            Dt[a * m2 + b] = sum4(At[a] * A[b] + A[a] * At[b]);
+}
+
+void dp_descriptor_back(int m1, int m2, const v4d *A, const double *gD, v4d *gA)
+{
+    for (int a = 0; a < m1; a++) {
+        v4d s = v4_set(0);
+        for (int b = 0; b < m2; b++)
+            s += v4_set(gD[a * m2 + b]) * A[b];
+        gA[a] += s;
+    }
+    for (int a = 0; a < m1; a++)
+        for (int b = 0; b < m2; b++)
+            gA[b] += v4_set(gD[a * m2 + b]) * A[a];
+}

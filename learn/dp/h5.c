@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "dp/h5.h"
+
+#include <hdf5.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct h5 {
+    hid_t file;
+    char *path;
+};
+
+// HDF5 ids of all kinds that live for one function.
+static void close_id(hid_t *id)
+{
+    if (*id >= 0 && H5Iis_valid(*id) > 0) H5Idec_ref(*id);
+    *id = -1;
+}
+#define H5_OWN __attribute__((cleanup(close_id))) hid_t
+
+static enum al_err wrap(hid_t file, const char *path, struct h5 **ret)
+{
+    struct h5 *h;
+    enum al_err e = al_alloc(1, sizeof *h, &h);
+    if (e == AL_ERR_OK) {
+        h->file = file;
+        e = al_strdup(path, &h->path);
+        if (e != AL_ERR_OK) al_free(h);
+    }
+    if (e != AL_ERR_OK) {
+        H5Fclose(file);
+        return e;
+    }
+    *ret = h;
+    return AL_ERR_OK;
+}
+
+enum al_err h5_open(const char *path, struct h5 **ret)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); // our own messages instead of a stack on stderr
+    FILE *probe = fopen(path, "rb");
+    if (!probe) AL_FAIL(AL_ERR_NOTFOUND, "cannot open model %s", path);
+    fclose(probe);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    if (file < 0) AL_FAIL(AL_ERR_CORRUPT, "%s is not an HDF5 file", path);
+    return wrap(file, path, ret);
+}
+
+enum al_err h5_create(const char *path, struct h5 **ret)
+{
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    H5_OWN fcpl = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_obj_track_times(fcpl, false);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, fcpl, H5P_DEFAULT);
+    if (file < 0) AL_FAIL(AL_ERR_IO, "cannot create %s", path);
+    return wrap(file, path, ret);
+}
+
+enum al_err h5_finish(struct h5 **h)
+{
+    herr_t flush = H5Fflush((*h)->file, H5F_SCOPE_LOCAL);
+    herr_t done = H5Fclose((*h)->file);
+    (*h)->file = -1;
+    if (flush < 0 || done < 0) AL_FAIL(AL_ERR_IO, "cannot write %s", (*h)->path);
+    h5_destroy(h);
+    return AL_ERR_OK;
+}
+
+void h5_destroy(struct h5 **h)
+{
+    if (!*h) return;
+    if ((*h)->file >= 0) H5Fclose((*h)->file);
+    al_free((*h)->path);
+    al_free(*h);
+    *h = NULL;
+}
+
+enum al_err h5_read_text(struct h5 *h, const char *name, char **ret)
+{
+    H5_OWN attr = H5Aopen(h->file, name, H5P_DEFAULT);
+    if (attr < 0) AL_FAIL(AL_ERR_CORRUPT, "%s has no attribute '%s'", h->path, name);
+    H5_OWN type = H5Aget_type(attr);
+    H5_OWN space = H5Aget_space(attr);
+    if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1)
+        AL_FAIL(AL_ERR_CORRUPT, "%s: attribute '%s' is not a string", h->path, name);
+    if (H5Tis_variable_str(type) > 0) {
+        H5_OWN mem = H5Tcopy(H5T_C_S1);
+        H5Tset_size(mem, H5T_VARIABLE);
+        H5Tset_cset(mem, H5Tget_cset(type));
+        char *text = NULL;
+        if (H5Aread(attr, mem, &text) < 0 || !text)
+            AL_FAIL(AL_ERR_CORRUPT, "%s: attribute '%s' cannot be read", h->path, name);
+        enum al_err e = al_strdup(text, ret);
+        H5free_memory(text);
+        return e;
+    }
+    AL_AUTOFREE char *text = NULL;
+    AL_ALLOC(text, H5Tget_size(type) + 1);
+    if (H5Aread(attr, type, text) < 0)
+        AL_FAIL(AL_ERR_CORRUPT, "%s: attribute '%s' cannot be read", h->path, name);
+    *ret = text;
+    text = NULL;
+    return AL_ERR_OK;
+}
+
+enum al_err h5_write_text(struct h5 *h, const char *name, const char *text)
+{
+    H5_OWN type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, H5T_VARIABLE);
+    H5Tset_cset(type, H5T_CSET_UTF8);
+    H5_OWN space = H5Screate(H5S_SCALAR);
+    H5_OWN attr = H5Acreate2(h->file, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    if (attr < 0 || H5Awrite(attr, type, &text) < 0)
+        AL_FAIL(AL_ERR_IO, "%s: cannot write attribute '%s'", h->path, name);
+    return AL_ERR_OK;
+}
+
+enum al_err h5_read_double(struct h5 *h, const char *name, int *ret_rank, size_t ret_shape[H5_MAX_RANK],
+                           double **ret)
+{
+    H5_OWN set = H5Dopen2(h->file, name, H5P_DEFAULT);
+    if (set < 0) AL_FAIL(AL_ERR_CORRUPT, "%s has no dataset %s", h->path, name);
+    H5_OWN space = H5Dget_space(set);
+    H5_OWN type = H5Dget_type(set);
+    H5T_class_t cls = H5Tget_class(type);
+    int rank = H5Sget_simple_extent_ndims(space);
+    hssize_t n = H5Sget_simple_extent_npoints(space);
+    if ((cls != H5T_FLOAT && cls != H5T_INTEGER) || rank < 0 || rank > H5_MAX_RANK || n < 0 || n > 1 << 28)
+        AL_FAIL(AL_ERR_CORRUPT, "%s: dataset %s is not an array of numbers of at most %d dimensions", h->path,
+                name, H5_MAX_RANK);
+    hsize_t dims[H5_MAX_RANK] = {0};
+    H5Sget_simple_extent_dims(space, dims, NULL);
+    AL_AUTOFREE double *data = NULL;
+    AL_ALLOC(data, n);
+    if (H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+        AL_FAIL(AL_ERR_CORRUPT, "%s: dataset %s cannot be read", h->path, name);
+    *ret_rank = rank;
+    for (int i = 0; i < rank; i++)
+        ret_shape[i] = (size_t)dims[i];
+    *ret = data;
+    data = NULL;
+    return AL_ERR_OK;
+}
+
+enum al_err h5_write_double(struct h5 *h, const char *name, int rank, const size_t shape[],
+                            const double *data)
+{
+    hsize_t dims[H5_MAX_RANK] = {0};
+    for (int i = 0; i < rank; i++)
+        dims[i] = shape[i];
+    H5_OWN space = rank ? H5Screate_simple(rank, dims, NULL) : H5Screate(H5S_SCALAR);
+    H5_OWN dcpl = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_obj_track_times(dcpl, false);
+    H5_OWN set = H5Dcreate2(h->file, name, H5T_IEEE_F64LE, space, H5P_DEFAULT, dcpl, H5P_DEFAULT);
+    if (set < 0 || H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
+        AL_FAIL(AL_ERR_IO, "%s: cannot write dataset %s", h->path, name);
+    return AL_ERR_OK;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// The environment of a frame, arranged for GEMM. Centres are sorted by type (stably) and cut into blocks of
+// at most DP_BLOCK centres of one type. The rows (slots) of a block stand together, by neighbour type, then
+// by centre, then in the order of the neighbour list; each (block, neighbour type) ends with one row that
+// stands for all empty slots:
+//
+//   rows of (block b, neighbour type t, centre c of the block): seg[(b*T + t)*(DP_BLOCK + 2) + c] .. next
+//   entry empty-slot row: seg[... + ncentre]; end: seg[... + ncentre + 1]
+//
+// More than sel[t] neighbours of type t: the nearest are kept (as TensorFlow and LAMMPS do).
+#ifndef AL_DP_LAYOUT_H
+#define AL_DP_LAYOUT_H
+
+#include "base/neigh.h"
+#include "dp/model.h"
+#include "dp/vec.h"
+
+enum { DP_BLOCK = 16 };
+
+struct dp_layout { // depends on positions, types, rcut and sel; not on trained numbers
+    int natoms, ntypes, nblock, nrow;
+    int *order;       // [natoms] atoms sorted by type
+    int *block_first; // [nblock + 1] into order
+    int *block_type;  // [nblock]
+    int *seg;         // see above
+    int *j;           // [nrow] neighbour, -1 for an empty slot
+    double (*d)[3];   // [nrow] r_j - r_i, Ang
+    size_t atom_cap, block_cap, row_cap;
+    struct al_neigh_pair *scratch; // overflow handling
+    size_t scratch_cap;
+};
+
+struct dp_geo {    // of a row, for the chain rule
+    double h[3];   // d/r
+    double r;      // Ang
+    double ds, sr; // ds/dr, s/r
+};
+
+struct dp_rows { // normalised rows and geometry, [nrow] each
+    v4d *R;      // R~
+    struct dp_geo *geo;
+    double *x; // R~[0]: input of the embedding nets
+    size_t cap;
+};
+
+struct dp_cut { // TensorFlow's switch: rcut and rcut_smth and their difference rounded to float32
+    double rc, rs, den;
+};
+struct dp_cut dp_cut_of(const struct dp_config *c);
+
+static inline const int *dp_layout_seg(const struct dp_layout *l, int block, int type)
+{
+    return l->seg + ((size_t)block * (size_t)l->ntypes + (size_t)type) * (DP_BLOCK + 2);
+}
+static inline int dp_block_size(const struct dp_layout *l, int block)
+{
+    return l->block_first[block + 1] - l->block_first[block];
+}
+// Rows of a block: dp_layout_seg(l, block, 0)[0] .. dp_block_end.
+static inline int dp_block_end(const struct dp_layout *l, int block)
+{
+    return dp_layout_seg(l, block, l->ntypes - 1)[dp_block_size(l, block) + 1];
+}
+
+void dp_layout_destroy(struct dp_layout **l);
+enum al_err dp_layout_create(struct dp_layout **ret);
+// types [natoms] of the model; list: full, cut-off >= that of the model.
+enum al_err dp_layout_build(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
+                            const struct al_neigh *list);
+enum al_err dp_rows_reserve(struct dp_rows *rows, size_t nrow);
+void dp_rows_free(struct dp_rows *rows);
+void dp_rows_compute(struct dp_rows *rows, const struct dp_model *m, const struct dp_layout *l);
+// Most neighbours of each type seen around any atom: for the choice of sel.
+void dp_count_neighbours(int ntypes, int natoms, const int *types, const struct al_neigh *list, int max[]);
+
+#endif
