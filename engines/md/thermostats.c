@@ -51,7 +51,7 @@ static enum al_err step_svr(struct integrator *g, struct md_state *s, struct pot
     if (o->removed_dof) md_remove_momentum(s);
     int dof = 3 * s->f->natoms - o->removed_dof;
     double k = md_kinetic_energy(s), target = 0.5 * dof * AL_KB_EV * o->temperature;
-    if (!(k > 0.0) || dof < 1)
+    if (k == 0.0 || dof < 1) // a NaN passes through to the driver's checks
         AL_FAIL(AL_ERR_INPUT, "velocity rescaling needs moving atoms: draw velocities first");
     double c = exp(-dt / o->tau), r1 = al_rng_normal(&s->rng);
     double unit = target / (dof * k) * (1.0 - c);
