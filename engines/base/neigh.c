@@ -22,7 +22,7 @@
 #include "base/units.h"
 
 // The wide list is made from wrapped positions, the exact one from the given ones: they differ by rounding.
-static const double margin = 1e-6; // Ang
+static const double margin = 1e-6;   // Ang
 static const double max_wraps = 1e6; // an atom that far away has left the simulation
 
 struct wide {
@@ -39,17 +39,17 @@ struct al_neigh_impl {
     int nb[3], s[3];
     int cap_atoms, cap_bins;
     long cap_found, cap_wide, cap_pair, nfound;
-    double (*x0)[3];       // [natoms] positions when the wide list was built
-    double (*xw)[3];       // [natoms] wrapped into the cell
-    int (*wrap)[3];        // [natoms] x = xw + wrap.cell
-    int *bin_first;        // [nbins + 1]
+    double (*x0)[3];        // [natoms] positions when the wide list was built
+    double (*xw)[3];        // [natoms] wrapped into the cell
+    int (*wrap)[3];         // [natoms] x = xw + wrap.cell
+    int *bin_first;         // [nbins + 1]
     int *bin_of, *bin_atom; // [natoms] bin of an atom; atoms ordered by bin, ascending inside a bin
-    int *bin3;             // [natoms][3]
-    int *wide_first;       // [natoms + 1]
-    int *cursor;           // [natoms]
-    struct found *found;   // [nfound] by j
-    int *found_first;      // [natoms + 1]
-    struct wide *wide;     // [wide_first[natoms]] by i
+    int *bin3;              // [natoms][3]
+    int *wide_first;        // [natoms + 1]
+    int *cursor;            // [natoms]
+    struct found *found;    // [nfound] by j
+    int *found_first;       // [natoms + 1]
+    struct wide *wide;      // [wide_first[natoms]] by i
 };
 
 enum al_err al_neigh_create(double cutoff, double skin, struct al_neigh **ret)

@@ -14,22 +14,22 @@
 enum al_plot_style { AL_PLOT_LINE = 1, AL_PLOT_POINTS = 2, AL_PLOT_DASHED = 4, AL_PLOT_OPEN = 8 };
 
 struct al_plot_series {
-    const char *label;       // in the legend; NULL = not there
+    const char *label; // in the legend; NULL = not there
     int n;
-    const double *x, *y;     // [n]; points that are not finite (or not > 0 on a log axis) are left out
-    const double *error;     // [n] half length of the y error bar, or NULL
-    unsigned style;          // enum al_plot_style; 0 = line
-    int color;               // 0 = by position in the list, else palette number from 1
+    const double *x, *y; // [n]; points that are not finite (or not > 0 on a log axis) are left out
+    const double *error; // [n] half length of the y error bar, or NULL
+    unsigned style;      // enum al_plot_style; 0 = line
+    int color;           // 0 = by position in the list, else palette number from 1
 };
 
 struct al_plot {
-    const char *title, *note;      // note: smaller, below the title; may be NULL
-    const char *xlabel, *ylabel;   // with units: "lag / ps"
+    const char *title, *note;    // note: smaller, below the title; may be NULL
+    const char *xlabel, *ylabel; // with units: "lag / ps"
     bool xlog, ylog;
-    bool xzero, yzero;             // linear axis starts at 0 when all data are >= 0
-    double xmin, xmax;             // both 0 = from the data
+    bool xzero, yzero; // linear axis starts at 0 when all data are >= 0
+    double xmin, xmax; // both 0 = from the data
     double ymin, ymax;
-    int width, height;             // px; 0 = 640 x 440
+    int width, height; // px; 0 = 640 x 440
     const struct al_plot_series *series;
     int nseries;
 };

@@ -59,10 +59,8 @@ static void body(struct stream *st, const struct md_run_options *o, struct md_st
 
 static void make_head(const struct md_run_options *o, const struct md_state *s, struct head *h)
 {
-    *h = (struct head){.version = VERSION,
-                       .natoms = s->f->natoms,
-                       .noutputs = o->noutputs,
-                       .nobservers = o->nobservers};
+    *h = (struct head){
+        .version = VERSION, .natoms = s->f->natoms, .noutputs = o->noutputs, .nobservers = o->nobservers};
     memcpy(h->magic, magic, sizeof magic);
     snprintf(h->identity, sizeof h->identity, "%s", o->identity ? o->identity : "");
 }

@@ -12,10 +12,10 @@
 enum al_err md_nve_open(struct integrator **ret);
 
 struct md_thermostat {
-    double temperature;   // K
-    double tau;           // fs: relaxation time of the kinetic energy (svr) or 1/friction (langevin)
-    int removed_dof;      // degrees of freedom that are not thermostatted: 3 for a potential that conserves
-                          // momentum (the thermostat keeps it zero), 0 with an external field
+    double temperature; // K
+    double tau;         // fs: relaxation time of the kinetic energy (svr) or 1/friction (langevin)
+    int removed_dof;    // degrees of freedom that are not thermostatted: 3 for a potential that conserves
+                        // momentum (the thermostat keeps it zero), 0 with an external field
 };
 // Canonical ensemble by stochastic velocity rescaling (Bussi, Donadio, Parrinello, J. Chem. Phys. 126,
 // 014101 (2007), eq. A7) after each velocity Verlet step.

@@ -24,7 +24,7 @@ static void pair(const struct lj_options *o, double r, double *u, double *du)
 static enum al_err eval_lj(struct potential *p, const struct al_frame *f, struct pot_result *res)
 {
     struct lj *q = (struct lj *)p;
-    AL_TRY(al_neigh_update(q->list, f->natoms, (const double (*)[3])f->pos, f->cell, f->pbc));
+    AL_TRY(al_neigh_update(q->list, f->natoms, (const double(*)[3])f->pos, f->cell, f->pbc));
     double energy = 0.0, w[3][3] = {0};
     for (int i = 0; i < f->natoms; i++) {
         double ei = 0.0, fi[3] = {0};

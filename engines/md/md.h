@@ -23,16 +23,16 @@ enum al_err md_state_eval(struct md_state *s, struct potential *p);
 // Maxwell-Boltzmann velocities. removed_dof = 3: total momentum zero; 0: as drawn. exact: scaled to the
 // temperature exactly (of 3N - removed_dof degrees of freedom).
 enum al_err md_velocities_draw(struct md_state *s, double temperature, int removed_dof, bool exact);
-double md_kinetic_energy(const struct md_state *s);                   // eV
-double md_temperature(const struct md_state *s, int removed_dof);    // K; 0 without degrees of freedom
+double md_kinetic_energy(const struct md_state *s);               // eV
+double md_temperature(const struct md_state *s, int removed_dof); // K; 0 without degrees of freedom
 
 struct md_thermo {
     long step;
-    double time;        // fs
-    double temperature; // K
+    double time;                  // fs
+    double temperature;           // K
     double epot, ekin, conserved; // eV
-    double pressure;    // GPa, (2 Ekin + tr virial) / 3V; 0 when not periodic or no virial
-    double volume;      // Ang^3; 0 when not periodic
+    double pressure;              // GPa, (2 Ekin + tr virial) / 3V; 0 when not periodic or no virial
+    double volume;                // Ang^3; 0 when not periodic
 };
 void md_thermo_get(const struct md_state *s, const struct integrator *g, int removed_dof,
                    struct md_thermo *ret);
@@ -40,12 +40,12 @@ void md_thermo_get(const struct md_state *s, const struct integrator *g, int rem
 // --- driver --------------------------------------------------------------------------------------------
 
 // Why a run ended. All but DONE are findings about the trajectory, not errors: md_run returns AL_ERR_OK.
-#define MD_ENDS(X)                                                                                 \
-    X(DONE, "all steps done")                                                                      \
-    X(NOT_FINITE, "energy, forces or positions are not finite numbers")                            \
-    X(TOO_CLOSE, "two atoms came too close")                                                       \
-    X(TOO_HOT, "temperature ran away")                                                             \
-    X(ENERGY, "conserved energy ran away")                                                         \
+#define MD_ENDS(X)                                                                                           \
+    X(DONE, "all steps done")                                                                                \
+    X(NOT_FINITE, "energy, forces or positions are not finite numbers")                                      \
+    X(TOO_CLOSE, "two atoms came too close")                                                                 \
+    X(TOO_HOT, "temperature ran away")                                                                       \
+    X(ENERGY, "conserved energy ran away")                                                                   \
     X(OBSERVER, "an observer ended it")
 #define MD_END_ENUM(name, text) MD_END_##name,
 enum md_end { MD_ENDS(MD_END_ENUM) MD_END_COUNT };
@@ -56,17 +56,17 @@ enum { MD_TEXT = 192 };
 
 struct md_result {
     enum md_end end;
-    char text[MD_TEXT];     // "atoms 3 and 7 are 0.41 Ang apart (limit 0.80)"
-    long steps;             // done and sane
-    long resumed;           // step that this call went on from; -1 = fresh start
-    long neighbour_builds;  // of the distance check
+    char text[MD_TEXT];    // "atoms 3 and 7 are 0.41 Ang apart (limit 0.80)"
+    long steps;            // done and sane
+    long resumed;          // step that this call went on from; -1 = fresh start
+    long neighbour_builds; // of the distance check
     // Averages over every step of the whole run (restarts included), step 0 left out:
     long nsamples;
     double temperature, temperature_std; // K
-    double pressure;        // GPa
-    double epot;            // eV
-    double drift;           // slope of the conserved energy, eV/atom/ps, least squares
-    double fluctuation;     // rms of the conserved energy around that line, eV/atom
+    double pressure;                     // GPa
+    double epot;                         // eV
+    double drift;                        // slope of the conserved energy, eV/atom/ps, least squares
+    double fluctuation;                  // rms of the conserved energy around that line, eV/atom
 };
 
 // Called at step 0 and every stride steps, after the sanity checks (never with a NaN) and before a
@@ -78,22 +78,22 @@ struct md_observer {
     // Set *ret_end = true and write a reason to end the run after this step.
     enum al_err (*observe)(void *ctx, const struct md_state *s, const struct md_thermo *t, bool *ret_end,
                            char reason[MD_TEXT]);
-    void *memory;           // plain bytes, no pointers; may be NULL
+    void *memory; // plain bytes, no pointers; may be NULL
     size_t memory_size;
 };
 
 struct md_output; // md/output.h
 
 struct md_run_options {
-    long nsteps;                // of the whole run: a resumed run stops at the same step
-    double dt;                  // fs
-    int removed_dof;            // 3, or 0 with an external field
-    const char *checkpoint;     // file; NULL = none. When it exists the run goes on from it.
-    double checkpoint_interval; // s of wall time; 0 = after every step
-    const char *identity;       // of the inputs (task hash): a checkpoint of another is AL_ERR_CORRUPT
-    double min_distance;        // Ang, 0 = not checked
-    double max_temperature;     // K, 0 = not checked
-    double max_energy_change;   // eV/atom, of the conserved energy from the start, 0 = not checked
+    long nsteps;                   // of the whole run: a resumed run stops at the same step
+    double dt;                     // fs
+    int removed_dof;               // 3, or 0 with an external field
+    const char *checkpoint;        // file; NULL = none. When it exists the run goes on from it.
+    double checkpoint_interval;    // s of wall time; 0 = after every step
+    const char *identity;          // of the inputs (task hash): a checkpoint of another is AL_ERR_CORRUPT
+    double min_distance;           // Ang, 0 = not checked
+    double max_temperature;        // K, 0 = not checked
+    double max_energy_change;      // eV/atom, of the conserved energy from the start, 0 = not checked
     bool (*check_stop)(void *ctx); // polled after every step; true: checkpoint, then AL_ERR_STOPPED
     void *stop_ctx;
     struct md_observer *observers;

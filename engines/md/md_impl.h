@@ -18,17 +18,17 @@ void md_drift(struct md_state *s, double dt);
 // Running least squares of the conserved energy and averages, one sample a step.
 struct md_stats {
     long n;
-    double start;                      // conserved energy at step 0, eV
-    double mean_t, mean_e;             // ps; eV from start
+    double start;          // conserved energy at step 0, eV
+    double mean_t, mean_e; // ps; eV from start
     double s_tt, s_te, s_ee;
     double mean_temperature, s_temperature, mean_pressure, mean_epot;
 };
 void md_stats_add(struct md_stats *a, const struct md_thermo *t);
 void md_stats_report(const struct md_stats *a, int natoms, struct md_result *r);
 
-struct md_progress {                   // what a checkpoint holds besides state, outputs and memories
+struct md_progress { // what a checkpoint holds besides state, outputs and memories
     struct md_stats stats;
-    int end;                           // enum md_end
+    int end; // enum md_end
     char text[MD_TEXT];
 };
 enum al_err md_checkpoint_write(const struct md_run_options *o, const struct md_state *s,

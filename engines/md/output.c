@@ -36,9 +36,12 @@ static enum al_err sync_parent(const char *path)
     char dir[AL_PATH];
     AL_TRY(al_path(dir, "%s", path));
     char *slash = strrchr(dir, '/');
-    if (!slash) strcpy(dir, ".");
-    else if (slash == dir) dir[1] = '\0';
-    else *slash = '\0';
+    if (!slash)
+        strcpy(dir, ".");
+    else if (slash == dir)
+        dir[1] = '\0';
+    else
+        *slash = '\0';
     AL_TRY(al_fsync_dir(dir));
     return AL_ERR_OK;
 }

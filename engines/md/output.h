@@ -11,7 +11,7 @@
 #include "md/md.h"
 
 struct md_output {
-    FILE *out;          // write here; NULL before md_run has started or resumed it
+    FILE *out; // write here; NULL before md_run has started or resumed it
     char *path;
 };
 // Nothing is created or changed on disk before md_run.

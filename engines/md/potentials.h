@@ -11,10 +11,10 @@
 //   E = sum_pairs u(r) - u(rc),  u = 4 eps ((sigma/r)^12 - (sigma/r)^6), r < rc
 // Energy continuous at rc; with force_shift also the force: u(r) - u(rc) - (r - rc) u'(rc).
 struct lj_options {
-    double epsilon;   // eV
-    double sigma;     // Ang
-    double cutoff;    // Ang
-    double skin;      // Ang, of its neighbour list
+    double epsilon; // eV
+    double sigma;   // Ang
+    double cutoff;  // Ang
+    double skin;    // Ang, of its neighbour list
     bool force_shift;
 };
 enum al_err lj_potential_open(const struct lj_options *o, struct potential **ret);

@@ -28,9 +28,9 @@ struct run {
     struct integrator *g;
     struct md_thermo thermo;
     struct md_progress progress;
-    struct al_neigh *watch;     // NULL when distances are not checked
-    double saved;               // monotonic clock of the last checkpoint, s
-    long sane;                  // last step that passed the checks
+    struct al_neigh *watch; // NULL when distances are not checked
+    double saved;           // monotonic clock of the last checkpoint, s
+    long sane;              // last step that passed the checks
 };
 
 static double clock_seconds(void)
@@ -74,7 +74,7 @@ static bool state_is_finite(const struct md_state *s)
 static enum al_err check_distances(struct run *r)
 {
     const struct al_frame *f = r->s->f;
-    enum al_err e = al_neigh_update(r->watch, f->natoms, (const double (*)[3])f->pos, f->cell, f->pbc);
+    enum al_err e = al_neigh_update(r->watch, f->natoms, (const double(*)[3])f->pos, f->cell, f->pbc);
     if (e == AL_ERR_UNPHYSICAL) {
         end_run(r, MD_END_TOO_CLOSE, "%s", al_err_message());
         return AL_ERR_OK;

@@ -45,8 +45,10 @@ enum al_err md_state_eval(struct md_state *s, struct potential *p)
     f->energy = res.energy;
     memcpy(f->virial, res.virial, sizeof f->virial);
     f->have |= AL_HAVE_ENERGY | AL_HAVE_FORCES;
-    if (p->ops->caps & POT_VIRIAL) f->have |= AL_HAVE_VIRIAL;
-    else f->have &= ~(unsigned)AL_HAVE_VIRIAL;
+    if (p->ops->caps & POT_VIRIAL)
+        f->have |= AL_HAVE_VIRIAL;
+    else
+        f->have &= ~(unsigned)AL_HAVE_VIRIAL;
     return AL_ERR_OK;
 }
 

@@ -8,13 +8,13 @@
 #include "base/err.h"
 
 struct tr_arrhenius {
-    int n;                       // points used
-    double ea, ea_error;         // eV
+    int n;                         // points used
+    double ea, ea_error;           // eV
     double d0, ln_d0, ln_d0_error; // cm^2/s; ln of cm^2/s
-    double cov;                  // covariance of ln D0 and Ea, eV
-    double chi2;                 // of n - 2 degrees of freedom
-    double inflation;            // errors were multiplied by sqrt(max(1, chi2/(n - 2)))
-    double t95;                  // factor from standard error to the 95 % interval that goes with them
+    double cov;                    // covariance of ln D0 and Ea, eV
+    double chi2;                   // of n - 2 degrees of freedom
+    double inflation;              // errors were multiplied by sqrt(max(1, chi2/(n - 2)))
+    double t95;                    // factor from standard error to the 95 % interval that goes with them
 };
 // ln D = ln D0 - Ea/(k T), least squares weighted by (D/error)^2. T in K: the mean that each run really had.
 // AL_ERR_INPUT: fewer than two points, D or error not > 0, all at one temperature.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The two plots of a diffusion analysis as SVG files. note: a line under the title (e.g. that the settings are a
-// demonstration); NULL = none.
+// The two plots of a diffusion analysis as SVG files. note: a line under the title (e.g. that the settings
+// are a demonstration); NULL = none.
 #ifndef AL_TRANSPORT_PLOTS_H
 #define AL_TRANSPORT_PLOTS_H
 
@@ -10,7 +10,7 @@
 #include "transport/msd.h"
 
 struct tr_labelled {
-    const char *label;              // "Li3PS4 900 K"
+    const char *label; // "Li3PS4 900 K"
     const struct tr_diffusion *d;
 };
 // MSD against lag with error band bars and the Einstein fits (solid where diffusive, dashed where not).
@@ -19,11 +19,11 @@ enum al_err tr_plot_msd(const char *path, const char *title, const char *note, b
                         const struct tr_labelled *runs);
 
 struct tr_arrhenius_series {
-    const char *label;              // "Li3PS4"
+    const char *label; // "Li3PS4"
     int n;
     const double *temperature, *d, *d_error; // [n] K, cm^2/s
-    const bool *diffusive;          // [n] open markers where false; NULL = all true
-    const struct tr_arrhenius *fit; // NULL = no line
+    const bool *diffusive;                   // [n] open markers where false; NULL = all true
+    const struct tr_arrhenius *fit;          // NULL = no line
 };
 // D (log) against 1000/T, with fit lines down to 300 K.
 enum al_err tr_plot_arrhenius(const char *path, const char *title, const char *note, int n,

@@ -17,10 +17,10 @@
 #include "base/rng.h"
 
 // cmocka's assert_float_equal compares as float.
-#define assert_near(a, b, tol)                                                                     \
-    do {                                                                                           \
-        double a_ = (a), b_ = (b), tol_ = (tol);                                                   \
-        if (!(fabs(a_ - b_) <= tol_)) fail_msg("%.17g != %.17g (tolerance %g)", a_, b_, tol_);     \
+#define assert_near(a, b, tol)                                                                               \
+    do {                                                                                                     \
+        double a_ = (a), b_ = (b), tol_ = (tol);                                                             \
+        if (!(fabs(a_ - b_) <= tol_)) fail_msg("%.17g != %.17g (tolerance %g)", a_, b_, tol_);               \
     } while (0)
 
 enum { MAXN = 400 };
@@ -239,8 +239,10 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_brute_force),       cmocka_unit_test(test_symmetry),
-        cmocka_unit_test(test_history_independent), cmocka_unit_test(test_rebuild_rules),
+        cmocka_unit_test(test_brute_force),
+        cmocka_unit_test(test_symmetry),
+        cmocka_unit_test(test_history_independent),
+        cmocka_unit_test(test_rebuild_rules),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

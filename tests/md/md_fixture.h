@@ -65,10 +65,10 @@ static inline struct potential *argon_potential(void)
 }
 
 // cmocka's assert_float_equal compares as float.
-#define assert_near(a, b, tol)                                                                     \
-    do {                                                                                           \
-        double a_ = (a), b_ = (b), tol_ = (tol);                                                   \
-        if (!(fabs(a_ - b_) <= tol_)) fail_msg("%.17g != %.17g (tolerance %g)", a_, b_, tol_);     \
+#define assert_near(a, b, tol)                                                                               \
+    do {                                                                                                     \
+        double a_ = (a), b_ = (b), tol_ = (tol);                                                             \
+        if (!(fabs(a_ - b_) <= tol_)) fail_msg("%.17g != %.17g (tolerance %g)", a_, b_, tol_);               \
     } while (0)
 
 #define OWN_POTENTIAL  __attribute__((cleanup(potential_destroy))) struct potential *

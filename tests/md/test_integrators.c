@@ -161,8 +161,11 @@ static struct moments sample(struct integrator *g, struct md_state *s, struct po
     t0 = sum / nsamples;
     int dof = 3 * s->f->natoms - removed;
     double var = (sum2 - nsamples * t0 * t0) / (nsamples - 1);
-    return (struct moments){.mean_t = t0, .var_ratio = var / (2.0 * t0 * t0 / dof),
-                            .conserved_rms = sqrt(c2 / nsamples), .mean_pot = pot / nsamples, .n = nsamples};
+    return (struct moments){.mean_t = t0,
+                            .var_ratio = var / (2.0 * t0 * t0 / dof),
+                            .conserved_rms = sqrt(c2 / nsamples),
+                            .mean_pot = pot / nsamples,
+                            .n = nsamples};
 }
 
 // Canonical: mean T = T0 with standard error T0 sqrt(2/(dof n)); var T = 2 T0^2/dof with relative error
@@ -215,7 +218,7 @@ static void test_nvt_springs(void **state)
         AL_OWN(md_state) s = state_of(sites, 400.0, 0, 7);
         ok(md_state_eval(s, p));
         steps(g, s, p, 8.0, 500);
-        struct moments m = sample(g, s, p, 8.0, 6000, 100, 0); // 800 fs = 8 tau
+        struct moments m = sample(g, s, p, 8.0, 6000, 100, 0);    // 800 fs = 8 tau
         double w2 = 1.0 / (s->mass[0] * AL_AMU_A2_FS2_EV) * 64.0; // (w dt)^2
         check_canonical(&m, 400.0, 24, 0.5 * w2);
         double pot = 12 * AL_KB_EV * 400.0; // kT/2 each; BAOAB samples positions of a harmonic well exactly
@@ -241,8 +244,10 @@ static void test_velocities(void **state)
         for (int i = 0; i < f->natoms; i++)
             for (int c = 0; c < 3; c++) {
                 double e = s->mass[i] * s->f->vel[i][c] * s->f->vel[i][c] * AL_AMU_A2_FS2_EV / AL_KB_EV;
-                if (i % 2) light += e / (n * 13 * 3);
-                else heavy += e / (n * 14 * 3);
+                if (i % 2)
+                    light += e / (n * 13 * 3);
+                else
+                    heavy += e / (n * 14 * 3);
                 p[c] += s->mass[i] * s->f->vel[i][c];
             }
         assert_true(fabs(p[0]) + fabs(p[1]) + fabs(p[2]) < 1e-12);

@@ -15,7 +15,7 @@ static double energy_of(struct potential *p, const struct al_frame *f)
 
 static void fd_forces(struct potential *p, struct al_frame *f)
 {
-    double (*force)[3] = f->forces;
+    double(*force)[3] = f->forces;
     struct pot_result r = {.forces = force};
     ok(p->ops->eval(p, f, &r));
     double h = 1e-4; // central: error h^2 u'''/6 ~ 1e-9 eV/Ang, rounding 1e-15/h ~ 1e-11
@@ -98,7 +98,7 @@ static void test_lj_values(void **state)
     assert_near(r.energy + shift, 0.0, 1e-15);
     assert_near(f->forces[1][2], 24 * 0.0103 / 3.40, 1e-12);
     assert_near(r.virial[2][2], 24 * 0.0103, 1e-12); // compressed: positive
-    f->pos[1][2] = 8.0 - 1e-9; // continuous at the cut-off
+    f->pos[1][2] = 8.0 - 1e-9;                       // continuous at the cut-off
     ok(p->ops->eval(p, f, &r));
     assert_near(r.energy, 0.0, 1e-12);
     f->pos[1][2] = 8.0 + 1e-9;

@@ -12,14 +12,17 @@
 
 static char dir[64];
 
-struct job {                       // one process's worth of a run
+struct job { // one process's worth of a run
     struct md_state *s;
     struct potential *p;
     struct integrator *g;
-    struct md_output *out[2];      // trajectory, thermo
+    struct md_output *out[2]; // trajectory, thermo
     struct md_observer ob[2];
     struct md_run_options o;
-    struct { long calls; double sum; } memory;
+    struct {
+        long calls;
+        double sum;
+    } memory;
     long stop_at, end_at;
     char checkpoint[160];
 };
@@ -71,13 +74,25 @@ static void job_open(struct job *j, const char *name, int kind)
     snprintf(path, sizeof path, "%s/%s.csv", dir, name);
     ok(md_output_create(path, &j->out[1]));
     snprintf(j->checkpoint, sizeof j->checkpoint, "%s/%s.ckpt", dir, name);
-    j->ob[0] = (struct md_observer){.stride = 10, .ctx = j, .observe = observe_frame, .memory = &j->memory,
+    j->ob[0] = (struct md_observer){.stride = 10,
+                                    .ctx = j,
+                                    .observe = observe_frame,
+                                    .memory = &j->memory,
                                     .memory_size = sizeof j->memory};
     j->ob[1] = (struct md_observer){.stride = 7, .ctx = j, .observe = observe_thermo};
-    j->o = (struct md_run_options){.nsteps = 200, .dt = 4.0, .removed_dof = 3, .checkpoint = j->checkpoint,
-                                   .checkpoint_interval = 1e9, .identity = "task-1", .min_distance = 1.0,
-                                   .check_stop = stop_there, .stop_ctx = j, .observers = j->ob,
-                                   .nobservers = 2, .outputs = j->out, .noutputs = 2};
+    j->o = (struct md_run_options){.nsteps = 200,
+                                   .dt = 4.0,
+                                   .removed_dof = 3,
+                                   .checkpoint = j->checkpoint,
+                                   .checkpoint_interval = 1e9,
+                                   .identity = "task-1",
+                                   .min_distance = 1.0,
+                                   .check_stop = stop_there,
+                                   .stop_ctx = j,
+                                   .observers = j->ob,
+                                   .nobservers = 2,
+                                   .outputs = j->out,
+                                   .noutputs = 2};
 }
 
 static void job_close(struct job *j)
@@ -228,7 +243,7 @@ static void test_checkpoint_refused(void **state)
 
 // --- safety --------------------------------------------------------------------------------------------
 
-struct poison {                    // lj that goes wrong at the n-th evaluation
+struct poison { // lj that goes wrong at the n-th evaluation
     struct potential base;
     struct potential *inner;
     int calls, at;
@@ -412,10 +427,14 @@ int main(void)
     snprintf(dir, sizeof dir, "/tmp/alnd-test-md-XXXXXX");
     if (!mkdtemp(dir)) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restart),       cmocka_unit_test(test_checkpoint_often),
-        cmocka_unit_test(test_checkpoint_refused), cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_too_close),     cmocka_unit_test(test_runaway),
-        cmocka_unit_test(test_observer_end),  cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_checkpoint_often),
+        cmocka_unit_test(test_checkpoint_refused),
+        cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_too_close),
+        cmocka_unit_test(test_runaway),
+        cmocka_unit_test(test_observer_end),
+        cmocka_unit_test(test_outputs),
         cmocka_unit_test(test_bad_options),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
