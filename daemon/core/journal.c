@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "core/journal.h"
+
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <time.h>
+
+#include "base/fsio.h"
+#include "base/mem.h"
+#include "core/crash.h"
+
+enum { SCHEMA_VERSION = 1, BUSY_MS = 10000 };
+
+struct journal {
+    sqlite3 *db;
+    double seconds0;           // spent in earlier sessions
+    struct timespec opened;    // of this one (monotonic)
+};
+
+static const char schema_sql[] =
+    "CREATE TABLE campaign(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE task(n INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, verb TEXT NOT NULL, identity TEXT NOT NULL,"
+    "  iteration INTEGER NOT NULL, state TEXT NOT NULL, desired TEXT NOT NULL DEFAULT 'run',"
+    "  attempts INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0,"
+    "  cause TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '');"
+    "CREATE TABLE attempt(task TEXT NOT NULL REFERENCES task(id), n INTEGER NOT NULL, token TEXT NOT NULL,"
+    "  pid INTEGER NOT NULL DEFAULT 0, started TEXT NOT NULL, ended TEXT NOT NULL DEFAULT '',"
+    "  exit INTEGER NOT NULL DEFAULT 0, class TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',"
+    "  PRIMARY KEY(task, n)) WITHOUT ROWID;"
+    "CREATE TABLE fact(task TEXT NOT NULL REFERENCES task(id), n INTEGER NOT NULL, key TEXT NOT NULL,"
+    "  value TEXT NOT NULL, PRIMARY KEY(task, n)) WITHOUT ROWID;"
+    "CREATE TABLE artifact(task TEXT NOT NULL REFERENCES task(id), n INTEGER NOT NULL, path TEXT NOT NULL,"
+    "  sha256 TEXT NOT NULL, PRIMARY KEY(task, n)) WITHOUT ROWID;"
+    "CREATE TABLE event(seq INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, task TEXT NOT NULL, ev TEXT NOT NULL,"
+    "  was TEXT NOT NULL, now TEXT NOT NULL, detail TEXT NOT NULL);"
+    "CREATE TRIGGER event_update BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;"
+    "CREATE TRIGGER event_delete BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;"
+    "PRAGMA user_version=1;";
+
+static enum al_err fail_sql(struct journal *j, const char *what)
+{
+    enum al_err code;
+    switch (sqlite3_errcode(j->db)) {
+    case SQLITE_FULL: code = AL_ERR_NOSPACE; break;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: code = AL_ERR_BUSY; break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_CONSTRAINT: code = AL_ERR_CORRUPT; break;
+    case SQLITE_NOMEM: code = AL_ERR_NOMEM; break;
+    default: code = AL_ERR_IO;
+    }
+    AL_FAIL(code, "journal: cannot %s: %s", what, sqlite3_errmsg(j->db));
+}
+
+static enum al_err exec_sql(struct journal *j, const char *sql, const char *what)
+{
+    if (sqlite3_exec(j->db, sql, NULL, NULL, NULL) != SQLITE_OK) AL_TRY(fail_sql(j, what));
+    return AL_ERR_OK;
+}
+
+// A prepared statement with its parameters bound by a format: s text, i long. Values follow.
+static enum al_err prepare(struct journal *j, sqlite3_stmt **ret, const char *sql, const char *types, ...)
+{
+    sqlite3_stmt *st;
+    va_list ap;
+    if (sqlite3_prepare_v2(j->db, sql, -1, &st, NULL) != SQLITE_OK) AL_TRY(fail_sql(j, "prepare"));
+    int bad = 0;
+    va_start(ap, types);
+    for (int i = 0; types[i]; i++) {
+        if (types[i] == 's') bad |= sqlite3_bind_text(st, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+        else bad |= sqlite3_bind_int64(st, i + 1, va_arg(ap, long));
+    }
+    va_end(ap);
+    if (bad) {
+        sqlite3_finalize(st);
+        AL_TRY(fail_sql(j, "bind"));
+    }
+    *ret = st;
+    return AL_ERR_OK;
+}
+
+static enum al_err run_statement(struct journal *j, sqlite3_stmt *st, const char *what)
+{
+    int rc = sqlite3_step(st);
+    sqlite3_finalize(st);
+    if (rc != SQLITE_DONE) AL_TRY(fail_sql(j, what));
+    return AL_ERR_OK;
+}
+
+#define RUN_SQL(j, what, sql, types, ...)                                                          \
+    do {                                                                                           \
+        sqlite3_stmt *st_;                                                                         \
+        AL_TRY(prepare((j), &st_, (sql), (types), __VA_ARGS__));                                   \
+        AL_TRY(run_statement((j), st_, (what)));                                                   \
+    } while (0)
+
+// Commits when body succeeded, rolls back when not; a crash point on either side of the commit.
+static enum al_err end_transaction(struct journal *j, enum al_err body)
+{
+    if (body) {
+        sqlite3_exec(j->db, "ROLLBACK", NULL, NULL, NULL);
+        return body;
+    }
+    crash_point();
+    enum al_err e = exec_sql(j, "COMMIT", "commit");
+    if (e) sqlite3_exec(j->db, "ROLLBACK", NULL, NULL, NULL);
+    AL_TRY(e);
+    crash_point();
+    return AL_ERR_OK;
+}
+
+static void now_text(char text[32])
+{
+    struct timespec ts;
+    struct tm tm;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    gmtime_r(&ts.tv_sec, &tm);
+    size_t n = strftime(text, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(text + n, 32 - n, ".%03dZ", (int)(ts.tv_nsec / 1000000 % 1000));
+}
+
+double journal_seconds(const struct journal *j)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return j->seconds0 + (double)(t.tv_sec - j->opened.tv_sec) + 1e-9 * (double)(t.tv_nsec - j->opened.tv_nsec);
+}
+
+static enum al_err put_campaign(struct journal *j, const char *key, const char *value)
+{
+    RUN_SQL(j, "write", "INSERT INTO campaign VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2", "ss", key,
+            value);
+    return AL_ERR_OK;
+}
+
+static enum al_err append_event(struct journal *j, const char *task, const char *ev, const char *was, const char *now,
+                                const char *detail)
+{
+    char time[32], seconds[32];
+    now_text(time);
+    snprintf(seconds, sizeof seconds, "%.1f", journal_seconds(j));
+    RUN_SQL(j, "append the event", "INSERT INTO event(time, task, ev, was, now, detail) VALUES(?, ?, ?, ?, ?, ?)",
+            "ssssss", time, task, ev, was, now, detail);
+    AL_TRY(put_campaign(j, "seconds", seconds));
+    return AL_ERR_OK;
+}
+
+// File systems without coherent shared memory or reliable locks between hosts.
+static enum al_err refuse_network(const char *path)
+{
+    static const struct {
+        unsigned long magic;
+        const char *name;
+    } remote[] = {{0x6969, "NFS"},       {0x517B, "SMB"},    {0xFF534D42, "CIFS"},   {0xFE534D42, "SMB2"},
+                  {0x0BD00BD0, "Lustre"}, {0x47504653, "GPFS"}, {0x5346414F, "AFS"}, {0x00C36400, "Ceph"},
+                  {0x19830326, "BeeGFS"}, {0, NULL}};
+    char dir[AL_PATH];
+    struct statfs fs;
+    AL_TRY(al_path(dir, "%s", path));
+    char *slash = strrchr(dir, '/');
+    if (slash) *slash = '\0';
+    if (statfs(slash ? dir : ".", &fs) != 0) return AL_ERR_OK;
+    for (int i = 0; remote[i].name; i++)
+        if ((unsigned long)fs.f_type == remote[i].magic)
+            AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "set workdir to a directory on a local disk",
+                         "%s is on a network file system (%s), where the journal could be damaged", dir,
+                         remote[i].name);
+    return AL_ERR_OK;
+}
+
+static enum al_err read_version(struct journal *j, int *ret)
+{
+    sqlite3_stmt *st;
+    AL_TRY(prepare(j, &st, "PRAGMA user_version", ""));
+    int rc = sqlite3_step(st), v = rc == SQLITE_ROW ? sqlite3_column_int(st, 0) : -1;
+    sqlite3_finalize(st);
+    if (v < 0) AL_TRY(fail_sql(j, "read"));
+    *ret = v;
+    return AL_ERR_OK;
+}
+
+static enum al_err set_up(struct journal *j, const char *path, bool create)
+{
+    int version;
+    char *seconds = NULL;
+    sqlite3_busy_timeout(j->db, BUSY_MS);
+    AL_TRY(exec_sql(j, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", "open"));
+    AL_TRY(read_version(j, &version));
+    if (version == 0 && create) {
+        AL_TRY(exec_sql(j, "BEGIN IMMEDIATE", "begin"));
+        AL_TRY(end_transaction(j, exec_sql(j, schema_sql, "make the tables")));
+    } else if (version != SCHEMA_VERSION) {
+        AL_FAIL(AL_ERR_CORRUPT, "%s is not a journal of this version of alnd (%d, not %d)", path, version,
+                SCHEMA_VERSION);
+    }
+    AL_TRY(journal_get(j, "seconds", &seconds));
+    j->seconds0 = seconds ? strtod(seconds, NULL) : 0;
+    al_free(seconds);
+    return AL_ERR_OK;
+}
+
+enum al_err journal_open(const char *path, bool create, struct journal **ret)
+{
+    AL_OWN(journal) j = NULL;
+    AL_ALLOC(j, 1);
+    clock_gettime(CLOCK_MONOTONIC, &j->opened);
+    AL_TRY(refuse_network(path));
+    if (sqlite3_open_v2(path, &j->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL) != SQLITE_OK)
+        AL_FAIL(AL_ERR_IO, "cannot open the journal %s: %s", path, j->db ? sqlite3_errmsg(j->db) : "no memory");
+    enum al_err e = set_up(j, path, create);
+    if (e == AL_ERR_CORRUPT) al_err_hint("%s is damaged or of another program; its artefacts are untouched", path);
+    AL_TRY(e);
+    *ret = j;
+    j = NULL;
+    return AL_ERR_OK;
+}
+
+void journal_destroy(struct journal **jp)
+{
+    struct journal *j = *jp;
+    *jp = NULL;
+    if (!j) return;
+    sqlite3_close(j->db);
+    al_free(j);
+}
+
+static const char *column(sqlite3_stmt *st, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(st, i);
+    return text ? text : "";
+}
+
+enum al_err journal_get(struct journal *j, const char *key, char **ret)
+{
+    sqlite3_stmt *st;
+    char *value = NULL;
+    AL_TRY(prepare(j, &st, "SELECT value FROM campaign WHERE key = ?", "s", key));
+    int rc = sqlite3_step(st);
+    enum al_err e = rc == SQLITE_ROW ? al_strdup(column(st, 0), &value) : AL_ERR_OK;
+    sqlite3_finalize(st);
+    AL_TRY(e);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) AL_TRY(fail_sql(j, "read"));
+    *ret = value;
+    return AL_ERR_OK;
+}
+
+static enum al_err put_all(struct journal *j, int n, const char *const *key, const char *const *value)
+{
+    for (int i = 0; i < n; i++)
+        AL_TRY(put_campaign(j, key[i], value[i]));
+    return AL_ERR_OK;
+}
+
+enum al_err journal_set(struct journal *j, int n, const char *const *key, const char *const *value)
+{
+    AL_TRY(exec_sql(j, "BEGIN IMMEDIATE", "begin"));
+    AL_TRY(end_transaction(j, put_all(j, n, key, value)));
+    return AL_ERR_OK;
+}
+
+static enum al_err add_all(struct journal *j, int n, const struct jr_new *t)
+{
+    for (int i = 0; i < n; i++) {
+        RUN_SQL(j, "add the task", "INSERT INTO task(id, verb, identity, iteration, state) VALUES(?, ?, ?, ?, 'PENDING')",
+                "sssi", t[i].id, t[i].verb, t[i].identity, (long)t[i].iteration);
+        AL_TRY(append_event(j, t[i].id, "planned", "", task_state_name(TASK_PENDING), ""));
+    }
+    return AL_ERR_OK;
+}
+
+enum al_err journal_add(struct journal *j, int n, const struct jr_new *tasks)
+{
+    AL_TRY(exec_sql(j, "BEGIN IMMEDIATE", "begin"));
+    AL_TRY(end_transaction(j, add_all(j, n, tasks)));
+    return AL_ERR_OK;
+}
+
+static enum al_err change_attempt(struct journal *j, const struct jr_change *c)
+{
+    char time[32];
+    long n = c->attempts;
+    now_text(time);
+    if (c->token)
+        RUN_SQL(j, "add the attempt", "INSERT INTO attempt(task, n, token, started) VALUES(?, ?, ?, ?)", "siss", c->task,
+                n, c->token, time);
+    if (c->pid)
+        RUN_SQL(j, "write the attempt", "UPDATE attempt SET pid = ? WHERE task = ? AND n = ?", "isi", c->pid, c->task, n);
+    if (c->ended)
+        RUN_SQL(j, "end the attempt",
+                "UPDATE attempt SET ended = ?, exit = ?, class = ?, message = ? WHERE task = ? AND n = ?", "sisssi", time,
+                (long)c->exit, c->cause ? c->cause : "", c->message ? c->message : "", c->task, n);
+    return AL_ERR_OK;
+}
+
+static enum al_err change_all(struct journal *j, const struct jr_change *c)
+{
+    RUN_SQL(j, "write the task", "UPDATE task SET state = ?, attempts = ?, failures = ? WHERE id = ? AND state = ?",
+            "siiss", task_state_name(c->now), (long)c->attempts, (long)c->failures, c->task, task_state_name(c->was));
+    if (sqlite3_changes(j->db) != 1)
+        AL_FAIL(AL_ERR_BUG, "the journal does not have %s as %s", c->task, task_state_name(c->was));
+    if (c->cause)
+        RUN_SQL(j, "write the cause", "UPDATE task SET cause = ?, message = ? WHERE id = ?", "sss", c->cause,
+                c->message ? c->message : "", c->task);
+    AL_TRY(change_attempt(j, c));
+    for (int i = 0; i < c->nfacts; i++)
+        RUN_SQL(j, "write the fact", "INSERT INTO fact VALUES(?, ?, ?, ?)", "siss", c->task, (long)i, c->fact[i].key,
+                c->fact[i].value);
+    for (int i = 0; i < c->nartifacts; i++)
+        RUN_SQL(j, "write the artefact", "INSERT INTO artifact VALUES(?, ?, ?, ?)", "siss", c->task, (long)i,
+                c->artifact[i].path, c->artifact[i].sha256);
+    AL_TRY(append_event(j, c->task, c->ev, task_state_name(c->was), task_state_name(c->now),
+                        c->detail ? c->detail : c->message ? c->message : ""));
+    return AL_ERR_OK;
+}
+
+enum al_err journal_change(struct journal *j, const struct jr_change *c)
+{
+    AL_TRY(exec_sql(j, "BEGIN IMMEDIATE", "begin"));
+    AL_TRY(end_transaction(j, change_all(j, c)));
+    return AL_ERR_OK;
+}
+
+enum al_err journal_event(struct journal *j, const char *ev, const char *detail)
+{
+    AL_TRY(exec_sql(j, "BEGIN IMMEDIATE", "begin"));
+    AL_TRY(end_transaction(j, append_event(j, "", ev, "", "", detail)));
+    return AL_ERR_OK;
+}
+
+// Calls row for each row of a query without parameters.
+static enum al_err each_row(struct journal *j, const char *sql, enum al_err (*row)(void *ctx, sqlite3_stmt *st), void *ctx)
+{
+    sqlite3_stmt *st;
+    AL_TRY(prepare(j, &st, sql, ""));
+    enum al_err e = AL_ERR_OK;
+    int rc = SQLITE_DONE;
+    while (!e && (rc = sqlite3_step(st)) == SQLITE_ROW)
+        e = row(ctx, st);
+    sqlite3_finalize(st);
+    AL_TRY(e);
+    if (rc != SQLITE_DONE) AL_TRY(fail_sql(j, "read"));
+    return AL_ERR_OK;
+}
+
+static enum al_err load_task(void *ctx, sqlite3_stmt *st)
+{
+    struct view *v = ctx;
+    struct view_task *t;
+    enum task_state state;
+    AL_TRY(task_state_parse(column(st, 3), &state));
+    AL_TRY(view_add(v, column(st, 0), column(st, 1), column(st, 2), &t));
+    view_set_state(v, t, state);
+    t->desired = strcmp(column(st, 4), "hold") == 0 ? DESIRED_HOLD : DESIRED_RUN;
+    t->attempts = sqlite3_column_int(st, 5);
+    t->failures = sqlite3_column_int(st, 6);
+    if (column(st, 7)[0]) AL_TRY(view_set_message(t, column(st, 7), column(st, 8)));
+    snprintf(t->token, sizeof t->token, "%s", column(st, 9));
+    t->pid = sqlite3_column_int64(st, 10);
+    return AL_ERR_OK;
+}
+
+static enum al_err load_fact(void *ctx, sqlite3_stmt *st)
+{
+    struct view_task *t = view_find(ctx, column(st, 0));
+    if (t) AL_TRY(view_add_fact(t, column(st, 1), column(st, 2)));
+    return AL_ERR_OK;
+}
+
+static enum al_err load_artifact(void *ctx, sqlite3_stmt *st)
+{
+    struct view_task *t = view_find(ctx, column(st, 0));
+    if (t) AL_TRY(view_add_artifact(t, column(st, 1), column(st, 2)));
+    return AL_ERR_OK;
+}
+
+static enum al_err load_all(struct journal *j, struct view *v)
+{
+    AL_TRY(each_row(j,
+                    "SELECT t.id, t.verb, t.identity, t.state, t.desired, t.attempts, t.failures, t.cause, t.message,"
+                    " a.token, a.pid FROM task t LEFT JOIN attempt a ON a.task = t.id AND a.n = t.attempts ORDER BY t.n",
+                    load_task, v));
+    AL_TRY(each_row(j, "SELECT task, key, value FROM fact ORDER BY task, n", load_fact, v));
+    AL_TRY(each_row(j, "SELECT task, path, sha256 FROM artifact ORDER BY task, n", load_artifact, v));
+    return AL_ERR_OK;
+}
+
+enum al_err journal_load(struct journal *j, struct view *ret)
+{
+    AL_TRY(exec_sql(j, "BEGIN", "begin")); // one snapshot while a daemon may be writing
+    enum al_err e = load_all(j, ret);
+    sqlite3_exec(j->db, "ROLLBACK", NULL, NULL, NULL);
+    AL_TRY(e);
+    return AL_ERR_OK;
+}
+
+struct failures_ctx {
+    void (*each)(void *ctx, const struct jr_attempt *a);
+    void *ctx;
+};
+
+static enum al_err one_failure(void *ctx, sqlite3_stmt *st)
+{
+    struct failures_ctx *f = ctx;
+    struct jr_attempt a = {.task = column(st, 0), .n = sqlite3_column_int(st, 1), .started = column(st, 2),
+                           .ended = column(st, 3), .exit = sqlite3_column_int(st, 4), .cause = column(st, 5),
+                           .message = column(st, 6)};
+    f->each(f->ctx, &a);
+    return AL_ERR_OK;
+}
+
+enum al_err journal_failures(struct journal *j, void (*each)(void *ctx, const struct jr_attempt *a), void *ctx)
+{
+    struct failures_ctx f = {each, ctx};
+    AL_TRY(each_row(j, "SELECT task, n, started, ended, exit, class, message FROM attempt WHERE class != ''"
+                       " ORDER BY started, task, n", one_failure, &f));
+    return AL_ERR_OK;
+}

@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// The walk through the loop. Each stage function emits its tasks and tells whether all of them are DONE; the walk
+// goes on only then. Iteration -1 stands for the initial data.
+#include "core/plan.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/plan_impl.h"
+
+void plan_destroy(struct plan **pp)
+{
+    struct plan *p = *pp;
+    *pp = NULL;
+    if (!p) return;
+    plan_arena_destroy(&p->arena);
+    al_free(p->task);
+    al_free(p);
+}
+
+const struct plan_task *plan_find(const struct plan *p, const char *id)
+{
+    for (int i = 0; i < p->ntasks; i++)
+        if (strcmp(p->task[i].id, id) == 0) return &p->task[i];
+    return NULL;
+}
+
+static void enter(struct walk *w, int iteration, const char *stage)
+{
+    struct plan *p = w->p;
+    p->iteration = iteration;
+    p->stage_done = p->stage_total = 0;
+    if (iteration >= 0) snprintf(p->stage, sizeof p->stage, "iteration %d: %s", iteration, stage);
+    else snprintf(p->stage, sizeof p->stage, "%s", stage);
+}
+
+static bool stage_complete(const struct walk *w)
+{
+    return w->p->stage_done == w->p->stage_total;
+}
+
+// Seals the identity and counts the task; *ret is the finished task or NULL.
+static void finish(struct draft *d, const struct view_task **ret)
+{
+    draft_finish(d);
+    const struct view_task *t = walk_done(d->w, d->t->id);
+    d->w->p->stage_total++;
+    d->w->p->stage_done += t != NULL;
+    if (ret) *ret = t;
+}
+
+static enum al_err emit_init(struct walk *w)
+{
+    for (int s = 0; s < w->c->nsystems; s++) {
+        const char *name = w->c->system[s].name, *id, *path;
+        struct draft d;
+        AL_TRY(plan_text(w->p, &id, "initial/%s", name));
+        AL_TRY(plan_text(w->p, &path, "inputs/%s%s", name, w->env->structure_ext[s]));
+        AL_TRY(draft_start(w, "init", id, -1, &d));
+        d.t->system = name;
+        AL_TRY(draft_plain(&d, "structure", path));
+        al_sha256_string(&d.sha, w->env->structure_sha[s]);
+        finish(&d, NULL);
+    }
+    return AL_ERR_OK;
+}
+
+// Where the frames to label come from: init's perturbed frames or the selection of an iteration. task NULL: not there.
+struct source {
+    const struct view_task *task;
+    const char *artifact;
+    int nframes, nchunks;
+};
+
+static enum al_err find_source(struct walk *w, int iteration, int s, struct source *ret)
+{
+    const char *name = w->c->system[s].name, *id, *key;
+    struct source src = {0};
+    if (iteration < 0) {
+        AL_TRY(plan_text(w->p, &id, "initial/%s", name));
+        key = "nframes";
+        src.artifact = "frames.extxyz";
+    } else {
+        AL_TRY(plan_text(w->p, &id, "iterations/%03d/select", iteration));
+        AL_TRY(plan_text(w->p, &key, "frames.%s", name));
+        AL_TRY(plan_text(w->p, &src.artifact, "%s.extxyz", name));
+    }
+    src.task = walk_done(w, id);
+    if (src.task) {
+        long n = view_fact_int(src.task, key, -1);
+        if (n < 0 || n > 100000000)
+            AL_FAIL(AL_ERR_CORRUPT, "task %s is done but its fact %s is missing or no count", id, key);
+        src.nframes = (int)n;
+        src.nchunks = (src.nframes + w->env->label_batch - 1) / w->env->label_batch;
+    }
+    *ret = src;
+    return AL_ERR_OK;
+}
+
+static enum al_err label_id(struct walk *w, int iteration, int s, int chunk, const char **ret)
+{
+    const char *name = w->c->system[s].name;
+    if (iteration < 0) AL_TRY(plan_text(w->p, ret, "initial/%s/label/%03d", name, chunk));
+    else AL_TRY(plan_text(w->p, ret, "iterations/%03d/label/%s-%03d", iteration, name, chunk));
+    return AL_ERR_OK;
+}
+
+static enum al_err emit_labels(struct walk *w, int iteration)
+{
+    int batch = w->env->label_batch;
+    for (int s = 0; s < w->c->nsystems; s++) {
+        struct source src;
+        AL_TRY(find_source(w, iteration, s, &src));
+        if (!src.task) w->p->stage_total++; // its labels are not known yet: the stage is not complete
+        for (int k = 0; src.task && k < src.nchunks; k++) {
+            const char *id;
+            struct draft d;
+            int left = src.nframes - k * batch;
+            AL_TRY(label_id(w, iteration, s, k, &id));
+            AL_TRY(draft_start(w, "label", id, iteration, &d));
+            d.t->system = w->c->system[s].name;
+            d.t->index = k;
+            d.t->ranks = w->c->resources.label.ranks;
+            d.t->threads = w->c->resources.label.threads;
+            AL_TRY(draft_artifact(&d, "frames", src.task, src.artifact));
+            AL_TRY(draft_int(&d, "from", k * batch));
+            AL_TRY(draft_int(&d, "count", left < batch ? left : batch));
+            finish(&d, NULL);
+        }
+    }
+    return AL_ERR_OK;
+}
+
+static enum al_err emit_gather(struct walk *w, int iteration, const struct view_task **ret)
+{
+    const char *id = "initial/gather";
+    struct draft d;
+    struct plan_input *list;
+    if (iteration >= 0) AL_TRY(plan_text(w->p, &id, "iterations/%03d/gather", iteration));
+    AL_TRY(draft_start(w, "gather", id, iteration, &d));
+    AL_TRY(draft_list(&d, "labelled", &list));
+    for (int s = 0; s < w->c->nsystems; s++) {
+        struct source src;
+        AL_TRY(find_source(w, iteration, s, &src));
+        for (int k = 0; k < src.nchunks; k++) {
+            const char *label;
+            AL_TRY(label_id(w, iteration, s, k, &label));
+            AL_TRY(draft_append(&d, list, label));
+            AL_TRY(draft_dep(&d, walk_done(w, label)));
+        }
+    }
+    AL_TRY(draft_int(&d, "set", iteration + 1));
+    finish(&d, ret);
+    return AL_ERR_OK;
+}
+
+static const struct view_task *train_task(const struct walk *w, int iteration, int member)
+{
+    char id[TASK_ID];
+    snprintf(id, sizeof id, "iterations/%03d/train/%d", iteration, member);
+    return walk_done(w, id);
+}
+
+// The data sets 0 .. n-1 as dependencies.
+static enum al_err depend_on_sets(struct draft *d, int n)
+{
+    for (int i = 0; i < n; i++) {
+        char id[TASK_ID] = "initial/gather";
+        if (i) snprintf(id, sizeof id, "iterations/%03d/gather", i - 1);
+        const struct view_task *t = walk_done(d->w, id);
+        if (!t) AL_FAIL(AL_ERR_BUG, "%s is not done", id);
+        AL_TRY(draft_dep(d, t));
+    }
+    AL_TRY(draft_int(d, "sets", n));
+    return AL_ERR_OK;
+}
+
+static enum al_err depend_on_models(struct draft *d, int iteration)
+{
+    struct plan_input *list;
+    AL_TRY(draft_list(d, "models", &list));
+    for (int k = 0; k < d->w->c->train.committee; k++) {
+        const struct view_task *t = train_task(d->w, iteration, k);
+        const struct view_artifact *a = t ? view_artifact(t, "model.dp") : NULL;
+        const char *path;
+        if (!a) AL_FAIL(AL_ERR_CORRUPT, "committee member %d of iteration %d has no model.dp", k, iteration);
+        AL_TRY(plan_text(d->w->p, &path, "%s", a->path));
+        AL_TRY(draft_append(d, list, path));
+        AL_TRY(draft_dep_sha(d, t, a->sha256));
+    }
+    return AL_ERR_OK;
+}
+
+static enum al_err emit_train(struct walk *w, int iteration)
+{
+    for (int k = 0; k < w->c->train.committee; k++) {
+        const char *id;
+        struct draft d;
+        AL_TRY(plan_text(w->p, &id, "iterations/%03d/train/%d", iteration, k));
+        AL_TRY(draft_start(w, "train", id, iteration, &d));
+        d.t->index = k;
+        d.t->threads = w->c->resources.train.threads;
+        AL_TRY(depend_on_sets(&d, iteration + 1));
+        if (iteration > 0 && w->c->train.warm_start)
+            AL_TRY(draft_artifact(&d, "init", train_task(w, iteration - 1, k), "model.dp"));
+        finish(&d, NULL);
+    }
+    return AL_ERR_OK;
+}
+
+static enum al_err explore_id(struct walk *w, int iteration, int s, int t, int test, const char **ret)
+{
+    AL_TRY(plan_text(w->p, ret, "iterations/%03d/explore/%s-%gK%s", iteration, w->c->system[s].name,
+                     w->c->explore.temperatures.v[t], test ? "-test" : ""));
+    return AL_ERR_OK;
+}
+
+static const struct view_task *init_task(const struct walk *w, int s)
+{
+    char id[TASK_ID];
+    snprintf(id, sizeof id, "initial/%s", w->c->system[s].name);
+    return walk_done(w, id);
+}
+
+static enum al_err emit_explore(struct walk *w, int iteration)
+{
+    for (int s = 0; s < w->c->nsystems; s++)
+        for (int t = 0; t < w->c->explore.temperatures.n; t++)
+            for (int test = 0; test < 2; test++) {
+                const char *id;
+                struct draft d;
+                AL_TRY(explore_id(w, iteration, s, t, test, &id));
+                AL_TRY(draft_start(w, "explore", id, iteration, &d));
+                d.t->system = w->c->system[s].name;
+                d.t->temperature = w->c->explore.temperatures.v[t];
+                d.t->purpose = test ? "test" : "train";
+                d.t->threads = w->c->resources.explore.threads;
+                AL_TRY(depend_on_models(&d, iteration));
+                AL_TRY(draft_artifact(&d, "start", init_task(w, s), "base.extxyz"));
+                finish(&d, NULL);
+            }
+    return AL_ERR_OK;
+}
+
+static enum al_err emit_select(struct walk *w, int iteration)
+{
+    const char *id;
+    struct draft d;
+    struct plan_input *list;
+    AL_TRY(plan_text(w->p, &id, "iterations/%03d/select", iteration));
+    AL_TRY(draft_start(w, "select", id, iteration, &d));
+    AL_TRY(draft_list(&d, "explored", &list));
+    for (int s = 0; s < w->c->nsystems; s++)
+        for (int t = 0; t < w->c->explore.temperatures.n; t++)
+            for (int test = 0; test < 2; test++) {
+                const char *from;
+                AL_TRY(explore_id(w, iteration, s, t, test, &from));
+                AL_TRY(draft_append(&d, list, from));
+                AL_TRY(draft_dep(&d, walk_done(w, from)));
+            }
+    AL_TRY(draft_list(&d, "earlier", &list));
+    for (int i = 0; i < iteration; i++) {
+        const char *from;
+        AL_TRY(plan_text(w->p, &from, "iterations/%03d/select", i));
+        AL_TRY(draft_append(&d, list, from));
+        AL_TRY(draft_dep(&d, walk_done(w, from)));
+    }
+    finish(&d, NULL);
+    return AL_ERR_OK;
+}
+
+static enum al_err emit_evaluate(struct walk *w, int iteration, const struct view_task **ret)
+{
+    const char *id, *select;
+    struct draft d;
+    struct plan_input *list;
+    AL_TRY(plan_text(w->p, &id, "iterations/%03d/evaluate", iteration));
+    AL_TRY(plan_text(w->p, &select, "iterations/%03d/select", iteration));
+    AL_TRY(draft_start(w, "evaluate", id, iteration, &d));
+    AL_TRY(depend_on_models(&d, iteration));
+    AL_TRY(depend_on_sets(&d, iteration + 2));
+    AL_TRY(draft_list(&d, "new", &list));
+    for (int s = 0; s < w->c->nsystems; s++) {
+        struct source src;
+        AL_TRY(find_source(w, iteration, s, &src));
+        for (int k = 0; k < src.nchunks; k++) {
+            const char *label, *path;
+            AL_TRY(label_id(w, iteration, s, k, &label));
+            const struct view_task *t = walk_done(w, label);
+            const struct view_artifact *a = view_artifact(t, "labelled.extxyz");
+            if (!a) continue; // every frame of the chunk failed
+            AL_TRY(plan_text(w->p, &path, "%s", a->path));
+            AL_TRY(draft_append(&d, list, path));
+            AL_TRY(draft_dep_sha(&d, t, a->sha256));
+        }
+    }
+    AL_TRY(draft_plain(&d, "select", select));
+    AL_TRY(draft_dep(&d, walk_done(w, select)));
+    finish(&d, ret);
+    return AL_ERR_OK;
+}
+
+// Trains, explores, selects, labels, gathers, evaluates. *ret: the finished evaluation, or NULL when not there yet.
+static enum al_err walk_iteration(struct walk *w, int i, const struct view_task **ret)
+{
+    static const struct {
+        const char *name;
+        enum al_err (*emit)(struct walk *w, int iteration);
+    } stages[] = {{"train", emit_train}, {"explore", emit_explore}, {"select", emit_select}, {"label", emit_labels}};
+    *ret = NULL;
+    for (unsigned k = 0; k < sizeof stages / sizeof stages[0]; k++) {
+        enter(w, i, stages[k].name);
+        AL_TRY(stages[k].emit(w, i));
+        if (!stage_complete(w)) return AL_ERR_OK;
+    }
+    const struct view_task *gathered;
+    enter(w, i, "gather");
+    AL_TRY(emit_gather(w, i, &gathered));
+    if (!gathered) return AL_ERR_OK;
+    enter(w, i, "evaluate");
+    AL_TRY(emit_evaluate(w, i, ret));
+    return AL_ERR_OK;
+}
+
+// The initial data: structures and their labels side by side, then the first data set.
+static enum al_err walk_initial(struct walk *w, bool *ret_done)
+{
+    const struct view_task *gathered;
+    *ret_done = false;
+    enter(w, -1, "initial structures and labels");
+    AL_TRY(emit_init(w));
+    AL_TRY(emit_labels(w, -1));
+    if (!stage_complete(w)) return AL_ERR_OK;
+    enter(w, -1, "initial data");
+    AL_TRY(emit_gather(w, -1, &gathered));
+    if (!gathered) return AL_ERR_OK;
+    *ret_done = view_fact_int(gathered, "ntrain", 0) > 0;
+    if (!*ret_done)
+        snprintf(w->p->error, sizeof w->p->error, "no initial frame could be labelled, so there is nothing to train on;"
+                 " the reasons are in initial/*/label/*/failed.extxyz");
+    return AL_ERR_OK;
+}
+
+// The iterations. *ret_last: the last iteration once the loop is closed, else -1. Closed is closed: when `models` has
+// been planned, limits of `converge` that were changed later do not open the loop again.
+static enum al_err walk_iterations(struct walk *w, int *ret_last)
+{
+    const struct cfg_converge *cv = &w->c->converge;
+    bool closed = view_find(w->v, "models") != NULL;
+    int streak = 0;
+    *ret_last = -1;
+    for (int i = 0;; i++) {
+        const struct view_task *e;
+        AL_TRY(walk_iteration(w, i, &e));
+        if (!e) return AL_ERR_OK;
+        w->p->niterations = i + 1;
+        streak = view_fact_int(e, "below", 0) == 1 ? streak + 1 : 0;
+        w->p->converged = streak >= cv->patience && i + 1 >= cv->min_iterations;
+        char next[TASK_ID];
+        snprintf(next, sizeof next, "iterations/%03d/train/0", i + 1);
+        bool stop = closed ? !view_find(w->v, next) : w->p->converged || i + 1 >= cv->max_iterations;
+        if (stop) {
+            *ret_last = i;
+            return AL_ERR_OK;
+        }
+    }
+}
+
+static enum al_err emit_publish(struct walk *w, int last, const struct view_task **ret)
+{
+    const char *evaluate;
+    struct draft d;
+    AL_TRY(plan_text(w->p, &evaluate, "iterations/%03d/evaluate", last));
+    AL_TRY(draft_start(w, "publish", "models", -1, &d));
+    AL_TRY(depend_on_models(&d, last));
+    AL_TRY(draft_plain(&d, "evaluate", evaluate));
+    AL_TRY(draft_dep(&d, walk_done(w, evaluate)));
+    AL_TRY(draft_plain(&d, "converged", w->p->converged ? "1" : "0"));
+    finish(&d, ret);
+    return AL_ERR_OK;
+}
+
+static enum al_err produce_id(struct walk *w, int s, int t, int r, const char **ret)
+{
+    AL_TRY(plan_text(w->p, ret, "production/%s-%gK-%d", w->c->system[s].name, w->c->production.temperatures.v[t], r));
+    return AL_ERR_OK;
+}
+
+// The production runs of a system; *ret_done: all of them are there.
+static enum al_err emit_produce(struct walk *w, int s, int last, bool *ret_done)
+{
+    *ret_done = true;
+    for (int t = 0; t < w->c->production.temperatures.n; t++)
+        for (int r = 0; r < w->c->production.replicas; r++) {
+            const char *id;
+            const struct view_task *done;
+            struct draft d;
+            AL_TRY(produce_id(w, s, t, r, &id));
+            AL_TRY(draft_start(w, "produce", id, -1, &d));
+            d.t->system = w->c->system[s].name;
+            d.t->temperature = w->c->production.temperatures.v[t];
+            d.t->index = r;
+            d.t->threads = w->c->resources.produce.threads;
+            AL_TRY(depend_on_models(&d, last));
+            AL_TRY(draft_artifact(&d, "start", init_task(w, s), "base.extxyz"));
+            finish(&d, &done);
+            *ret_done = *ret_done && done;
+        }
+    return AL_ERR_OK;
+}
+
+static enum al_err emit_analyze(struct walk *w, int s)
+{
+    const char *id, *from;
+    struct draft d;
+    struct plan_input *list;
+    AL_TRY(plan_text(w->p, &id, "transport/%s", w->c->system[s].name));
+    AL_TRY(draft_start(w, "analyze", id, -1, &d));
+    d.t->system = w->c->system[s].name;
+    AL_TRY(draft_list(&d, "produced", &list));
+    for (int t = 0; t < w->c->production.temperatures.n; t++)
+        for (int r = 0; r < w->c->production.replicas; r++) {
+            AL_TRY(produce_id(w, s, t, r, &from));
+            AL_TRY(draft_append(&d, list, from));
+            AL_TRY(draft_dep(&d, walk_done(w, from)));
+        }
+    finish(&d, NULL);
+    return AL_ERR_OK;
+}
+
+static enum al_err emit_report(struct walk *w, int last, const struct view_task **ret)
+{
+    struct draft d;
+    struct plan_input *list;
+    AL_TRY(draft_start(w, "report", "report", -1, &d));
+    AL_TRY(draft_list(&d, "errors", &list));
+    for (int i = 0; i <= last; i++) {
+        const char *id, *path;
+        AL_TRY(plan_text(w->p, &id, "iterations/%03d/evaluate", i));
+        AL_TRY(plan_text(w->p, &path, "iterations/%03d/errors.yaml", i));
+        AL_TRY(draft_append(&d, list, path));
+        AL_TRY(draft_dep(&d, walk_done(w, id)));
+    }
+    AL_TRY(draft_list(&d, "transport", &list));
+    for (int s = 0; s < w->c->nsystems; s++) {
+        const char *id;
+        AL_TRY(plan_text(w->p, &id, "transport/%s", w->c->system[s].name));
+        AL_TRY(draft_append(&d, list, id));
+        AL_TRY(draft_dep(&d, walk_done(w, id)));
+    }
+    finish(&d, ret);
+    return AL_ERR_OK;
+}
+
+static enum al_err walk_production(struct walk *w, int last)
+{
+    const struct view_task *done;
+    enter(w, -1, "publish the models");
+    AL_TRY(emit_publish(w, last, &done));
+    if (!done) return AL_ERR_OK;
+    enter(w, -1, "production and transport");
+    for (int s = 0; s < w->c->nsystems; s++) {
+        bool produced;
+        AL_TRY(emit_produce(w, s, last, &produced));
+        if (produced) AL_TRY(emit_analyze(w, s));
+        else w->p->stage_total++; // the analysis that follows
+    }
+    if (!stage_complete(w)) return AL_ERR_OK;
+    enter(w, -1, "report");
+    AL_TRY(emit_report(w, last, &done));
+    if (!done) return AL_ERR_OK;
+    enter(w, -1, "finished");
+    w->p->finished = true;
+    return AL_ERR_OK;
+}
+
+static enum al_err walk_all(struct walk *w)
+{
+    bool initial;
+    int last;
+    AL_TRY(walk_initial(w, &initial));
+    if (!initial) return AL_ERR_OK;
+    AL_TRY(walk_iterations(w, &last));
+    if (last >= 0) AL_TRY(walk_production(w, last));
+    return AL_ERR_OK;
+}
+
+enum al_err plan_build(const struct loop_config *c, const struct plan_env *env, const struct view *v,
+                       struct plan **ret)
+{
+    AL_OWN(plan) p = NULL;
+    AL_ALLOC(p, 1);
+    struct walk w = {.c = c, .env = env, .v = v, .p = p};
+    if (env->label_batch < 1) AL_FAIL(AL_ERR_BUG, "label batch of %d frames", env->label_batch);
+    AL_TRY(walk_sections(&w));
+    AL_TRY(walk_all(&w));
+    *ret = p;
+    p = NULL;
+    return AL_ERR_OK;
+}

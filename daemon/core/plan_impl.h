@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Inside the planner only: building tasks (plan_task.c) for the walk through the loop (plan.c).
+#ifndef AL_CORE_PLAN_IMPL_H
+#define AL_CORE_PLAN_IMPL_H
+
+#include "base/hash.h"
+#include "core/plan.h"
+
+enum { PLAN_MAX_SECTIONS = 12 };
+
+// One call of plan_build.
+struct walk {
+    const struct loop_config *c;
+    const struct plan_env *env;
+    const struct view *v;
+    struct plan *p;
+    int nsections;             // section hashes, computed once
+    const char *section[PLAN_MAX_SECTIONS];
+    char section_hash[PLAN_MAX_SECTIONS][65];
+};
+
+// A task being built: identity grows with every input.
+struct draft {
+    struct walk *w;
+    struct plan_task *t;
+    struct al_sha256 sha;
+};
+
+enum al_err walk_sections(struct walk *w);
+void plan_arena_destroy(struct plan_arena **a);
+[[gnu::format(printf, 3, 4)]] enum al_err plan_text(struct plan *p, const char **ret, const char *fmt, ...);
+
+enum al_err draft_start(struct walk *w, const char *verb, const char *id, int iteration, struct draft *ret);
+// Scalars and lists of the inputs map; plain: not part of the identity.
+enum al_err draft_plain(struct draft *d, const char *key, const char *value);
+enum al_err draft_int(struct draft *d, const char *key, long value);
+enum al_err draft_list(struct draft *d, const char *key, struct plan_input **ret);
+enum al_err draft_append(struct draft *d, struct plan_input *list, const char *value);
+// Dependency on a finished task: its artefacts' checksums go into the identity.
+enum al_err draft_dep(struct draft *d, const struct view_task *t);
+// The same with one checksum only.
+enum al_err draft_dep_sha(struct draft *d, const struct view_task *t, const char *sha256);
+// Input `key` = an artefact of a finished task.
+enum al_err draft_artifact(struct draft *d, const char *key, const struct view_task *t, const char *name);
+void draft_finish(struct draft *d);
+// The finished task of this id, or NULL.
+const struct view_task *walk_done(const struct walk *w, const char *id);
+
+#endif
