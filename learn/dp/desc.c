@@ -52,20 +52,27 @@ void dp_project(int n, int m1, const double *G, const v4d *gA, v4d *out)
     }
 }
 
-void dp_spread(int n, int m1, const v4d *R, const v4d *gA, double *gG)
+void dp_spread(int n, int m1, const v4d *R, const v4d *Rt, const v4d *gA, const v4d *gAt, double *gG,
+               double *gGt)
 {
     enum { WIDE = 64 }; // columns at a time, components first so that the loop over columns vectorises
     for (int a0 = 0; a0 < m1; a0 += WIDE) {
         int na = m1 - a0 < WIDE ? m1 - a0 : WIDE;
-        double c[4][WIDE];
+        double c[4][WIDE], t[4][WIDE];
         for (int a = 0; a < na; a++)
-            for (int q = 0; q < 4; q++)
+            for (int q = 0; q < 4; q++) {
                 c[q][a] = gA[a0 + a][q];
+                t[q][a] = gAt[a0 + a][q];
+            }
         for (int k = 0; k < n; k++) {
             double *restrict g = gG + (size_t)k * (size_t)m1 + a0;
-            v4d r = R[k];
-            for (int a = 0; a < na; a++)
-                g[a] += r[0] * c[0][a] + r[1] * c[1][a] + r[2] * c[2][a] + r[3] * c[3][a];
+            double *restrict gt = gGt + (size_t)k * (size_t)m1 + a0;
+            v4d r = R[k], rt = Rt[k], rx = R[k] * v4_set(Rt[k][0]);
+            for (int a = 0; a < na; a++) {
+                double x = r[0] * c[0][a] + r[1] * c[1][a] + r[2] * c[2][a] + r[3] * c[3][a];
+                g[a] = x + (rt[0] * t[0][a] + rt[1] * t[1][a] + rt[2] * t[2][a] + rt[3] * t[3][a]);
+                gt[a] = rx[0] * t[0][a] + rx[1] * t[1][a] + rx[2] * t[2][a] + rx[3] * t[3][a];
+            }
         }
     }
 }

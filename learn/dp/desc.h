@@ -11,8 +11,9 @@
 void dp_accumulate(int n, int m1, const v4d *R, const double *G, v4d *A);
 // out[k] = sum_a G[k][a] gA[a]
 void dp_project(int n, int m1, const double *G, const v4d *gA, v4d *out);
-// gG[k][a] += R[k] . gA[a]
-void dp_spread(int n, int m1, const v4d *R, const v4d *gA, double *gG);
+// gG[k][a] = R[k] . gA[a] + Rt[k] . gAt[a],  gGt[k][a] = xt[k] (R[k] . gAt[a]) with xt[k] = Rt[k][0]
+void dp_spread(int n, int m1, const v4d *R, const v4d *Rt, const v4d *gA, const v4d *gAt, double *gG,
+               double *gGt);
 // D[a*m2 + b] = A[a] . A[b]
 void dp_descriptor(int m1, int m2, const v4d *A, double *D);
 // Dt[a*m2 + b] = At[a] . A[b] + A[a] . At[b]

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// NumPy .npy files (format 1.0-3.0, little and big endian, C order; reading f2 f4 f8 i1 i2 i4 i8 u1 into double).
+// NumPy .npy files (format 1.0-3.0, little and big endian, C order; reading f2 f4 f8 i1 i2 i4 i8 u1 into
+// double).
 #ifndef AL_TRAIN_NPY_H
 #define AL_TRAIN_NPY_H
 
@@ -13,8 +14,8 @@ enum { NPY_MAX_DIMS = 4 };
 struct npy {
     int ndim;
     size_t shape[NPY_MAX_DIMS];
-    size_t n;        // product of the shape
-    double *data;    // [n]
+    size_t n;     // product of the shape
+    double *data; // [n]
 };
 
 enum al_err npy_read(const char *path, struct npy **ret); // AL_ERR_CORRUPT: truncated, not npy

@@ -3,9 +3,9 @@
 //
 // Training of one Deep Potential: deepmd-kit's recipe (INTEROP section 5) with the exact gradient of the loss
 //   L = p_e/N <(E-E0)^2> + p_f <(F-F0)^2> + p_v/N <(V-V0)^2>
-// (p_f over 3N, p_v over 9 components, < > also over the batch), Adam, exponential learning rate. Same data, options
-// and seed give the same bits; a run that was stopped or killed and started again gives the bits of an
-// undisturbed one. Files in options.dir: checkpoint.bin, lcurve.out, model.dp (at the end).
+// (p_f over 3N, p_v over 9 components, < > also over the batch), Adam, exponential learning rate. Same data,
+// options and seed give the same bits; a run that was stopped or killed and started again gives the bits of
+// an undisturbed one. Files in options.dir: checkpoint.bin, lcurve.out, model.dp (at the end).
 #ifndef AL_TRAIN_TRAIN_H
 #define AL_TRAIN_TRAIN_H
 
@@ -22,27 +22,29 @@ struct train_progress {
 };
 
 struct train_options {
-    struct dp_config model;   // type_map from the data when ntypes = 0; sel[0] = 0: automatic. Not used with init
-    const char *init;         // .dp to start from (warm start; statistics and energy bias are kept), or NULL
+    struct dp_config
+        model;        // type_map from the data when ntypes = 0; sel[0] = 0: automatic. Not used with init
+    const char *init; // .dp to start from (warm start; statistics and energy bias are kept), or NULL
     long steps;
-    int batch;                // frames a step; 0 = ceil(32/N) of the system
+    int batch; // frames a step; 0 = ceil(32/N) of the system
     double lr_start, lr_stop;
-    long decay_steps;         // 0 = deepmd's rule
+    long decay_steps;                       // 0 = deepmd's rule
     double pref_e[2], pref_f[2], pref_v[2]; // start, limit
-    uint64_t seed, key[3];    // streams (seed, purpose, key...), e.g. key = iteration, member, 0
-    long report_every;        // rows of lcurve.out and calls of observe
-    int valid_batches;        // frames of validation in a row of lcurve.out; 0 = all
-    const char *dir;          // existing directory; NULL: nothing is written and nothing resumed
+    uint64_t seed, key[3];     // streams (seed, purpose, key...), e.g. key = iteration, member, 0
+    long report_every;         // rows of lcurve.out and calls of observe
+    int valid_batches;         // frames of validation in a row of lcurve.out; 0 = all
+    const char *dir;           // existing directory; NULL: nothing is written and nothing resumed
     double checkpoint_seconds; // wall time between checkpoints; 0 = after every step; < 0 = none but on stop
-    const char *meta;         // JSON object for the model's ROOT key "alnd", or NULL
-    const char *fingerprint;  // identity of the labels, part of the checkpoint's identity; or NULL
+    const char *meta;          // JSON object for the model's ROOT key "alnd", or NULL
+    const char *fingerprint;   // identity of the labels, part of the checkpoint's identity; or NULL
     void (*observe)(void *ctx, const struct train_progress *p); // may be NULL
     bool (*check_stop)(void *ctx);                              // asked after every step; may be NULL
     void *ctx;
-    size_t cache_bytes;       // limit of cached environments; more frames are rebuilt each time (same bits)
+    size_t cache_bytes; // limit of cached environments; more frames are rebuilt each time (same bits)
 };
 
-// deepmd's defaults: lr 1e-3 -> 1e-8, prefactors e 0.02 -> 1, f 1000 -> 1, v 0 -> 0, batch 1, network default.
+// deepmd's defaults: lr 1e-3 -> 1e-8, prefactors e 0.02 -> 1, f 1000 -> 1, v 0 -> 0, batch 1, network
+// default.
 void train_options_default(struct train_options *o);
 
 struct trainer;
@@ -62,23 +64,23 @@ double train_learning_rate(const struct train_options *o, long step);
 
 // Errors of a model on one frame, E_model - E_label etc.; NaN where the label is absent.
 struct train_error {
-    int system, frame;        // index in the data set
+    int system, frame; // index in the data set
     int natoms;
-    const int *z;             // [natoms] borrowed from the data set
-    double de;                // eV/atom
-    double (*df)[3];          // [natoms] eV/Ang; borrowed, valid during the call
-    double dv[9];             // eV/atom
+    const int *z;    // [natoms] borrowed from the data set
+    double de;       // eV/atom
+    double (*df)[3]; // [natoms] eV/Ang; borrowed, valid during the call
+    double dv[9];    // eV/atom
 };
 // Evaluate over a data set, frame by frame in order. stride: every stride-th frame of each system (1 = all).
 enum al_err train_evaluate(const struct dp_model *m, const struct dp_dataset *d, int stride,
                            void (*each)(void *ctx, const struct train_error *e), void *ctx);
 // The same as sums: root mean squares over everything, by system and by element.
 struct train_rmse {
-    double e, f, v;           // eV/atom, eV/Ang (components), eV/atom
+    double e, f, v;             // eV/atom, eV/Ang (components), eV/atom
     double f_by_z[AL_ZMAX + 1]; // NaN for absent elements
     long nframes, natoms;
 };
-enum al_err train_rmse(const struct dp_model *m, const struct dp_dataset *d, int stride, int system /* -1: all */,
-                       struct train_rmse *ret);
+enum al_err train_rmse(const struct dp_model *m, const struct dp_dataset *d, int stride,
+                       int system /* -1: all */, struct train_rmse *ret);
 
 #endif

@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "train/gradient.h"
+
+#include <math.h>
+
+#include "base/mem.h"
+#include "dp/desc.h"
+#include "dp/eval.h"
+#include "dp/net.h"
+
+enum { ROWS = 128 }; // rows of an embedding net at a time
+
+struct gradient {
+    const struct dp_model *m;
+    int m1, m2, nd;
+    size_t atom_cap, row_cap;
+    struct dp_rows rows;
+    struct dp_tape emb, fit; // all rows; all atoms in the order of the layout
+    double *emb_mem, *fit_mem;
+    v4d *Rt;                     // [nrow] tangent of R~
+    v4d *p;                      // [2][nrow] work
+    double *D, *gD, *Dt, *Dbar;  // [natoms][nd], sorted atoms; gD = dE_i/dD
+    v4d *A, *gA, *At, *Abar;     // [natoms][m1]
+    double *gy, *gyt, *fit_work; // [natoms][fit width], the last [2]
+    double *gG, *gGt, *emb_work; // [ROWS][embedding width], the last [2]
+    double (*force)[3];          // [natoms]; after the loss: lambda
+    double energy, virial[3][3]; // after the loss: virial = W
+};
+
+static enum al_err tape_alloc(const struct dp_net *net, size_t n, struct dp_tape *t, double **mem)
+{
+    size_t total = 0;
+    for (int l = 0; l < net->nlayers; l++)
+        total += 4 * n * (size_t)net->layer[l].nout;
+    al_free(*mem);
+    *mem = NULL;
+    AL_ALLOC(*mem, total);
+    double *p = *mem;
+    for (int l = 0; l < net->nlayers; l++) {
+        size_t s = n * (size_t)net->layer[l].nout;
+        t->h[l] = p;
+        t->y[l] = dp_layer_plain(&net->layer[l]) ? p : p + s;
+        t->zt[l] = p + 2 * s;
+        t->yt[l] = p + 3 * s;
+        p += 4 * s;
+    }
+    return AL_ERR_OK;
+}
+
+// The tape from row n on.
+static struct dp_tape tape_from(const struct dp_net *net, const struct dp_tape *t, int n)
+{
+    struct dp_tape s;
+    for (int l = 0; l < net->nlayers; l++) {
+        size_t at = (size_t)n * (size_t)net->layer[l].nout;
+        s.h[l] = t->h[l] + at;
+        s.y[l] = t->y[l] + at;
+        s.zt[l] = t->zt[l] + at;
+        s.yt[l] = t->yt[l] + at;
+    }
+    return s;
+}
+
+enum al_err gradient_create(const struct dp_model *m, struct gradient **ret)
+{
+    AL_OWN(gradient) g = NULL;
+    AL_ALLOC(g, 1);
+    g->m = m;
+    g->m1 = m->c.neuron[m->c.nneuron - 1];
+    g->m2 = m->c.axis_neuron;
+    g->nd = g->m1 * g->m2;
+    size_t n = ROWS * (size_t)dp_net_width(&m->emb[0]);
+    AL_ALLOC(g->gG, n);
+    AL_ALLOC(g->gGt, n);
+    AL_ALLOC(g->emb_work, 2 * n);
+    *ret = g;
+    g = NULL;
+    return AL_ERR_OK;
+}
+
+static void free_atoms(struct gradient *g)
+{
+    double **d[] = {&g->D, &g->gD, &g->Dt, &g->Dbar, &g->gy, &g->gyt, &g->fit_work};
+    for (size_t i = 0; i < sizeof d / sizeof *d; i++) {
+        al_free(*d[i]);
+        *d[i] = NULL;
+    }
+    v4d **v[] = {&g->A, &g->gA, &g->At, &g->Abar};
+    for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
+        al_free(*v[i]);
+        *v[i] = NULL;
+    }
+    al_free(g->force);
+    g->force = NULL;
+    g->atom_cap = 0;
+}
+
+void gradient_destroy(struct gradient **gp)
+{
+    struct gradient *g = *gp;
+    if (!g) return;
+    free_atoms(g);
+    dp_rows_free(&g->rows);
+    al_free(g->emb_mem);
+    al_free(g->fit_mem);
+    al_free(g->Rt);
+    al_free(g->p);
+    al_free(g->gG);
+    al_free(g->gGt);
+    al_free(g->emb_work);
+    al_free(g);
+    *gp = NULL;
+}
+
+static enum al_err reserve(struct gradient *g, const struct dp_layout *l)
+{
+    size_t n = (size_t)l->natoms, nd = (size_t)g->nd, m1 = (size_t)g->m1, nrow = (size_t)l->nrow;
+    if (n > g->atom_cap) {
+        free_atoms(g);
+        size_t width = (size_t)dp_net_width(&g->m->fit[0]);
+        double **d[] = {&g->D, &g->gD, &g->Dt, &g->Dbar};
+        for (int i = 0; i < 4; i++)
+            AL_ALLOC(*d[i], n * nd);
+        v4d **v[] = {&g->A, &g->gA, &g->At, &g->Abar};
+        for (int i = 0; i < 4; i++)
+            AL_ALLOC(*v[i], n * m1);
+        AL_ALLOC(g->gy, n * width);
+        AL_ALLOC(g->gyt, n * width);
+        AL_ALLOC(g->fit_work, 2 * n * width);
+        AL_ALLOC(g->force, n);
+        AL_TRY(tape_alloc(&g->m->fit[0], n, &g->fit, &g->fit_mem));
+        g->atom_cap = n;
+    }
+    AL_TRY(dp_rows_reserve(&g->rows, nrow));
+    if (nrow > g->row_cap) {
+        nrow += nrow / 8;
+        al_free(g->Rt);
+        al_free(g->p);
+        g->Rt = g->p = NULL;
+        g->row_cap = 0;
+        AL_ALLOC(g->Rt, nrow);
+        AL_ALLOC(g->p, 2 * nrow);
+        AL_TRY(tape_alloc(&g->m->emb[0], nrow, &g->emb, &g->emb_mem));
+        g->row_cap = nrow;
+    }
+    return AL_ERR_OK;
+}
+
+static const struct dp_net *emb_net(const struct gradient *g, const struct dp_layout *l, int block, int type)
+{
+    return &g->m->emb[dp_model_emb_index(g->m, l->block_type[block], type)];
+}
+
+// Embedding nets of all rows with their derivative, then the descriptors of all atoms.
+static void descriptors(struct gradient *g, const struct dp_layout *l)
+{
+    int last = g->m->c.nneuron - 1, m1 = g->m1;
+    double inv = 1.0 / g->m->nnei;
+    memset(g->A, 0, (size_t)l->natoms * (size_t)m1 * sizeof *g->A);
+    for (int b = 0; b < l->nblock; b++) {
+        int nc = dp_block_size(l, b), c0 = l->block_first[b];
+        for (int t = 0; t < l->ntypes; t++) {
+            const int *seg = dp_layout_seg(l, b, t);
+            const struct dp_net *net = emb_net(g, l, b, t);
+            for (int r = seg[0]; r < seg[nc + 1]; r += ROWS) {
+                int n = seg[nc + 1] - r < ROWS ? seg[nc + 1] - r : ROWS;
+                struct dp_tape tape = tape_from(net, &g->emb, r);
+                dp_net_forward(net, n, g->rows.x + r, &tape);
+                dp_net_tangent(net, n, NULL, &tape);
+            }
+            const double *G = g->emb.y[last];
+            for (int c = 0; c < nc; c++) {
+                v4d *A = g->A + (size_t)(c0 + c) * (size_t)m1;
+                int n = seg[c + 1] - seg[c], pad = seg[nc];
+                v4d empty = g->rows.R[pad] * v4_set(g->m->c.sel[t] - n);
+                dp_accumulate(n, m1, g->rows.R + seg[c], G + (size_t)seg[c] * (size_t)m1, A);
+                dp_accumulate(1, m1, &empty, G + (size_t)pad * (size_t)m1, A);
+            }
+        }
+    }
+    for (int i = 0; i < l->natoms; i++) {
+        v4d *A = g->A + (size_t)i * (size_t)m1;
+        for (int a = 0; a < m1; a++)
+            A[a] *= v4_set(inv);
+        dp_descriptor(m1, g->m2, A, g->D + (size_t)i * (size_t)g->nd);
+    }
+}
+
+// Sorted atoms of type t: *c0 .. returned end.
+static int atoms_of_type(const struct dp_layout *l, int t, int *c0)
+{
+    int first = -1, end = 0;
+    for (int b = 0; b < l->nblock; b++)
+        if (l->block_type[b] == t) {
+            if (first < 0) first = l->block_first[b];
+            end = l->block_first[b + 1];
+        }
+    *c0 = first < 0 ? end : first;
+    return end;
+}
+
+static void energies(struct gradient *g, const struct dp_layout *l)
+{
+    const struct dp_model *m = g->m;
+    size_t nd = (size_t)g->nd, width = (size_t)dp_net_width(&m->fit[0]);
+    g->energy = 0;
+    for (int t = 0; t < l->ntypes; t++) {
+        int c0, n = atoms_of_type(l, t, &c0) - c0;
+        if (!n) continue;
+        const struct dp_net *net = &m->fit[t];
+        struct dp_tape tape = tape_from(net, &g->fit, c0);
+        dp_net_forward(net, n, g->D + (size_t)c0 * nd, &tape);
+        double *gy = g->gy + (size_t)c0 * width;
+        for (int i = 0; i < n; i++) {
+            g->energy += (tape.y[net->nlayers - 1][i] + m->bias[t]) * m->out_std[t] + m->out_bias[t];
+            gy[i] = m->out_std[t];
+        }
+        dp_net_backward(net, n, &tape, gy, g->fit_work + (size_t)c0 * width, g->gD + (size_t)c0 * nd);
+    }
+}
+
+static void forces(struct gradient *g, const struct dp_layout *l)
+{
+    int m1 = g->m1, last = g->m->c.nneuron - 1;
+    memset(g->force, 0, (size_t)l->natoms * sizeof *g->force);
+    memset(g->virial, 0, sizeof g->virial);
+    for (int b = 0; b < l->nblock; b++)
+        for (int c = 0; c < dp_block_size(l, b); c++) {
+            int s = l->block_first[b] + c, i = l->order[s];
+            v4d *gA = g->gA + (size_t)s * (size_t)m1;
+            v4d scale = v4_set(1.0 / g->m->nnei) / v4_load(g->m->dstd[l->block_type[b]]);
+            memset(gA, 0, (size_t)m1 * sizeof *gA);
+            dp_descriptor_back(m1, g->m2, g->A + (size_t)s * (size_t)m1, g->gD + (size_t)s * (size_t)g->nd,
+                               gA);
+            for (int t = 0; t < l->ntypes; t++) {
+                const int *seg = dp_layout_seg(l, b, t);
+                int r0 = seg[c], n = seg[c + 1] - r0;
+                v4d *p = g->p, *pt = g->p + n;
+                dp_project(n, m1, g->emb.y[last] + (size_t)r0 * (size_t)m1, gA, p);
+                dp_project(n, m1, g->emb.yt[last] + (size_t)r0 * (size_t)m1, gA, pt);
+                for (int k = 0; k < n; k++) {
+                    v4d q = g->rows.R[r0 + k] * pt[k], gR = p[k];
+                    gR[0] += (q[0] + q[1]) + (q[2] + q[3]);
+                    gR *= scale;
+                    double f[3];
+                    dp_row_force(&g->rows.geo[r0 + k], gR, f);
+                    for (int a = 0; a < 3; a++) {
+                        g->force[i][a] += f[a];
+                        g->force[l->j[r0 + k]][a] -= f[a];
+                        for (int e = 0; e < 3; e++)
+                            g->virial[a][e] -= f[a] * l->d[r0 + k][e];
+                    }
+                }
+            }
+        }
+}
+
+// Loss; force and virial become lambda and W (times scale), *ret_c becomes c.
+static enum al_err loss(struct gradient *g, int natoms, const struct frame_label *label,
+                        const struct loss_weights *p, double scale, struct frame_loss *ret, double *ret_c)
+{
+    struct frame_loss r = {0};
+    double n = natoms, de = label->has_energy ? g->energy - label->energy : 0;
+    r.de2 = de * de;
+    *ret_c = scale * 2 * p->e / n * de;
+    for (int i = 0; i < 3 * natoms; i++) {
+        double *f = &g->force[0][0] + i, df = label->force ? *f - label->force[i] : 0;
+        r.df2 += df * df / (3 * n);
+        *f = scale * 2 * p->f / (3 * n) * df;
+    }
+    for (int a = 0; a < 9; a++) {
+        double *v = &g->virial[0][0] + a, dv = label->virial ? *v - label->virial[a] : 0;
+        r.dv2 += dv * dv / 9;
+        *v = scale * 2 * p->v / (9 * n) * dv;
+    }
+    r.loss = p->e / n * r.de2 + p->f * r.df2 + p->v / n * r.dv2;
+    if (!isfinite(r.loss)) AL_FAIL(AL_ERR_UNPHYSICAL, "the loss is not finite");
+    *ret = r;
+    return AL_ERR_OK;
+}
+
+// Tangents of rows, of A and of D along lambda_i - lambda_j - W d.
+static void tangents(struct gradient *g, const struct dp_layout *l)
+{
+    int m1 = g->m1, last = g->m->c.nneuron - 1;
+    v4d inv = v4_set(1.0 / g->m->nnei);
+    memset(g->At, 0, (size_t)l->natoms * (size_t)m1 * sizeof *g->At);
+    for (int b = 0; b < l->nblock; b++) {
+        v4d std = v4_load(g->m->dstd[l->block_type[b]]);
+        for (int t = 0; t < l->ntypes; t++) {
+            const int *seg = dp_layout_seg(l, b, t);
+            int nc = dp_block_size(l, b);
+            g->Rt[seg[nc]] = v4_set(0);
+            for (int c = 0; c < nc; c++) {
+                int s = l->block_first[b] + c, i = l->order[s], r0 = seg[c], n = seg[c + 1] - r0;
+                v4d *Rx = g->p, *At = g->At + (size_t)s * (size_t)m1;
+                for (int k = 0; k < n; k++) {
+                    const double *d = l->d[r0 + k];
+                    double v[3];
+                    for (int a = 0; a < 3; a++)
+                        v[a] = g->force[i][a] - g->force[l->j[r0 + k]][a] -
+                               (g->virial[a][0] * d[0] + g->virial[a][1] * d[1] + g->virial[a][2] * d[2]);
+                    g->Rt[r0 + k] = dp_row_tangent(&g->rows.geo[r0 + k], v) / std;
+                    Rx[k] = g->rows.R[r0 + k] * v4_set(g->Rt[r0 + k][0]);
+                }
+                dp_accumulate(n, m1, g->Rt + r0, g->emb.y[last] + (size_t)r0 * (size_t)m1, At);
+                dp_accumulate(n, m1, Rx, g->emb.yt[last] + (size_t)r0 * (size_t)m1, At);
+            }
+        }
+    }
+    for (int i = 0; i < l->natoms; i++) {
+        v4d *At = g->At + (size_t)i * (size_t)m1;
+        for (int a = 0; a < m1; a++)
+            At[a] *= inv;
+        dp_descriptor_tangent(m1, g->m2, g->A + (size_t)i * (size_t)m1, At,
+                              g->Dt + (size_t)i * (size_t)g->nd);
+    }
+}
+
+// Fitting nets: gradient, and the adjoint of D.
+static void reverse_fit(struct gradient *g, const struct dp_layout *l, double c, double *grad)
+{
+    const struct dp_model *m = g->m;
+    size_t nd = (size_t)g->nd, width = (size_t)dp_net_width(&m->fit[0]);
+    for (int t = 0; t < l->ntypes; t++) {
+        int c0, n = atoms_of_type(l, t, &c0) - c0;
+        if (!n) continue;
+        size_t s = (size_t)c0;
+        struct dp_tape tape = tape_from(&m->fit[t], &g->fit, c0);
+        dp_net_tangent(&m->fit[t], n, g->Dt + s * nd, &tape);
+        double *gy = g->gy + s * width, *gyt = g->gyt + s * width;
+        for (int i = 0; i < n; i++) {
+            gy[i] = c * m->out_std[t];
+            gyt[i] = m->out_std[t];
+        }
+        dp_net_reverse2(&m->fit[t], n, g->D + s * nd, g->Dt + s * nd, &tape, gy, gyt,
+                        g->fit_work + 2 * s * width, m->param, grad, g->Dbar + s * nd);
+    }
+}
+
+// Adjoint of A into Abar; both Abar and gA are then divided by nnei.
+static void reverse_descriptor(struct gradient *g, const struct dp_layout *l)
+{
+    size_t m1 = (size_t)g->m1, nd = (size_t)g->nd;
+    v4d inv = v4_set(1.0 / g->m->nnei);
+    memset(g->Abar, 0, (size_t)l->natoms * m1 * sizeof *g->Abar);
+    for (size_t i = 0; i < (size_t)l->natoms; i++) {
+        v4d *Abar = g->Abar + i * m1, *gA = g->gA + i * m1;
+        dp_descriptor_back(g->m1, g->m2, g->A + i * m1, g->Dbar + i * nd, Abar);
+        dp_descriptor_back(g->m1, g->m2, g->At + i * m1, g->gD + i * nd, Abar);
+        for (size_t a = 0; a < m1; a++) {
+            Abar[a] *= inv;
+            gA[a] *= inv;
+        }
+    }
+}
+
+// Adjoints of the embedding outputs of rows r .. r + n - 1 of a segment.
+static void embedding_adjoints(struct gradient *g, const struct dp_layout *l, int b, int t, int r, int n)
+{
+    const int *seg = dp_layout_seg(l, b, t);
+    int nc = dp_block_size(l, b), c0 = l->block_first[b];
+    size_t m1 = (size_t)g->m1;
+    for (int c = 0; c < nc; c++) {
+        int lo = seg[c] > r ? seg[c] : r, hi = seg[c + 1] < r + n ? seg[c + 1] : r + n;
+        if (lo >= hi) continue;
+        size_t s = (size_t)(c0 + c) * m1, at = (size_t)(lo - r) * m1;
+        dp_spread(hi - lo, g->m1, g->rows.R + lo, g->Rt + lo, g->Abar + s, g->gA + s, g->gG + at,
+                  g->gGt + at);
+    }
+    int pad = seg[nc];
+    if (pad >= r + n) return;
+    double *G = g->gG + (size_t)(pad - r) * m1;
+    memset(G, 0, m1 * sizeof *G);
+    memset(g->gGt + (size_t)(pad - r) * m1, 0, m1 * sizeof *G);
+    for (int c = 0; c < nc; c++) {
+        double empty = g->m->c.sel[t] - (seg[c + 1] - seg[c]);
+        for (size_t a = 0; a < m1; a++) {
+            v4d q = g->rows.R[pad] * g->Abar[(size_t)(c0 + c) * m1 + a];
+            G[a] += empty * ((q[0] + q[1]) + (q[2] + q[3]));
+        }
+    }
+}
+
+static void reverse_embedding(struct gradient *g, const struct dp_layout *l, double *grad)
+{
+    for (int b = 0; b < l->nblock; b++)
+        for (int t = 0; t < l->ntypes; t++) {
+            const int *seg = dp_layout_seg(l, b, t);
+            const struct dp_net *net = emb_net(g, l, b, t);
+            int end = seg[dp_block_size(l, b) + 1];
+            for (int r = seg[0]; r < end; r += ROWS) {
+                int n = end - r < ROWS ? end - r : ROWS;
+                struct dp_tape tape = tape_from(net, &g->emb, r);
+                embedding_adjoints(g, l, b, t, r, n);
+                dp_net_reverse2(net, n, g->rows.x + r, NULL, &tape, g->gG, g->gGt, g->emb_work, g->m->param,
+                                grad, NULL);
+            }
+        }
+}
+
+enum al_err gradient_frame(struct gradient *g, const struct dp_layout *l, const struct frame_label *label,
+                           const struct loss_weights *p, double scale, double *grad, struct frame_loss *ret)
+{
+    AL_TRY(reserve(g, l));
+    dp_rows_compute(&g->rows, g->m, l);
+    descriptors(g, l);
+    energies(g, l);
+    forces(g, l);
+    double c;
+    AL_TRY(loss(g, l->natoms, label, p, scale, ret, &c));
+    if (!grad) return AL_ERR_OK;
+    tangents(g, l);
+    reverse_fit(g, l, c, grad);
+    reverse_descriptor(g, l);
+    reverse_embedding(g, l, grad);
+    return AL_ERR_OK;
+}
