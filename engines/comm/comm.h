@@ -24,7 +24,7 @@ struct comm {
 enum al_err comm_init(int *argc, char ***argv);
 void comm_finalize(void);              // does nothing in one-process mode
 bool comm_parallel(void);              // MPI is running
-[[noreturn]] void comm_abort(int code); // end all ranks
+_Noreturn void comm_abort(int code); // end all ranks
 
 enum al_err comm_world(struct comm **ret); // a duplicate of the world; one process: size 1
 enum al_err comm_self(struct comm **ret);  // this process alone

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "dft/davidson.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool lapack, struct davidson_work **ret)
+{
+    AL_OWN(davidson_work) w = NULL;
+    AL_ALLOC(w, 1);
+    size_t size = (size_t)nb * (size_t)nloc;
+    w->nb = nb;
+    w->nloc = nloc;
+    AL_ALLOC(w->v, DAVIDSON_GROWTH * size);
+    AL_ALLOC(w->hv, DAVIDSON_GROWTH * size);
+    AL_ALLOC(w->hx, size);
+    AL_ALLOC(w->res, 2 * nb);
+    w->kin = w->res + nb;
+    AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, lapack, &w->sub));
+    *ret = w;
+    w = NULL;
+    return AL_ERR_OK;
+}
+
+void davidson_work_destroy(struct davidson_work **w)
+{
+    if (!*w) return;
+    al_free((*w)->v);
+    al_free((*w)->hv);
+    al_free((*w)->hx);
+    al_free((*w)->res);
+    subspace_destroy(&(*w)->sub);
+    al_free(*w);
+    *w = NULL;
+}
+
+// Residual norms and kinetic energies of the Ritz vectors.
+static enum al_err measure(const struct ham *h, struct davidson_work *w, int nb, const double complex *x,
+                           const double *e)
+{
+    const int nl = h->k->nloc;
+    for (int j = 0; j < nb; j++) {
+        const double complex *xj = x + (size_t)j * (size_t)nl, *hj = w->hx + (size_t)j * (size_t)nl;
+        double r2 = 0, kin = 0;
+        for (int i = 0; i < nl; i++) {
+            double complex r = hj[i] - e[j] * xj[i];
+            r2 += creal(r) * creal(r) + cimag(r) * cimag(r);
+            kin += h->k->q2[i] * (creal(xj[i]) * creal(xj[i]) + cimag(xj[i]) * cimag(xj[i]));
+        }
+        w->res[j] = r2;
+        w->kin[j] = 0.5 * kin;
+    }
+    AL_TRY(comm_sum_d(h->s->b->comm, w->res, (size_t)(w->kin - w->res) + (size_t)nb));
+    for (int j = 0; j < nb; j++)
+        w->res[j] = sqrt(w->res[j]);
+    return AL_ERR_OK;
+}
+
+// Preconditioned residual of one band.
+static void precondition(const struct kbasis *k, const double complex *x, const double complex *hx, double e,
+                         double kin, double complex *t)
+{
+    const double scale = 0.5 / (1.5 * kin);
+    for (int i = 0; i < k->nloc; i++) {
+        double y = k->q2[i] * scale, num = 27 + y * (18 + y * (12 + 8 * y));
+        t[i] = num / (num + 16 * y * y * y * y) * (hx[i] - e * x[i]);
+    }
+}
+
+// New directions behind the n vectors of v: their number after orthonormalisation.
+static enum al_err expand(struct ham *h, struct davidson_work *w, int nb, int nocc, double tol,
+                          const double complex *x, const double *e, int *n)
+{
+    const size_t nl = (size_t)h->k->nloc;
+    int nt = 0;
+    double complex *t = w->v + (size_t)*n * nl, *ht = w->hv + (size_t)*n * nl;
+    for (int j = 0; j < nb; j++) {
+        if (w->res[j] < (j < nocc ? tol : 30 * tol)) continue;
+        precondition(h->k, x + (size_t)j * nl, w->hx + (size_t)j * nl, e[j], w->kin[j], t + (size_t)nt * nl);
+        nt++;
+    }
+    AL_TRY(subspace_orthonormalise(w->sub, (int)nl, *n, w->v, &nt, t));
+    if (nt > 0) {
+        AL_TRY(ham_apply(h, nt, t, ht));
+        AL_TRY(subspace_extend(w->sub, (int)nl, *n, nt, w->v, ht));
+    }
+    *n += nt;
+    return AL_ERR_OK;
+}
+
+static int unconverged(const struct davidson_work *w, int nb, int nocc, double tol, double *ret_res)
+{
+    int n = 0;
+    *ret_res = 0;
+    for (int j = 0; j < nb; j++) {
+        n += w->res[j] >= (j < nocc ? tol : 30 * tol);
+        if (j < nocc && w->res[j] > *ret_res) *ret_res = w->res[j];
+    }
+    return n;
+}
+
+enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, double tol, int maxit,
+                     double complex *x, double *e, double *ret_res)
+{
+    const int nl = h->k->nloc;
+    const size_t size = (size_t)nb * (size_t)nl * sizeof *x;
+    int n = nb;
+    memcpy(w->v, x, size);
+    AL_TRY(subspace_orthonormalise(w->sub, nl, 0, NULL, &n, w->v));
+    if (n < nb) AL_FAIL(AL_ERR_UNPHYSICAL, "start orbitals are linearly dependent (%d of %d)", n, nb);
+    AL_TRY(ham_apply(h, nb, w->v, w->hv));
+    AL_TRY(subspace_extend(w->sub, nl, 0, nb, w->v, w->hv));
+    for (int it = 0;; it++) {
+        AL_TRY(subspace_solve(w->sub, n, nb, e));
+        AL_TRY(subspace_rotate(w->sub, nl, n, nb, w->v, x));
+        AL_TRY(subspace_rotate(w->sub, nl, n, nb, w->hv, w->hx));
+        AL_TRY(measure(h, w, nb, x, e));
+        int todo = unconverged(w, nb, nocc, tol, ret_res), before;
+        if (todo == 0 || it >= maxit) return AL_ERR_OK;
+        if (n + todo > DAVIDSON_GROWTH * nb) { // restart from the Ritz vectors
+            memcpy(w->v, x, size);
+            memcpy(w->hv, w->hx, size);
+            subspace_set_diagonal(w->sub, nb, e);
+            n = nb;
+        }
+        before = n;
+        AL_TRY(expand(h, w, nb, nocc, tol, x, e, &n));
+        if (n == before) return AL_ERR_OK;
+    }
+}

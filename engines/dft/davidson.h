@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Block Davidson: the lowest bands of the Hamiltonian of one k-point by Rayleigh-Ritz in a growing orthonormal subspace
+// of orbitals and preconditioned residuals (E. R. Davidson, J. Comput. Phys. 17, 87, 1975; preconditioner of M. P. Teter,
+// M. C. Payne and D. C. Allan, PRB 40, 12255, 1989).
+#ifndef AL_DFT_DAVIDSON_H
+#define AL_DFT_DAVIDSON_H
+
+#include "dft/ham.h"
+#include "dft/subspace.h"
+
+enum { DAVIDSON_GROWTH = 3 }; // the subspace holds up to this many times the bands
+
+struct davidson_work {
+    int nb, nloc;              // largest
+    double complex *v, *hv;    // [DAVIDSON_GROWTH nb][nloc]
+    double complex *hx;        // [nb][nloc]
+    double *res, *kin;         // [nb]
+    struct subspace *sub;
+};
+enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool lapack, struct davidson_work **ret);
+void davidson_work_destroy(struct davidson_work **w);
+
+// x [nb][nloc]: in any start (need not be orthonormal), out Ritz vectors; e[nb] ascending. Stops when the
+// residual norms of the lowest nocc bands are below tol (the others: 30 tol), or after maxit expansions;
+// *ret_res = largest residual norm of the occupied bands. Not converging is not an error here.
+enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, double tol, int maxit,
+                     double complex *x, double *e, double *ret_res);
+
+#endif

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Fourier transforms by FFTW3 (the only file that calls it), plans by FFTW_ESTIMATE so that they never depend on
+// timing. Grid point (i0, i1, i2) lies at i0 + n0 (i1 + n1 i2); f(r) = sum_G f(G) exp(iG.r), so the
+// transform to r has factor 1, that to G has 1/(n0 n1 n2).
+#ifndef AL_DFT_FFT_H
+#define AL_DFT_FFT_H
+
+#include <complex.h>
+
+#include "base/err.h"
+
+// Smallest length >= n with factors 2, 3, 5, 7 only.
+int fft_length(int n);
+
+struct fft3 {               // whole grids: densities and potentials
+    int n[3], nr;
+    void *to_r, *to_g;      // plans, in place
+    double complex *work;   // [nr] the array that is transformed
+};
+enum al_err fft3_create(const int n[3], struct fft3 **ret);
+void fft3_destroy(struct fft3 **f);
+void fft3_to_r(struct fft3 *f); // work in place
+void fft3_to_g(struct fft3 *f); // without the factor 1/nr
+
+// Orbitals: only the columns along axis 2 ("sticks") that meet the sphere are transformed, then plane by plane,
+// where again only the occupied columns are; the plane stays in cache while the potential acts on it.
+struct wfft {
+    int n[3], npw, nstick;
+    int *at;                // [npw] place of plane wave j in sticks
+    int *stick_at;          // [nstick] place of a stick in a plane
+    double complex *sticks; // [n2][nstick]
+    double complex *plane;  // [n1][n0]
+    void *z_to_r, *z_to_g;  // along axis 2
+    void *y_to_r[2], *y_to_g[2]; // along axis 1, columns 0..hi and n0-lo..n0-1 (second may be NULL)
+    int y_at;               // first column of the second set
+    void *x_to_r, *x_to_g;  // along axis 0
+};
+// mill: [npw] reciprocal indices.
+enum al_err wfft_create(const int n[3], int npw, const int (*mill)[3], struct wfft **ret);
+void wfft_destroy(struct wfft **w);
+void wfft_clear(struct wfft *w);
+// Coefficients of plane waves p0 .. p0 + np - 1 in and out.
+void wfft_put(struct wfft *w, const double complex *c, int p0, int np);
+void wfft_get(const struct wfft *w, double complex *c, int p0, int np);
+// sticks := sphere part of v(r) psi(r); v [nr].
+void wfft_apply(struct wfft *w, const double *v);
+// rho[nr] += weight |psi(r)|^2; destroys sticks.
+void wfft_density(struct wfft *w, double weight, double *rho);
+
+#endif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "dft/ham.h"
+
+#include "base/mem.h"
+
+enum al_err ham_create(const struct dft_system *s, struct kbasis *k, const double *v, int nbmax, struct ham **ret)
+{
+    AL_OWN(ham) h = NULL;
+    const struct comm *c = s->b->comm;
+    AL_ALLOC(h, 1);
+    h->s = s;
+    h->k = k;
+    h->v = v;
+    h->nbmax = nbmax;
+    AL_TRY(nonlocal_create(s, k, &h->nl));
+    AL_ALLOC(h->p, (size_t)nbmax * (size_t)h->nl->nproj);
+    if (c->size > 1) AL_ALLOC(h->bands, (size_t)k->npw * (size_t)(nbmax / c->size + 1));
+    AL_ALLOC(h->counts, 4 * c->size);
+    *ret = h;
+    h = NULL;
+    return AL_ERR_OK;
+}
+
+void ham_destroy(struct ham **h)
+{
+    if (!*h) return;
+    nonlocal_destroy(&(*h)->nl);
+    al_free((*h)->p);
+    al_free((*h)->bands);
+    al_free((*h)->counts);
+    al_free(*h);
+    *h = NULL;
+}
+
+// Counts of the transposition: rows of mine of rank r's bands against rows of r of my bands. Both blocks are
+// contiguous in the order of the bands.
+static int plan(struct ham *h, int nb, int **row, int **at_row, int **band, int **at_band)
+{
+    const struct comm *c = h->s->b->comm;
+    const int np = c->size, mine = comm_first(nb, np, c->rank + 1) - comm_first(nb, np, c->rank);
+    *row = h->counts;
+    *at_row = *row + np;
+    *band = *at_row + np;
+    *at_band = *band + np;
+    for (int r = 0; r < np; r++) {
+        (*at_row)[r] = comm_first(nb, np, r) * h->k->nloc;
+        (*row)[r] = comm_first(nb, np, r + 1) * h->k->nloc - (*at_row)[r];
+        (*at_band)[r] = comm_first(h->k->npw, np, r) * mine;
+        (*band)[r] = comm_first(h->k->npw, np, r + 1) * mine - (*at_band)[r];
+    }
+    return mine;
+}
+
+// Band j of this rank between the transposed block and the sticks.
+static void load(struct ham *h, int mine, int j)
+{
+    const int np = h->s->b->comm->size;
+    wfft_clear(h->k->fft);
+    for (int r = 0; r < np; r++) {
+        int p0 = comm_first(h->k->npw, np, r), n = comm_first(h->k->npw, np, r + 1) - p0;
+        wfft_put(h->k->fft, h->bands + (size_t)p0 * (size_t)mine + (size_t)j * (size_t)n, p0, n);
+    }
+}
+
+static void store(struct ham *h, int mine, int j)
+{
+    const int np = h->s->b->comm->size;
+    for (int r = 0; r < np; r++) {
+        int p0 = comm_first(h->k->npw, np, r), n = comm_first(h->k->npw, np, r + 1) - p0;
+        wfft_get(h->k->fft, h->bands + (size_t)p0 * (size_t)mine + (size_t)j * (size_t)n, p0, n);
+    }
+}
+
+static void local_serial(struct ham *h, int nb, const double complex *c, double complex *hc)
+{
+    for (int j = 0; j < nb; j++) {
+        size_t at = (size_t)j * (size_t)h->k->nloc;
+        wfft_clear(h->k->fft);
+        wfft_put(h->k->fft, c + at, 0, h->k->npw);
+        wfft_apply(h->k->fft, h->v);
+        wfft_get(h->k->fft, hc + at, 0, h->k->npw);
+    }
+}
+
+static void local_parallel(struct ham *h, int nb, const double complex *c, double complex *hc)
+{
+    int *row, *at_row, *band, *at_band, mine = plan(h, nb, &row, &at_row, &band, &at_band);
+    comm_alltoallv_z(h->s->b->comm, c, row, at_row, h->bands, band, at_band);
+    for (int j = 0; j < mine; j++) {
+        load(h, mine, j);
+        wfft_apply(h->k->fft, h->v);
+        store(h, mine, j);
+    }
+    comm_alltoallv_z(h->s->b->comm, h->bands, band, at_band, hc, row, at_row);
+}
+
+enum al_err ham_apply(struct ham *h, int nb, const double complex *c, double complex *hc)
+{
+    const int nl = h->k->nloc;
+    if (h->s->b->comm->size == 1)
+        local_serial(h, nb, c, hc);
+    else
+        local_parallel(h, nb, c, hc);
+    for (int j = 0; j < nb; j++)
+        for (int g = 0; g < nl; g++)
+            hc[(size_t)j * (size_t)nl + (size_t)g] += 0.5 * h->k->q2[g] * c[(size_t)j * (size_t)nl + (size_t)g];
+    h->applies += nb;
+    return nonlocal_apply(h->nl, nb, c, h->p, hc);
+}
+
+void ham_density(struct ham *h, int nb, const double *weight, const double complex *c, double *rho)
+{
+    struct comm *comm = h->s->b->comm;
+    if (comm->size == 1) {
+        for (int j = 0; j < nb; j++) {
+            wfft_clear(h->k->fft);
+            wfft_put(h->k->fft, c + (size_t)j * (size_t)h->k->nloc, 0, h->k->npw);
+            wfft_density(h->k->fft, weight[j], rho);
+        }
+        return;
+    }
+    int *row, *at_row, *band, *at_band, mine = plan(h, nb, &row, &at_row, &band, &at_band);
+    comm_alltoallv_z(comm, c, row, at_row, h->bands, band, at_band);
+    for (int j = 0; j < mine; j++) {
+        load(h, mine, j);
+        wfft_density(h->k->fft, weight[comm_first(nb, comm->size, comm->rank) + j], rho);
+    }
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// seam/labeler.h on top of the SCF: units, checks, report.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "base/units.h"
+#include "dft/options.h"
+#include "dft/scf.h"
+
+struct dft_labeler {
+    struct labeler base;
+    struct comm *comm;        // borrowed
+    struct dft_setup *setup;
+    struct formfac **ff;      // [npseudo]
+    struct xc_func *func;
+};
+
+static void dft_labeler_destroy(struct dft_labeler **p)
+{
+    struct dft_labeler *l = *p;
+    if (!l) return;
+    for (int i = 0; l->ff && i < l->setup->opt.npseudo; i++)
+        formfac_destroy(&l->ff[i]);
+    al_free(l->ff);
+    xc_func_destroy(&l->func);
+    dft_setup_destroy(&l->setup);
+    al_free(l);
+    *p = NULL;
+}
+
+static enum al_err make_system(struct dft_labeler *l, const struct al_frame *f, struct dft_system **ret)
+{
+    const struct dft_options *o = &l->setup->opt;
+    AL_AUTOFREE int *kind = NULL;
+    AL_AUTOFREE double(*pos)[3] = NULL;
+    AL_OWN(basis) b = NULL;
+    double cell[3][3], sphere[3][3];
+    if (!f->pbc) AL_FAIL(AL_ERR_INPUT, "frame is not periodic");
+    AL_TRY(al_frame_check(f, o->min_distance));
+    AL_ALLOC(kind, f->natoms);
+    AL_ALLOC(pos, f->natoms);
+    for (int i = 0; i < f->natoms; i++) {
+        kind[i] = -1;
+        for (int t = 0; t < o->npseudo; t++)
+            if (o->pseudo[t].z == f->z[i]) kind[i] = t;
+        if (kind[i] < 0)
+            AL_FAIL(AL_ERR_INPUT, "no pseudopotential for %s (atom %d)", al_element_symbol(f->z[i]), i + 1);
+        for (int d = 0; d < 3; d++)
+            pos[i][d] = f->pos[i][d] / AL_BOHR_ANG;
+    }
+    for (int i = 0; i < 9; i++) {
+        cell[i / 3][i % 3] = f->cell[i / 3][i % 3] / AL_BOHR_ANG;
+        if (o->sphere_cell) sphere[i / 3][i % 3] = o->sphere_cell[i / 3][i % 3] / AL_BOHR_ANG;
+    }
+    AL_TRY(basis_create(l->comm, o->ecut, cell, o->sphere_cell ? sphere : NULL, o->fft_grid, &b));
+    return dft_system_create(&b, f->natoms, kind, pos, o->npseudo, (const struct formfac *const *)l->ff, ret);
+}
+
+// Forces in eV/Ang with their sum removed (plane waves on a finite xc grid leave a small one), virial in eV.
+static void store(struct al_frame *f, const struct scf *p, const double (*force)[3], const double strain[3][3],
+                  struct label_report *rep)
+{
+    const double unit = AL_HARTREE_EV / AL_BOHR_ANG;
+    double sum[3] = {0};
+    for (int i = 0; i < f->natoms; i++)
+        for (int d = 0; d < 3; d++)
+            sum[d] += force[i][d];
+    for (int i = 0; i < f->natoms; i++)
+        for (int d = 0; d < 3; d++)
+            f->forces[i][d] = unit * (force[i][d] - sum[d] / f->natoms);
+    for (int a = 0; a < 3; a++) {
+        rep->residual_force[a] = unit * sum[a];
+        for (int b = 0; b < 3; b++)
+            f->virial[a][b] = -0.5 * (strain[a][b] + strain[b][a]) * AL_HARTREE_EV;
+    }
+    f->energy = p->energy.total * AL_HARTREE_EV;
+    f->have |= AL_HAVE_ENERGY | AL_HAVE_FORCES | AL_HAVE_VIRIAL;
+    rep->gap = p->gap * AL_HARTREE_EV;
+}
+
+static void describe(const struct scf *p, struct label_report *rep)
+{
+    rep->scf_iterations = p->iterations;
+    rep->nbands = p->nb;
+    rep->nkpt = p->nk;
+    rep->npw = p->k[0]->npw;
+    memcpy(rep->fft, p->s->b->n, sizeof rep->fft);
+    snprintf(rep->detail, sizeof rep->detail, "%d SCF steps, residual %.1e -> %.1e Ha, %ld H|psi>", p->iterations,
+             p->first_residual, p->residual, p->applies);
+}
+
+static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_report *rep)
+{
+    AL_OWN(dft_system) s = NULL;
+    AL_OWN(kpoint_set) k = NULL;
+    AL_OWN(scf) p = NULL;
+    AL_AUTOFREE double(*force)[3] = NULL;
+    double strain[3][3];
+    AL_ALLOC(force, f->natoms);
+    AL_TRY(make_system(l, f, &s));
+    AL_TRY(kpoint_set_create(&l->setup->opt.kpoints, (const double(*)[3])f->cell, &k));
+    AL_TRY(scf_create(&l->setup->opt, s, k, l->func, &p));
+    enum al_err e = scf_run(p);
+    describe(p, rep);
+    AL_TRY(e);
+    AL_TRY(scf_forces(p, force));
+    AL_TRY(scf_strain(p, strain));
+    for (int i = 0; i < 3 * f->natoms; i++)
+        if (!isfinite(force[i / 3][i % 3])) AL_FAIL(AL_ERR_UNPHYSICAL, "force on atom %d is not finite", i / 3 + 1);
+    store(f, p, (const double(*)[3])force, (const double(*)[3])strain, rep);
+    return AL_ERR_OK;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static enum al_err label_dft(struct labeler *base, struct al_frame *f, struct label_report *rep)
+{
+    struct dft_labeler *l = (struct dft_labeler *)base;
+    double start = now();
+    memset(rep, 0, sizeof *rep);
+    rep->gap = NAN;
+    enum al_err e = comm_agree(l->comm, run(l, f, rep));
+    rep->seconds = now() - start;
+    if (e != AL_ERR_OK) {
+        size_t n = strlen(rep->detail);
+        snprintf(rep->detail + n, sizeof rep->detail - n, "%s%.200s", n ? ": " : "", al_err_message());
+    }
+    AL_TRY(e);
+    return AL_ERR_OK;
+}
+
+static const char *fingerprint_dft(const struct labeler *l)
+{
+    return ((const struct dft_labeler *)l)->setup->fingerprint;
+}
+
+static void close_dft(struct labeler *base)
+{
+    struct dft_labeler *l = (struct dft_labeler *)base;
+    dft_labeler_destroy(&l);
+}
+
+static const struct labeler_ops dft_ops = {"dft", label_dft, fingerprint_dft, close_dft};
+
+enum al_err dft_labeler_open(const struct dft_options *opt, struct comm *comm, struct labeler **ret)
+{
+    AL_OWN(dft_labeler) l = NULL;
+    AL_ALLOC(l, 1);
+    l->base.ops = &dft_ops;
+    l->comm = comm;
+    AL_TRY(dft_setup_create(opt, comm, &l->setup));
+    AL_TRY(xc_func_create(l->setup->functional, &l->func));
+    AL_ALLOC(l->ff, opt->npseudo);
+    // 10 % more than the density's largest |G|, for strained cells with the plane waves of another
+    for (int i = 0; i < opt->npseudo; i++)
+        AL_TRY(formfac_create(l->setup->psp[i], 1.1 * 2 * sqrt(2 * opt->ecut), &l->ff[i]));
+    *ret = &l->base;
+    l = NULL;
+    return AL_ERR_OK;
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "dft/options.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fsio.h"
+#include "base/hash.h"
+#include "base/mem.h"
+
+void dft_options_init(struct dft_options *opt)
+{
+    *opt = (struct dft_options){
+        .functional = "PBE",
+        .kpoints = {.kind = DFT_KPOINTS_GAMMA},
+        .scf_tol = 1e-9,
+        .max_scf = 100,
+        .nextra = -1,
+        .mix_beta = 0.7,
+        .mix_history = 8,
+        .min_distance = 0.5,
+    };
+}
+
+enum al_err dft_pseudo_find(const char *dir, int z, char *ret_path, size_t size)
+{
+    char prefix[16], best[256] = "";
+    snprintf(prefix, sizeof prefix, "%02d_%s_", z, al_element_symbol(z));
+    DIR *d = opendir(dir);
+    if (!d) AL_FAIL(AL_ERR_NOTFOUND, "pseudopotential directory %s: %s", dir, strerror(errno));
+    for (const struct dirent *e; (e = readdir(d));) {
+        size_t n = strlen(e->d_name);
+        if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 || n < 5 || strcmp(e->d_name + n - 5, ".psp8") != 0) continue;
+        if (!best[0] || strcmp(e->d_name, best) < 0) snprintf(best, sizeof best, "%s", e->d_name);
+    }
+    closedir(d);
+    if (!best[0]) AL_FAIL(AL_ERR_NOTFOUND, "no pseudopotential %s*.psp8 in %s", prefix, dir);
+    if (snprintf(ret_path, size, "%s/%s", dir, best) >= (int)size) AL_FAIL(AL_ERR_INPUT, "path too long in %s", dir);
+    return AL_ERR_OK;
+}
+
+static enum al_err check(const struct dft_options *o)
+{
+    if (!(o->ecut >= 1 && o->ecut <= 1000)) AL_FAIL(AL_ERR_INPUT, "DFT cut-off %g Ha is not within 1 to 1000", o->ecut);
+    if (o->charge != 0) AL_FAIL(AL_ERR_UNSUPPORTED, "charged cells (charge %g)", o->charge);
+    if (!(o->scf_tol > 0)) AL_FAIL(AL_ERR_INPUT, "SCF tolerance %g", o->scf_tol);
+    if (o->max_scf < 1) AL_FAIL(AL_ERR_INPUT, "at most %d SCF steps", o->max_scf);
+    if (!(o->mix_beta > 0 && o->mix_beta <= 1)) AL_FAIL(AL_ERR_INPUT, "mixing parameter %g is not within 0 to 1", o->mix_beta);
+    if (!(o->mix_kerker >= 0)) AL_FAIL(AL_ERR_INPUT, "Kerker wave vector %g", o->mix_kerker);
+    if (!o->functional || strlen(o->functional) >= sizeof((struct dft_setup *)0)->functional)
+        AL_FAIL(AL_ERR_INPUT, "no functional, or its name is too long");
+    if (o->npseudo < 1) AL_FAIL(AL_ERR_INPUT, "no pseudopotentials");
+    for (int i = 0; i < o->npseudo; i++)
+        for (int j = 0; j < i; j++)
+            if (o->pseudo[i].z == o->pseudo[j].z)
+                AL_FAIL(AL_ERR_INPUT, "two pseudopotentials for %s", al_element_symbol(o->pseudo[i].z));
+    return AL_ERR_OK;
+}
+
+static enum al_err copy_kpoints(struct dft_setup *s)
+{
+    struct dft_kpoints *k = &s->opt.kpoints;
+    if (k->kind != DFT_KPOINTS_LIST) return AL_ERR_OK;
+    if (k->n < 1 || !k->k) AL_FAIL(AL_ERR_INPUT, "empty list of k-points");
+    AL_ALLOC(s->k, k->n);
+    AL_ALLOC(s->weight, k->n);
+    memcpy(s->k, k->k, (size_t)k->n * sizeof *s->k);
+    for (int i = 0; i < k->n; i++)
+        s->weight[i] = k->weight ? k->weight[i] : 1;
+    k->k = (const double(*)[3])s->k;
+    k->weight = s->weight;
+    return AL_ERR_OK;
+}
+
+static enum al_err copy_pseudo(struct dft_setup *s)
+{
+    AL_ALLOC(s->pseudo, s->opt.npseudo);
+    AL_ALLOC(s->path, s->opt.npseudo);
+    AL_ALLOC(s->psp, s->opt.npseudo);
+    for (int i = 0; i < s->opt.npseudo; i++) {
+        const struct dft_pseudo *p = &s->opt.pseudo[i];
+        char path[AL_PATH];
+        if (!p->path) {
+            if (!s->opt.pseudo_dir)
+                AL_FAIL(AL_ERR_INPUT, "no pseudopotential file or directory for %s", al_element_symbol(p->z));
+            AL_TRY(dft_pseudo_find(s->opt.pseudo_dir, p->z, path, sizeof path));
+        }
+        AL_TRY(al_strdup(p->path ? p->path : path, &s->path[i]));
+        s->pseudo[i] = (struct dft_pseudo){p->z, s->path[i]};
+    }
+    s->opt.pseudo = s->pseudo;
+    s->opt.pseudo_dir = NULL;
+    return AL_ERR_OK;
+}
+
+// Text of a file on every rank. comm may be NULL.
+static enum al_err read_shared(struct comm *comm, const char *path, char **ret, size_t *ret_n)
+{
+    AL_AUTOFREE char *text = NULL;
+    size_t n = 0;
+    enum al_err e = AL_ERR_OK;
+    if (!comm || comm->rank == 0) e = al_file_read(path, (size_t)64 << 20, &text, &n);
+    if (comm) {
+        AL_TRY_ALL(comm, e);
+        comm_bcast(comm, &n, sizeof n, 0);
+        if (comm->rank != 0) AL_ALLOC(text, n + 1);
+        comm_bcast(comm, text, n, 0);
+    }
+    AL_TRY(e);
+    *ret = text;
+    *ret_n = n;
+    text = NULL;
+    return AL_ERR_OK;
+}
+
+static enum al_err read_pseudo(struct dft_setup *s, struct comm *comm)
+{
+    for (int i = 0; i < s->opt.npseudo; i++) {
+        AL_AUTOFREE char *text = NULL;
+        size_t n;
+        AL_TRY(read_shared(comm, s->path[i], &text, &n));
+        AL_TRY(psp8_parse(s->path[i], text, n, &s->psp[i]));
+        if (s->psp[i]->z != s->pseudo[i].z)
+            AL_FAIL(AL_ERR_INPUT, "%s is a pseudopotential of %s, wanted one of %s", s->path[i],
+                    al_element_symbol(s->psp[i]->z), al_element_symbol(s->pseudo[i].z));
+    }
+    return AL_ERR_OK;
+}
+
+static void hash_kpoints(struct al_sha256 *h, const struct dft_kpoints *k)
+{
+    al_sha256_int(h, k->kind);
+    switch (k->kind) {
+    case DFT_KPOINTS_LIST:
+        al_sha256_int(h, k->n);
+        for (int i = 0; i < k->n; i++) {
+            for (int d = 0; d < 3; d++)
+                al_sha256_double(h, k->k[i][d]);
+            al_sha256_double(h, k->weight[i]);
+        }
+        break;
+    case DFT_KPOINTS_MESH:
+        for (int d = 0; d < 3; d++) {
+            al_sha256_int(h, k->mesh[d]);
+            al_sha256_int(h, k->shift[d]);
+        }
+        break;
+    case DFT_KPOINTS_SPACING: al_sha256_double(h, k->spacing); break;
+    default: break;
+    }
+}
+
+// What changes numbers. Pseudopotentials in the order of their elements, whatever order they were listed in.
+static void make_fingerprint(struct dft_setup *s)
+{
+    const struct dft_options *o = &s->opt;
+    struct al_sha256 h;
+    al_sha256_init(&h);
+    al_sha256_string(&h, "alnd-dft");
+    al_sha256_int(&h, DFT_PHYSICS_VERSION);
+    al_sha256_double(&h, o->ecut);
+    al_sha256_string(&h, s->functional);
+    hash_kpoints(&h, &o->kpoints);
+    for (int d = 0; d < 3; d++)
+        al_sha256_int(&h, o->fft_grid[d]);
+    al_sha256_double(&h, o->scf_tol);
+    al_sha256_int(&h, o->max_scf);
+    al_sha256_int(&h, o->nextra);
+    al_sha256_double(&h, o->mix_beta);
+    al_sha256_int(&h, o->mix_history);
+    al_sha256_double(&h, o->mix_kerker);
+    for (int z = 1; z <= AL_ZMAX; z++)
+        for (int i = 0; i < o->npseudo; i++)
+            if (o->pseudo[i].z == z) al_sha256_string(&h, s->psp[i]->sha256);
+    if (o->sphere_cell)
+        for (int i = 0; i < 9; i++)
+            al_sha256_double(&h, o->sphere_cell[i / 3][i % 3]);
+    al_sha256_hex(&h, s->fingerprint);
+}
+
+enum al_err dft_setup_create(const struct dft_options *opt, struct comm *comm, struct dft_setup **ret)
+{
+    AL_TRY(check(opt));
+    AL_OWN(dft_setup) s = NULL;
+    AL_ALLOC(s, 1);
+    s->opt = *opt;
+    memcpy(s->functional, opt->functional, strlen(opt->functional) + 1);
+    s->opt.functional = s->functional;
+    if (opt->sphere_cell) {
+        memcpy(s->sphere_cell, opt->sphere_cell, sizeof s->sphere_cell);
+        s->opt.sphere_cell = (const double(*)[3])s->sphere_cell;
+    }
+    AL_TRY(copy_kpoints(s));
+    AL_TRY(copy_pseudo(s));
+    AL_TRY(read_pseudo(s, comm));
+    make_fingerprint(s);
+    *ret = s;
+    s = NULL;
+    return AL_ERR_OK;
+}
+
+void dft_setup_destroy(struct dft_setup **s)
+{
+    if (!*s) return;
+    for (int i = 0; i < (*s)->opt.npseudo; i++) {
+        if ((*s)->path) al_free((*s)->path[i]);
+        if ((*s)->psp) psp8_destroy(&(*s)->psp[i]);
+    }
+    al_free((*s)->path);
+    al_free((*s)->psp);
+    al_free((*s)->pseudo);
+    al_free((*s)->k);
+    al_free((*s)->weight);
+    al_free(*s);
+    *s = NULL;
+}
+
+enum al_err dft_labeler_fingerprint(const struct dft_options *opt, char ret_hex[65])
+{
+    AL_OWN(dft_setup) s = NULL;
+    AL_TRY(dft_setup_create(opt, NULL, &s));
+    memcpy(ret_hex, s->fingerprint, sizeof s->fingerprint);
+    return AL_ERR_OK;
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// SCF cycle: density in -> potential -> bands -> density out -> Pulay mixing. The energy of a step is the Harris-Foulkes
+// functional (PRB 39, 12520, 1989), second order in the residual; the final one is the Kohn-Sham energy of the orbitals.
+#include "dft/scf.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "dft/mixing.h"
+
+enum { DIAG_FIRST = 12, DIAG_MORE = 6 }; // most expansions in the first step and later
+
+enum al_err scf_potential(struct scf *p, const double complex *rho, double *v, struct scf_energies *e)
+{
+    struct basis *b = p->s->b;
+    AL_TRY(xc_potential(p->xc, rho, p->core, &e->xc, p->vxc));
+    memcpy(p->vg, p->vloc, (size_t)b->ng * sizeof *p->vg);
+    hartree_potential(b, rho, p->vg);
+    basis_to_r(b, p->vg, v);
+    for (int i = 0; i < b->nr; i++)
+        v[i] += p->vxc[i];
+    e->hartree = hartree_energy(b, rho);
+    e->local = local_energy(b, rho, p->vloc);
+    return AL_ERR_OK;
+}
+
+static double grid_integral(const struct basis *b, const double *v, const double *rho)
+{
+    double s = 0;
+    for (int i = 0; i < b->nr; i++)
+        s += v[i] * rho[i];
+    return s * b->volume / b->nr;
+}
+
+// All k-points: bands to residual tol, density out.
+static enum al_err solve_bands(struct scf *p, double tol, int maxit, double *ret_res)
+{
+    struct basis *b = p->s->b;
+    *ret_res = 0;
+    memset(p->rho_r, 0, (size_t)b->nr * sizeof *p->rho_r);
+    for (int i = 0; i < p->nk; i++) {
+        struct ham *h;
+        double res;
+        AL_TRY(scf_ham(p, i, &h));
+        AL_TRY(davidson(h, p->dav, p->nb, p->nocc, tol, maxit, p->psi[i], p->e + i * p->nb, &res));
+        if (res > *ret_res) *ret_res = res;
+        AL_AUTOFREE double *w = NULL;
+        AL_ALLOC(w, p->nocc);
+        for (int j = 0; j < p->nocc; j++)
+            w[j] = p->occ[i * p->nb + j] / b->volume;
+        ham_density(h, p->nocc, w, p->psi[i], p->rho_r);
+        scf_ham_release(p, i, &h);
+    }
+    AL_TRY(comm_sum_d(b->comm, p->rho_r, (size_t)b->nr));
+    basis_to_g(b, p->rho_r, p->rho_out);
+    return AL_ERR_OK;
+}
+
+static double band_energy(const struct scf *p)
+{
+    double s = 0;
+    for (int i = 0; i < p->nk * p->nb; i++)
+        s += p->occ[i] * p->e[i];
+    return s;
+}
+
+// E[rho_in] = sum occ e - E_H - int vxc rho + E_xc + Ewald.
+static enum al_err harris_energy(struct scf *p, double ewald_energy, double *ret)
+{
+    struct scf_energies *e = &p->energy;
+    struct basis *b = p->s->b;
+    basis_to_r(b, p->rho_in, p->v_out); // free at this point
+    *ret = band_energy(p) - e->hartree - grid_integral(b, p->vxc, p->v_out) + e->xc + ewald_energy;
+    return AL_ERR_OK;
+}
+
+// Kohn-Sham energy of the orbitals, potential of rho_out in v_out and vxc.
+static enum al_err final_energy(struct scf *p, double ewald_energy)
+{
+    struct scf_energies *e = &p->energy;
+    double vrho = grid_integral(p->s->b, p->v_in, p->rho_r);
+    AL_TRY(scf_potential(p, p->rho_out, p->v_out, e));
+    e->kinetic = band_energy(p) - vrho;
+    e->ewald = ewald_energy;
+    e->total = e->kinetic + e->local + e->hartree + e->xc + e->ewald;
+    if (!isfinite(e->total)) AL_FAIL(AL_ERR_UNPHYSICAL, "total energy is not finite");
+    return AL_ERR_OK;
+}
+
+static enum al_err find_gap(struct scf *p)
+{
+    p->gap = NAN;
+    if (p->nb == p->nocc) return AL_ERR_OK;
+    double homo = -INFINITY, lumo = INFINITY;
+    for (int i = 0; i < p->nk; i++) {
+        homo = fmax(homo, p->e[i * p->nb + p->nocc - 1]);
+        lumo = fmin(lumo, p->e[i * p->nb + p->nocc]);
+    }
+    p->gap = lumo - homo;
+    if (p->gap < -1e-6)
+        AL_FAIL(AL_ERR_UNPHYSICAL, "bands overlap by %.3f Ha between k-points: not an insulator", -p->gap);
+    return AL_ERR_OK;
+}
+
+static enum al_err asked_to_stop(struct scf *p)
+{
+    struct comm *c = p->s->b->comm;
+    int stop = 0;
+    if (c->rank == 0 && p->opt->check_stop) stop = p->opt->check_stop(p->opt->ctx);
+    comm_bcast(c, &stop, sizeof stop, 0);
+    if (stop) AL_FAIL(AL_ERR_STOPPED, "stopped at SCF step %d", p->iterations + 1);
+    return AL_ERR_OK;
+}
+
+static void observe(const struct scf *p, double energy, double tol)
+{
+    struct dft_scf_step step = {p->iterations, energy, p->residual, tol, (int)p->applies};
+    if (p->s->b->comm->rank == 0 && p->opt->observe) p->opt->observe(p->opt->ctx, &step);
+}
+
+// Residual norm asked of the eigensolver: its error in the density must stay below the residual's.
+static double diag_tolerance(const struct scf *p, double residual)
+{
+    return 0.3 * sqrt(residual / p->s->nelec);
+}
+
+// One step; tol is the eigensolver's tolerance, tightened when the density turns out to be better than that.
+static enum al_err step(struct scf *p, double ewald_energy, double *tol)
+{
+    struct basis *b = p->s->b;
+    double res, energy;
+    AL_TRY(scf_potential(p, p->rho_in, p->v_in, &p->energy));
+    AL_TRY(solve_bands(p, *tol, p->iterations == 0 ? DIAG_FIRST : DIAG_MORE, &res));
+    p->residual = mixer_distance(b, p->rho_out, p->rho_in);
+    if (p->iterations == 0 && *tol > 3 * diag_tolerance(p, p->residual)) {
+        *tol = diag_tolerance(p, p->residual);
+        AL_TRY(solve_bands(p, *tol, DIAG_MORE, &res));
+        p->residual = mixer_distance(b, p->rho_out, p->rho_in);
+    }
+    if (!isfinite(p->residual)) AL_FAIL(AL_ERR_UNPHYSICAL, "SCF step %d: the density is not finite", p->iterations + 1);
+    AL_TRY(harris_energy(p, ewald_energy, &energy));
+    p->iterations++;
+    p->energy.total = energy;
+    if (p->iterations == 1) p->first_residual = p->residual;
+    observe(p, energy, *tol);
+    return AL_ERR_OK;
+}
+
+static enum al_err cycle(struct scf *p, struct mixer *mix, double ewald_energy)
+{
+    const double target = p->opt->scf_tol * p->s->natoms;
+    double tol = 1e-2;
+    for (;;) {
+        AL_TRY(asked_to_stop(p));
+        AL_TRY(step(p, ewald_energy, &tol));
+        if (p->residual < target) return AL_ERR_OK;
+        if (p->iterations >= p->opt->max_scf)
+            AL_FAIL(AL_ERR_NOTCONV, "density not converged: %d steps, residual %.2e Ha, wanted %.1e", p->iterations,
+                    p->residual, target);
+        AL_TRY(mixer_step(mix, p->rho_in, p->rho_out));
+        // The next residual is about a tenth of this one; never ask for much more than the end needs.
+        tol = fmin(tol, fmax(diag_tolerance(p, 0.1 * p->residual), diag_tolerance(p, 0.1 * target)));
+    }
+}
+
+enum al_err scf_run(struct scf *p)
+{
+    double ewald_energy;
+    AL_OWN(mixer) mix = NULL;
+    AL_TRY(ewald(p->s, 0, &ewald_energy, NULL, NULL));
+    AL_TRY(mixer_create(p->s->b, p->opt->mix_history, p->opt->mix_beta, p->opt->mix_kerker, &mix));
+    AL_TRY(cycle(p, mix, ewald_energy));
+    AL_TRY(final_energy(p, ewald_energy));
+    return find_gap(p);
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "dft/xc_func.h"
+
+#include <string.h>
+#include <xc.h>
+
+#include "base/mem.h"
+
+static const char *alias(const char *name)
+{
+    static const struct {
+        const char *ours, *libxc;
+    } table[] = {{"PBE", "gga_x_pbe+gga_c_pbe"}, {"PBEsol", "gga_x_pbe_sol+gga_c_pbe_sol"}, {"LDA", "lda_x+lda_c_pw_mod"}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(name, table[i].ours) == 0) return table[i].libxc;
+    return name;
+}
+
+static enum al_err add_part(struct xc_func *f, const char *name)
+{
+    int number = xc_functional_get_number(name);
+    if (number <= 0) AL_FAIL_HINT(AL_ERR_INPUT, "PBE, PBEsol, LDA or libxc names such as gga_x_pbe+gga_c_pbe",
+                                  "unknown functional %s", name);
+    xc_func_type *x = xc_func_alloc();
+    if (!x) AL_FAIL(AL_ERR_NOMEM, "libxc");
+    if (xc_func_init(x, number, XC_UNPOLARIZED) != 0) {
+        xc_func_free(x);
+        AL_FAIL(AL_ERR_INPUT, "libxc refuses functional %s", name);
+    }
+    f->part[f->nparts++] = x;
+    int family = x->info->family, need = XC_FLAGS_HAVE_EXC | XC_FLAGS_HAVE_VXC;
+    if ((family != XC_FAMILY_LDA && family != XC_FAMILY_GGA) || (x->info->flags & need) != need)
+        AL_FAIL(AL_ERR_UNSUPPORTED, "functional %s is not an LDA or GGA with energy and potential", name);
+    if (family == XC_FAMILY_GGA) f->gga = true;
+    return AL_ERR_OK;
+}
+
+enum al_err xc_func_create(const char *name, struct xc_func **ret)
+{
+    AL_OWN(xc_func) f = NULL;
+    AL_ALLOC(f, 1);
+    const char *at = alias(name);
+    while (at) {
+        char part[64];
+        const char *plus = strchr(at, '+');
+        size_t n = plus ? (size_t)(plus - at) : strlen(at);
+        if (n == 0 || n >= sizeof part || f->nparts == 2) AL_FAIL(AL_ERR_INPUT, "bad functional name '%s'", name);
+        memcpy(part, at, n);
+        part[n] = '\0';
+        AL_TRY(add_part(f, part));
+        at = plus ? plus + 1 : NULL;
+    }
+    *ret = f;
+    f = NULL;
+    return AL_ERR_OK;
+}
+
+void xc_func_destroy(struct xc_func **f)
+{
+    if (!*f) return;
+    for (int i = 0; i < (*f)->nparts; i++) {
+        xc_func_end((*f)->part[i]);
+        xc_func_free((*f)->part[i]);
+    }
+    al_free(*f);
+    *f = NULL;
+}
+
+enum { BLOCK = 512 };
+
+static void eval_block(const struct xc_func *f, int n, const double *rho, const double *sigma, double *e, double *vrho,
+                       double *vsigma)
+{
+    double eps[BLOCK], vr[BLOCK], vs[BLOCK];
+    memset(e, 0, (size_t)n * sizeof *e);
+    memset(vrho, 0, (size_t)n * sizeof *vrho);
+    if (f->gga) memset(vsigma, 0, (size_t)n * sizeof *vsigma);
+    for (int p = 0; p < f->nparts; p++) {
+        const xc_func_type *x = f->part[p];
+        if (x->info->family == XC_FAMILY_GGA) {
+            xc_gga_exc_vxc(x, (size_t)n, rho, sigma, eps, vr, vs);
+            for (int i = 0; i < n; i++)
+                vsigma[i] += rho[i] > 0 ? vs[i] : 0;
+        } else {
+            xc_lda_exc_vxc(x, (size_t)n, rho, eps, vr);
+        }
+        for (int i = 0; i < n; i++) {
+            if (!(rho[i] > 0)) continue;
+            e[i] += rho[i] * eps[i];
+            vrho[i] += vr[i];
+        }
+    }
+}
+
+void xc_func_eval(const struct xc_func *f, int n, const double *rho, const double *sigma, double *e, double *vrho,
+                  double *vsigma)
+{
+    for (int i = 0; i < n; i += BLOCK) {
+        int m = n - i < BLOCK ? n - i : BLOCK;
+        eval_block(f, m, rho + i, sigma + i, e + i, vrho + i, vsigma + i);
+    }
+}
