@@ -80,6 +80,45 @@ enum al_err loop_config_read(const char *path, struct loop_config **ret)
     return AL_ERR_OK;
 }
 
+enum al_err loop_config_input_name(const struct cfg_system *s, char ret[AL_PATH])
+{
+    const char *slash = strrchr(s->structure, '/'), *base = slash ? slash + 1 : s->structure;
+    const char *dot = strrchr(base, '.');
+    AL_TRY(al_path(ret, "inputs/%s%s", s->name, dot && dot != base ? dot : ".poscar"));
+    return AL_ERR_OK;
+}
+
+enum al_err loop_config_use_inputs(struct loop_config *c, const char *run)
+{
+    char name[AL_PATH];
+    for (int i = 0; i < c->nsystems; i++) {
+        AL_TRY(loop_config_input_name(&c->system[i], name));
+        AL_TRY(al_path(c->system[i].structure, "%s/%s", run, name));
+    }
+    AL_TRY(al_path(c->inputs, "%s/inputs", run));
+    return AL_ERR_OK;
+}
+
+enum al_err loop_config_copy_inputs(const struct loop_config *c, const char *run)
+{
+    char name[AL_PATH], to[AL_PATH], from[AL_PATH];
+    int n, z[CFG_MAX_LIST];
+    AL_TRY(al_path(to, "%s/inputs/pseudo", run));
+    AL_TRY(al_mkdirs(to));
+    for (int i = 0; i < c->nsystems; i++) {
+        AL_TRY(loop_config_input_name(&c->system[i], name));
+        AL_TRY(al_path(to, "%s/%s", run, name));
+        AL_TRY(al_file_copy(c->system[i].structure, to));
+    }
+    AL_TRY(loop_config_elements(c, &n, z));
+    for (int i = 0; i < n; i++) {
+        AL_TRY(loop_config_pseudo(c, z[i], from));
+        AL_TRY(al_path(to, "%s/inputs/pseudo/%s", run, strrchr(from, '/') + 1));
+        AL_TRY(al_file_copy(from, to));
+    }
+    return AL_ERR_OK;
+}
+
 static enum al_err substitute_possible(const struct cfg_system *s, const struct al_frame *f)
 {
     int have = 0, copies = s->supercell[0] * s->supercell[1] * s->supercell[2];
@@ -198,6 +237,11 @@ enum al_err loop_config_pseudo(const struct loop_config *c, int z, char ret_path
 {
     const char *set = c->label.pseudopotentials, *env = getenv("ALND_PSEUDO_DIR"), *home = getenv("HOME");
     char dir[3][AL_PATH] = {"", "", ""};
+    if (c->inputs[0]) {
+        AL_TRY(al_path(dir[0], "%s/pseudo", c->inputs));
+        if (find_in_directory(dir[0], z, ret_path)) return AL_ERR_OK;
+        AL_FAIL(AL_ERR_NOTFOUND, "no pseudopotential of %s in %s", al_element_symbol(z), dir[0]);
+    }
     if (strchr(set, '/')) {
         const char *slash = strrchr(c->path, '/');
         if (set[0] == '/' || !slash) AL_TRY(al_path(dir[0], "%s", set));

@@ -126,6 +126,7 @@ struct loop_config {
     struct cfg_converge converge;
     struct cfg_production production;
     struct cfg_resources resources;
+    char inputs[AL_PATH];      // RUN/inputs when this is the copy of a run directory, else ""
     bool demonstration;        // settings too small for physics: every result says so
     struct al_node *tree;      // owns the text
 };
@@ -133,6 +134,13 @@ struct loop_config {
 // Read and validate. AL_ERR_INPUT with "file:line:column: message" and a hint with the nearest key.
 enum al_err loop_config_read(const char *path, struct loop_config **ret);
 void loop_config_destroy(struct loop_config **c);
+// For the copy of loop.yaml in a run directory: structures and pseudopotentials are those copied to RUN/inputs, so that a
+// run goes on when the originals have moved or changed.
+enum al_err loop_config_use_inputs(struct loop_config *c, const char *run);
+// The name of a system's structure below RUN: "inputs/Li3PS4.extxyz", the original's extension kept (".poscar" for none).
+enum al_err loop_config_input_name(const struct cfg_system *s, char ret[AL_PATH]);
+// Copy structures and pseudopotentials to RUN/inputs and RUN/inputs/pseudo.
+enum al_err loop_config_copy_inputs(const struct loop_config *c, const char *run);
 // Structures exist and can be read, every element (after substitution) has a pseudopotential.
 enum al_err loop_config_check_files(const struct loop_config *c);
 // Type map of the campaign: element symbols over all systems in the order Li P S O first, then by first

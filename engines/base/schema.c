@@ -325,11 +325,14 @@ void schema_describe(FILE *out, const struct schema_key *keys, int nkeys, const 
         if (len && (strncmp(path, prefix, len) != 0 || (path[len] != '\0' && path[len] != '.'))) continue;
         const char *unit = al_dim_unit(keys[k].dim), *def = keys[k].otherwise;
         if (keys[k].min < keys[k].max) snprintf(range, sizeof range, "%g to %g", keys[k].min, keys[k].max);
-        if (markdown)
-            fprintf(out, "| `%s` | %s | %s | %s | %s%s%s | %s |\n", path, keys[k].choices ? keys[k].choices : type_text(&keys[k]),
-                    unit, range, def ? "`" : keys[k].flags & KEY_REQUIRED ? "required" : "", def ? def : "", def ? "`" : "",
-                    keys[k].doc);
-        else
+        if (markdown) {
+            fprintf(out, "| `%s` | ", path);
+            for (const char *c = keys[k].choices ? keys[k].choices : type_text(&keys[k]); *c; c++)
+                fputs(*c == '|' ? ", " : (char[]){*c, '\0'}, out); // a bar would start a new cell
+            fprintf(out, " | %s | %s | %s%s%s | %s |\n", unit, range,
+                    def ? "`" : keys[k].flags & KEY_REQUIRED ? "required" : "", def ? def : "", def ? "`" : "", keys[k].doc);
+        }
+        if (!markdown)
             fprintf(out, "%-38s %s%s%s%s%s; %s%s\n    %s\n", path, keys[k].choices ? keys[k].choices : type_text(&keys[k]),
                     unit[0] ? ", in " : "", unit, range[0] ? ", " : "", range, def ? "default " : "",
                     def ? def : keys[k].flags & KEY_REQUIRED ? "required" : "no default", keys[k].doc);

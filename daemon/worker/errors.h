@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Errors of a committee on labelled frames, kept frame by frame so that they can be summed over any group.
+#ifndef AL_WORKER_ERRORS_H
+#define AL_WORKER_ERRORS_H
+
+#include "worker/task.h"
+
+enum error_set { ERRORS_TRAIN, ERRORS_VALID, ERRORS_TEST, ERRORS_NEW, ERRORS_SETS };
+
+struct error_row {          // root mean squares; NaN when there is no frame
+    int frames;
+    double energy, force, virial;           // eV/atom, eV/Ang (components), eV/atom
+    double energy_low, energy_high;         // 95 % interval, bootstrap over frames
+    double force_low, force_high;
+};
+
+struct errors;
+enum al_err errors_create(const char *const *models, int n, struct task *t, struct errors **ret);
+void errors_destroy(struct errors **x);
+// A labelled frame (energy and forces needed; virial where present): errors of member 0, deviation of all.
+enum al_err errors_add(struct errors *x, enum error_set set, const struct al_frame *f);
+// group: all | system | temperature | element; label names which ("all", "Li3PS4", "600", "Li"). Energy and
+// virial do not go by element (NaN).
+enum al_err errors_row(const struct errors *x, enum error_set set, const char *group, const char *label, uint64_t seed,
+                       struct error_row *ret);
+// The `table` and `calibration` of errors.yaml. Calibration: test and new frames in nbins equally filled bins of deviation.
+enum al_err errors_write_table(FILE *out, const struct errors *x, const struct loop_config *cfg);
+enum al_err errors_write_calibration(FILE *out, const struct errors *x, int nbins);
+
+#endif

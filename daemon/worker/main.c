@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// alnd-worker VERB TASKDIR/task.yaml: does one task and exits (docs/TASKS.md). Exit codes: 0 result.yaml is there, 2 usage, 3
+// stopped before the end, 1 anything else.
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "comm/comm.h"
+#include "worker/task.h"
+
+static const struct verb {
+    const char *name;
+    enum al_err (*run)(struct task *t);
+} verbs[] = {
+    {"init", verb_init},         {"label", verb_label},       {"gather", verb_gather},   {"train", verb_train},
+    {"explore", verb_explore},   {"select", verb_select},     {"evaluate", verb_evaluate}, {"publish", verb_publish},
+    {"produce", verb_produce},   {"analyze", verb_analyze},   {"report", verb_report},
+};
+enum { NVERBS = sizeof verbs / sizeof verbs[0] };
+
+static const struct verb *find_verb(const char *name)
+{
+    for (int i = 0; i < NVERBS; i++)
+        if (strcmp(verbs[i].name, name) == 0) return &verbs[i];
+    return NULL;
+}
+
+static void log_error(const struct task *t, enum al_err e)
+{
+    fprintf(stderr, "level=error task=%s code=%s msg=\"%s\"", t->id, al_err_name(e), al_err_message());
+    if (al_err_hint_text()[0]) fprintf(stderr, " hint=\"%s\"", al_err_hint_text());
+    fputc('\n', stderr);
+    al_err_print_trace(stderr);
+}
+
+static int run(const struct verb *v, struct task *t)
+{
+    char path[AL_PATH];
+    int lock = -1;
+    enum al_err e = task_path(t, path, "lock");
+    if (!e && !t->quiet) e = al_lock_take(path, &lock);
+    if (!e && !t->quiet) e = task_heartbeat_start(t);
+    if (!e && strcmp(t->verb, v->name) != 0)
+        fprintf(stderr, "level=warn msg=\"task.yaml says verb %s, the command line %s\"\n", t->verb, v->name);
+    if (!e) e = task_path(t, path, "result.yaml");
+    if (!e && al_exists(path)) return 0; // finished before: never run twice
+    if (e) {
+        log_error(t, e);
+        return 1;
+    }
+    e = v->run(t);
+    if (e && !t->quiet) log_error(t, e);
+    if (e == AL_ERR_STOPPED) return 3;
+    // transient trouble is for the daemon to retry: no result
+    if (al_err_class(e) == AL_CLASS_TRANSIENT) return 1;
+    enum al_err finish = task_finish(t, e);
+    if (finish) log_error(t, finish);
+    return finish ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    const struct verb *v = argc == 3 ? find_verb(argv[1]) : NULL;
+    if (!v) {
+        fputs("usage: alnd-worker VERB TASKDIR/task.yaml   (started by alnd; see docs/TASKS.md)\nverbs:", stderr);
+        for (int i = 0; i < NVERBS; i++)
+            fprintf(stderr, " %s", verbs[i].name);
+        fputc('\n', stderr);
+        return 2;
+    }
+    bool parallel = strcmp(v->name, "label") == 0;
+    int code = 1;
+    struct comm *world = NULL;
+    struct task *t = NULL;
+    enum al_err e = AL_ERR_OK;
+    if (parallel) {
+        e = comm_init(&argc, &argv);
+        if (!e) e = comm_world(&world);
+    }
+    task_catch_signals();
+    if (!e) e = task_open(argv[2], &t);
+    if (e) {
+        fprintf(stderr, "level=error msg=\"%s\"\n", al_err_message());
+        al_err_print_trace(stderr);
+        if (parallel && comm_parallel()) comm_abort(1);
+    } else {
+        t->quiet = world && world->rank != 0;
+        code = run(v, t);
+        if (code == 1 && parallel && comm_parallel()) comm_abort(1);
+    }
+    task_destroy(&t);
+    comm_destroy(&world);
+    if (parallel) comm_finalize();
+    return code;
+}

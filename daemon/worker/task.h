@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// One task of a worker: its task.yaml, the run's loop.yaml, facts and artefacts of its result, progress, heartbeat
+// and stop requests (docs/TASKS.md). The working directory is the run directory.
+#ifndef AL_WORKER_TASK_H
+#define AL_WORKER_TASK_H
+
+#include "base/frame.h"
+#include "config/loop_config.h"
+
+enum { TASK_MAX_FACTS = 256, TASK_MAX_ARTIFACTS = 256 };
+
+struct task_fact {
+    char *key, *value;
+};
+
+struct task {
+    struct al_node *node;         // task.yaml
+    const struct al_node *inputs; // map, may be NULL
+    const char *id, *verb, *identity, *system, *purpose; // system, purpose: "" when absent
+    int iteration, index, threads;
+    double temperature;           // K
+    struct loop_config *cfg;
+    const struct cfg_system *sys; // of `system`, or NULL
+    int isystem;                  // its index, -1
+    struct task_fact fact[TASK_MAX_FACTS];
+    int nfacts;
+    char *artifact[TASK_MAX_ARTIFACTS];
+    int nartifacts;
+    bool quiet;                   // ranks other than 0: no progress, no result
+};
+
+enum al_err task_open(const char *path, struct task **ret);
+void task_destroy(struct task **t);
+
+// Inputs.
+enum al_err task_input(const struct task *t, const char *key, const char **ret);
+enum al_err task_input_int(const struct task *t, const char *key, long *ret);
+// A list of strings; *ret [n] is freed by al_free, the strings belong to the task.
+enum al_err task_input_list(const struct task *t, const char *key, const char ***ret, int *ret_n);
+
+// TASKDIR/name, and PATH of another task's file: ID/name.
+enum al_err task_path(const struct task *t, char ret[AL_PATH], const char *name);
+
+// Results. Artefact paths are relative to the run directory.
+enum al_err task_fact_text(struct task *t, const char *key, const char *value);
+enum al_err task_fact_int(struct task *t, const char *key, long value);
+enum al_err task_fact_real(struct task *t, const char *key, double value);
+enum al_err task_artifact(struct task *t, const char *path);
+// result.yaml: err OK = done, else failed with the thread's error message. The last thing a task does.
+enum al_err task_finish(struct task *t, enum al_err err);
+
+// Progress file, at most once a second (total 0: unknown).
+[[gnu::format(printf, 4, 5)]] void task_progress(struct task *t, long done, long total, const char *fmt, ...);
+// Stop requests: SIGTERM, SIGINT, or TASKDIR/stop. Takes a struct task (usable as check_stop callback).
+bool task_should_stop(void *task);
+void task_catch_signals(void);
+enum al_err task_heartbeat_start(const struct task *t); // a thread that touches TASKDIR/heartbeat
+
+// The note that every printed result of a demonstration carries; NULL otherwise.
+const char *task_note(const struct task *t);
+
+// The verbs (verb_*.c).
+enum al_err verb_init(struct task *t);
+enum al_err verb_label(struct task *t);
+enum al_err verb_gather(struct task *t);
+enum al_err verb_train(struct task *t);
+enum al_err verb_explore(struct task *t);
+enum al_err verb_select(struct task *t);
+enum al_err verb_evaluate(struct task *t);
+enum al_err verb_publish(struct task *t);
+enum al_err verb_produce(struct task *t);
+enum al_err verb_analyze(struct task *t);
+enum al_err verb_report(struct task *t);
+
+#endif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Verb evaluate: the errors of an iteration's potential (the committee's first member, the one that explores and produces)
+// on training, validation and held-out test frames and on this iteration's newly labelled frames before any training on
+// them; by system, element and temperature; 95 % intervals by bootstrap over frames; deviation against true error; and
+// whether the limits of `converge` are met (by the upper ends of the intervals). Writes iterations/III/errors.yaml.
+#include <math.h>
+
+#include "base/mem.h"
+#include "worker/errors.h"
+#include "worker/task.h"
+
+enum { NBINS = 4 };
+
+static enum al_err read_set(struct errors *x, enum error_set set, const char *path)
+{
+    AL_OWN(al_frames) fs = NULL;
+    if (!al_exists(path)) return AL_ERR_OK;
+    AL_TRY(al_xyz_read(path, &fs));
+    for (int i = 0; i < fs->n; i++)
+        AL_TRY_MSG(errors_add(x, set, fs->f[i]), "evaluating %s", path);
+    return AL_ERR_OK;
+}
+
+// All frames gathered until now: train and valid up to the iteration's own training, test and new of this one too.
+static enum al_err read_all(const struct task *t, struct errors *x)
+{
+    char path[AL_PATH];
+    AL_TRY(read_set(x, ERRORS_TRAIN, "initial/gather/train.extxyz"));
+    AL_TRY(read_set(x, ERRORS_VALID, "initial/gather/valid.extxyz"));
+    for (int it = 0; it <= t->iteration; it++) {
+        bool now = it == t->iteration;
+        AL_TRY(al_path(path, "iterations/%03d/gather/train.extxyz", it));
+        AL_TRY(read_set(x, now ? ERRORS_NEW : ERRORS_TRAIN, path));
+        AL_TRY(al_path(path, "iterations/%03d/gather/valid.extxyz", it));
+        AL_TRY(read_set(x, now ? ERRORS_NEW : ERRORS_VALID, path));
+        AL_TRY(al_path(path, "iterations/%03d/gather/test.extxyz", it));
+        AL_TRY(read_set(x, ERRORS_TEST, path));
+    }
+    return AL_ERR_OK;
+}
+
+struct verdict {
+    double force_high, energy_high, candidate;
+    bool below;
+};
+
+// No test frame, or one that is not finite: never below.
+static struct verdict judge(const struct cfg_converge *c, const struct error_row *test, double candidate)
+{
+    struct verdict v = {test->force_high, test->energy_high, candidate, false};
+    v.below = test->frames > 0 && v.force_high <= c->force_rmse && v.energy_high <= c->energy_rmse &&
+              v.candidate <= c->candidate_fraction;
+    return v;
+}
+
+static void write_selection(FILE *out, const struct al_node *facts)
+{
+    fprintf(out, "selection: {accurate: %ld, candidate: %ld, failed: %ld, candidate_fraction: %.6g}\n",
+            al_node_int(facts, "accurate", 0), al_node_int(facts, "candidate", 0), al_node_int(facts, "failed", 0),
+            al_node_double(facts, "candidate_fraction", NAN));
+}
+
+static void write_verdict(FILE *out, const struct cfg_converge *c, const struct error_row *test, const struct verdict *v)
+{
+    al_yaml_open(out, 0, "converge");
+    al_yaml_double(out, 1, "force_rmse", test->force);
+    al_yaml_double(out, 1, "force_rmse_high", v->force_high);
+    al_yaml_double(out, 1, "force_limit", c->force_rmse);
+    al_yaml_double(out, 1, "energy_rmse", test->energy);
+    al_yaml_double(out, 1, "energy_rmse_high", v->energy_high);
+    al_yaml_double(out, 1, "energy_limit", c->energy_rmse);
+    al_yaml_double(out, 1, "candidate_fraction", v->candidate);
+    al_yaml_double(out, 1, "candidate_limit", c->candidate_fraction);
+    al_yaml_int(out, 1, "below", v->below);
+}
+
+static enum al_err write_errors(struct task *t, const struct errors *x, const struct al_node *facts,
+                                const struct error_row *test, const struct verdict *v)
+{
+    char path[AL_PATH];
+    struct al_outfile o;
+    AL_TRY(al_path(path, "iterations/%03d/errors.yaml", t->iteration));
+    AL_TRY(al_outfile_open(path, &o));
+    if (task_note(t)) fprintf(o.out, "# %s\n", task_note(t));
+    al_yaml_int(o.out, 0, "iteration", t->iteration);
+    fprintf(o.out, "demonstration: %s\n", t->cfg->demonstration ? "true" : "false");
+    fputs("units: {energy: eV/atom, force: eV/Ang, virial: eV/atom}\n", o.out);
+    enum al_err e = errors_write_table(o.out, x, t->cfg);
+    if (!e) {
+        write_selection(o.out, facts);
+        e = errors_write_calibration(o.out, x, NBINS);
+    }
+    if (e) al_outfile_drop(&o);
+    AL_TRY(e);
+    write_verdict(o.out, &t->cfg->converge, test, v);
+    AL_TRY(al_outfile_publish(&o));
+    AL_TRY(task_artifact(t, path));
+    return AL_ERR_OK;
+}
+
+enum al_err verb_evaluate(struct task *t)
+{
+    AL_AUTOFREE const char **models = NULL;
+    const char *select;
+    char path[AL_PATH];
+    int n;
+    AL_TRY(task_input_list(t, "models", &models, &n));
+    AL_TRY(task_input(t, "select", &select));
+    AL_OWN(errors) x = NULL;
+    AL_OWN(al_node) result = NULL;
+    AL_TRY(errors_create(models, n, t, &x));
+    AL_TRY(read_all(t, x));
+    AL_TRY(al_path(path, "%s/result.yaml", select));
+    AL_TRY(al_yaml_read(path, &result));
+    const struct al_node *facts = al_node_get(result, "facts");
+    struct error_row test;
+    AL_TRY(errors_row(x, ERRORS_TEST, "all", "all", t->cfg->seed, &test));
+    struct verdict v = judge(&t->cfg->converge, &test, al_node_double(facts, "candidate_fraction", 1.0));
+    AL_TRY(write_errors(t, x, facts, &test, &v));
+    AL_TRY(task_fact_real(t, "force_rmse", test.force));
+    AL_TRY(task_fact_real(t, "energy_rmse", test.energy));
+    AL_TRY(task_fact_real(t, "force_rmse_high", v.force_high));
+    AL_TRY(task_fact_real(t, "energy_rmse_high", v.energy_high));
+    AL_TRY(task_fact_int(t, "ntest", test.frames));
+    AL_TRY(task_fact_int(t, "below", v.below));
+    return AL_ERR_OK;
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Verb explore: NN-MD of one system at one temperature with the committee's first member; every stride steps the model
+// deviation of the whole committee. Purpose test: a trajectory of its own (other random numbers) for held-out frames.
+// A frame above the trust window ends the trajectory, and so does anything unphysical.
+#include "base/mem.h"
+#include "base/units.h"
+#include "committee/committee.h"
+#include "md/integrators.h"
+#include "md/md.h"
+#include "md/output.h"
+#include "worker/task.h"
+
+struct explore {
+    struct task *t;
+    struct committee *committee;
+    struct md_output *frames, *deviation;
+    double trust_high;
+    double *f; // [natoms] deviation by atom
+    struct {   // restored with a checkpoint
+        long nframes;
+    } memory;
+};
+
+static enum al_err write_frame(struct explore *x, const struct md_state *s, const struct deviation *d)
+{
+    AL_OWN(al_frame) f = NULL;
+    char text[128];
+    const struct task *t = x->t;
+    AL_TRY(al_frame_copy(s->f, &f));
+    f->have = 0;
+    snprintf(text, sizeof text, "%s-%03d-%s%gK-%ld", t->system, t->iteration, strcmp(t->purpose, "test") == 0 ? "test-" : "",
+             t->temperature, s->step);
+    AL_TRY(al_frame_info_set(f, "frame_id", text));
+    AL_TRY(al_frame_info_set(f, "origin", t->id));
+    AL_TRY(al_frame_info_set(f, "purpose", strcmp(t->purpose, "test") == 0 ? "test" : "train"));
+    snprintf(text, sizeof text, "%g", t->temperature);
+    AL_TRY(al_frame_info_set(f, "temperature", text));
+    snprintf(text, sizeof text, "%.6f", d->max_f);
+    AL_TRY(al_frame_info_set(f, "deviation", text));
+    AL_TRY(al_xyz_write_frame(x->frames->out, f));
+    x->memory.nframes++;
+    return AL_ERR_OK;
+}
+
+static enum al_err on_frame(void *ctx, const struct md_state *s, const struct md_thermo *th, bool *ret_end,
+                            char reason[MD_TEXT])
+{
+    struct explore *x = ctx;
+    struct deviation d = {.f = x->f};
+    (void)th;
+    FILE *out = x->deviation->out;
+    if (s->step == 0) { // the starting structure itself is no news
+        fputs("# step      max_devi_v  min_devi_v  avg_devi_v  max_devi_f  min_devi_f  avg_devi_f  devi_e\n", out);
+        return AL_ERR_OK;
+    }
+    AL_TRY(committee_eval(x->committee, s->f, &d, NULL));
+    fprintf(out, "%12ld%19.6e%19.6e%19.6e%19.6e%19.6e%19.6e%19.6e\n", s->step, d.max_v, d.min_v, d.avg_v, d.max_f, d.min_f,
+            d.avg_f, d.e);
+    AL_TRY(write_frame(x, s, &d));
+    if (!(d.max_f < x->trust_high)) { // also true for NaN
+        *ret_end = true;
+        snprintf(reason, MD_TEXT, "force deviation %.3f eV/Ang is above the trust window (%.3f)", d.max_f, x->trust_high);
+    }
+    task_progress(x->t, s->step, (long)(x->t->cfg->explore.time / x->t->cfg->explore.timestep + 0.5),
+                  "%s %g K deviation %.3f eV/Ang", x->t->system, x->t->temperature, d.max_f);
+    return AL_ERR_OK;
+}
+
+static enum al_err start_state(const struct task *t, const char *start, struct md_state **ret)
+{
+    AL_OWN(al_frames) base = NULL;
+    struct al_rng rng;
+    char purpose[32];
+    AL_TRY(al_xyz_read(start, &base));
+    if (!base->n) AL_FAIL(AL_ERR_CORRUPT, "%s has no frame", start);
+    snprintf(purpose, sizeof purpose, "explore-%s", t->purpose);
+    al_rng_stream(&rng, t->cfg->seed, purpose, (uint64_t)t->iteration, (uint64_t)t->isystem, (uint64_t)(t->temperature * 1000));
+    const struct al_frame *f = base->f[al_rng_below(&rng, (uint32_t)base->n)];
+    AL_TRY(md_state_create(f, &rng, ret));
+    // twice the temperature in the velocities: half of it goes into the potential energy of the relaxed structure
+    AL_TRY(md_velocities_draw(*ret, 2 * t->temperature, 3, true));
+    return AL_ERR_OK;
+}
+
+static enum al_err run_md(struct explore *x, struct md_state *s, struct md_result *ret)
+{
+    const struct cfg_explore *c = &x->t->cfg->explore;
+    struct task *t = x->t;
+    char checkpoint[AL_PATH];
+    struct integrator *g = NULL;
+    struct md_thermostat th = {t->temperature, c->tau, 3};
+    if (strcmp(c->ensemble, "nve") == 0) AL_TRY(md_nve_open(&g));
+    else AL_TRY(md_svr_open(&th, &g));
+    AL_TRY(task_path(t, checkpoint, "checkpoint.bin"));
+    struct md_observer obs = {c->stride, x, on_frame, &x->memory, sizeof x->memory};
+    struct md_output *outputs[] = {x->frames, x->deviation};
+    struct md_run_options o = {
+        .nsteps = (long)(c->time / c->timestep + 0.5),
+        .dt = c->timestep,
+        .removed_dof = 3,
+        .checkpoint = checkpoint,
+        .checkpoint_interval = 20,
+        .identity = t->identity,
+        .min_distance = t->cfg->select.min_distance,
+        .max_temperature = 10 * t->temperature + 3000,
+        .check_stop = task_should_stop,
+        .stop_ctx = t,
+        .observers = &obs,
+        .nobservers = 1,
+        .outputs = outputs,
+        .noutputs = 2,
+    };
+    enum al_err e = md_run(&o, s, committee_leader(x->committee), g, ret);
+    integrator_destroy(&g);
+    AL_TRY(e);
+    return AL_ERR_OK;
+}
+
+enum al_err verb_explore(struct task *t)
+{
+    AL_AUTOFREE const char **models = NULL;
+    const char *start;
+    char path[AL_PATH];
+    int n;
+    AL_TRY(task_input_list(t, "models", &models, &n));
+    AL_TRY(task_input(t, "start", &start));
+    AL_OWN(committee) committee = NULL;
+    AL_OWN(md_state) s = NULL;
+    AL_OWN(md_output) frames = NULL;
+    AL_OWN(md_output) deviation = NULL;
+    AL_TRY(committee_open(models, n, &committee));
+    AL_TRY(start_state(t, start, &s));
+    AL_AUTOFREE double *f = NULL;
+    AL_ALLOC(f, s->f->natoms);
+    AL_TRY(task_path(t, path, "frames.extxyz"));
+    AL_TRY(md_output_create(path, &frames));
+    AL_TRY(task_path(t, path, "deviation.out"));
+    AL_TRY(md_output_create(path, &deviation));
+    struct explore x = {t, committee, frames, deviation, t->cfg->select.trust_high, f, {0}};
+    struct md_result r;
+    AL_TRY(run_md(&x, s, &r));
+    AL_TRY(task_artifact(t, frames->path));
+    AL_TRY(task_artifact(t, deviation->path));
+    AL_TRY(task_fact_int(t, "nframes", x.memory.nframes));
+    AL_TRY(task_fact_int(t, "steps", r.steps));
+    AL_TRY(task_fact_text(t, "ended", r.end == MD_END_DONE ? "all steps done" : r.text));
+    return AL_ERR_OK;
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Verb label: first-principles labels of a range of frames, under mpirun. Each labelled frame is a checkpoint of its own
+// (frame-NNN.extxyz), so that a restart goes on with the next frame; every frame starts from atomic densities, so that the bits
+// do not depend on where a restart began. A frame that fails is written to failed.extxyz with its reason and the
+// batch goes on.
+#include "base/mem.h"
+#include "comm/comm.h"
+#include "dft/dft.h"
+#include "worker/registry.h"
+#include "worker/task.h"
+
+struct label_ctx {
+    struct task *t;
+    struct comm *comm;
+    struct labeler *labeler;
+    int done, total;
+    const char *frame_id;
+};
+
+static void on_scf_step(void *ctx, const struct label_progress *p)
+{
+    struct label_ctx *c = ctx;
+    task_progress(c->t, c->done, c->total, "%s SCF %d energy %.4f eV error %.1e eV", c->frame_id, p->iteration, p->energy,
+                  p->error);
+}
+
+static bool on_check_stop(void *ctx)
+{
+    return task_should_stop(((struct label_ctx *)ctx)->t);
+}
+
+// The checkpoint of frame i, when it is there and of the same frame and settings.
+static enum al_err read_checkpoint(const struct label_ctx *c, const char *path, const struct al_frame *want,
+                                   struct al_frame **ret)
+{
+    *ret = NULL;
+    if (!al_exists(path)) return AL_ERR_OK;
+    AL_OWN(al_frames) fs = NULL;
+    char a[65], b[65];
+    AL_TRY(al_xyz_read(path, &fs));
+    if (fs->n != 1) return AL_ERR_OK;
+    al_frame_hash(fs->f[0], a);
+    al_frame_hash(want, b);
+    const char *fp = al_frame_info(fs->f[0], "fingerprint");
+    if (strcmp(a, b) != 0 || !fp || strcmp(fp, c->labeler->ops->fingerprint(c->labeler)) != 0) return AL_ERR_OK;
+    *ret = fs->f[0];
+    fs->f[0] = NULL;
+    return AL_ERR_OK;
+}
+
+static enum al_err write_one(const char *path, const struct al_frame *f)
+{
+    struct al_outfile o;
+    AL_TRY(al_outfile_open(path, &o));
+    enum al_err e = al_xyz_write_frame(o.out, f);
+    if (e) al_outfile_drop(&o);
+    AL_TRY(e);
+    AL_TRY(al_outfile_publish(&o));
+    return AL_ERR_OK;
+}
+
+static enum al_err note_result(struct al_frame *f, const struct label_report *r, enum al_err e, const char *fingerprint)
+{
+    char text[AL_ERR_TEXT];
+    snprintf(text, sizeof text, "%d", r->scf_iterations);
+    AL_TRY(al_frame_info_set(f, "scf_iterations", text));
+    AL_TRY(al_frame_info_set(f, "fingerprint", fingerprint));
+    if (e) {
+        AL_TRY(al_frame_info_set(f, "failed", al_err_name(e)));
+        AL_TRY(al_frame_info_set(f, "reason", al_err_message()));
+    }
+    return AL_ERR_OK;
+}
+
+// Labels frame i or takes its checkpoint; expected failures become a frame with a reason.
+static enum al_err label_frame(struct label_ctx *c, int i, const struct al_frame *in, struct al_frame **ret)
+{
+    char name[64], path[AL_PATH];
+    snprintf(name, sizeof name, "frame-%03d.extxyz", i);
+    AL_TRY(task_path(c->t, path, name));
+    AL_OWN(al_frame) f = NULL;
+    AL_TRY_ALL(c->comm, read_checkpoint(c, path, in, &f));
+    if (!f) {
+        struct label_report rep = {0};
+        AL_TRY(al_frame_copy(in, &f));
+        enum al_err e = c->labeler->ops->label(c->labeler, f, &rep);
+        if (e == AL_ERR_STOPPED || (e && al_err_class(e) != AL_CLASS_EXPECTED)) AL_TRY(e);
+        AL_TRY(note_result(f, &rep, e, c->labeler->ops->fingerprint(c->labeler)));
+        if (!c->t->quiet) {
+            fprintf(stderr, "level=info task=%s ev=label frame=%s status=%s scf=%d seconds=%.1f gap_ev=%.3f\n", c->t->id,
+                    c->frame_id, e ? al_err_name(e) : "ok", rep.scf_iterations, rep.seconds, rep.gap);
+            AL_TRY(write_one(path, f));
+        }
+    }
+    *ret = f;
+    f = NULL;
+    return AL_ERR_OK;
+}
+
+static enum al_err label_all(struct label_ctx *c, const struct al_frames *in, long from, long count)
+{
+    AL_OWN(al_frames) good = NULL;
+    AL_OWN(al_frames) bad = NULL;
+    AL_TRY(al_frames_create(&good));
+    AL_TRY(al_frames_create(&bad));
+    for (long i = 0; i < count; i++) {
+        AL_OWN(al_frame) f = NULL;
+        const char *id = al_frame_info(in->f[from + i], "frame_id");
+        c->frame_id = id ? id : "frame";
+        c->done = (int)i;
+        task_progress(c->t, i, count, "%s", c->frame_id);
+        AL_TRY_MSG(label_frame(c, (int)i, in->f[from + i], &f), "labelling %s", c->frame_id);
+        AL_TRY(al_frames_push(al_frame_info(f, "failed") ? bad : good, &f));
+    }
+    task_progress(c->t, count, count, "done");
+    AL_TRY(task_fact_int(c->t, "nframes", good->n));
+    AL_TRY(task_fact_int(c->t, "nfailed", bad->n));
+    if (c->t->quiet) return AL_ERR_OK;
+    char path[AL_PATH];
+    AL_TRY(task_path(c->t, path, "labelled.extxyz"));
+    AL_TRY(al_xyz_write(path, good));
+    AL_TRY(task_artifact(c->t, path));
+    if (bad->n) {
+        AL_TRY(task_path(c->t, path, "failed.extxyz"));
+        AL_TRY(al_xyz_write(path, bad));
+        AL_TRY(task_artifact(c->t, path));
+    }
+    for (long i = 0; i < count; i++) { // the checkpoints are in labelled.extxyz now
+        char name[64];
+        snprintf(name, sizeof name, "frame-%03ld.extxyz", i);
+        AL_TRY(task_path(c->t, path, name));
+        remove(path);
+    }
+    return AL_ERR_OK;
+}
+
+static void comm_owner_destroy(struct comm **c)
+{
+    comm_destroy(c);
+}
+
+enum al_err verb_label(struct task *t)
+{
+    const char *frames;
+    long from, count;
+    AL_TRY(task_input(t, "frames", &frames));
+    AL_TRY(task_input_int(t, "from", &from));
+    AL_TRY(task_input_int(t, "count", &count));
+    AL_OWN(al_frames) in = NULL;
+    AL_TRY(al_xyz_read(frames, &in));
+    if (from < 0 || count < 1 || from + count > in->n)
+        AL_FAIL(AL_ERR_CORRUPT, "%s: frames %ld..%ld of %s, which has %d", t->id, from, from + count - 1, frames, in->n);
+    __attribute__((cleanup(comm_owner_destroy))) struct comm *world = NULL;
+    AL_TRY(comm_world(&world));
+    struct label_ctx c = {.t = t, .comm = world, .total = (int)count, .frame_id = ""};
+    struct label_hooks hooks = {.step = on_scf_step, .stop = on_check_stop, .ctx = &c};
+    AL_TRY_ALL(world, registry_labeler_open(t->cfg, &hooks, world, &c.labeler));
+    enum al_err e = label_all(&c, in, from, count);
+    labeler_destroy(&c.labeler);
+    AL_TRY(e);
+    return AL_ERR_OK;
+}

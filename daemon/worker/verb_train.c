@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Verb train: one member of the committee on all data gathered so far.
+#include <math.h>
+
+#include "base/mem.h"
+#include "train/train.h"
+#include "worker/task.h"
+
+struct train_ctx {
+    struct task *t;
+    struct train_progress last;
+};
+
+static void on_progress(void *ctx, const struct train_progress *p)
+{
+    struct train_ctx *c = ctx;
+    c->last = *p;
+    task_progress(c->t, p->step, p->steps, "member %d force %.3f eV/Ang energy %.1f meV/atom lr %.1e", c->t->index,
+                  p->rmse_f, 1e3 * p->rmse_e, p->lr);
+}
+
+static bool on_check_stop(void *ctx)
+{
+    return task_should_stop(((struct train_ctx *)ctx)->t);
+}
+
+static enum al_err model_of(const struct loop_config *cfg, struct dp_config *ret)
+{
+    const struct cfg_train *c = &cfg->train;
+    struct dp_config m;
+    int n, z[CFG_MAX_LIST];
+    dp_config_default(&m);
+    AL_TRY(loop_config_elements(cfg, &n, z));
+    if (n > DP_MAX_TYPES) AL_FAIL(AL_ERR_UNSUPPORTED, "more than %d elements", DP_MAX_TYPES);
+    if (c->nneurons > DP_MAX_LAYERS || c->nfitting > DP_MAX_LAYERS)
+        AL_FAIL(AL_ERR_INPUT, "more than %d layers", DP_MAX_LAYERS);
+    m.ntypes = n;
+    for (int i = 0; i < n; i++) {
+        snprintf(m.type_map[i], sizeof m.type_map[i], "%s", al_element_symbol(z[i]));
+        m.sel[i] = c->sel_auto ? 0 : c->sel[i];
+    }
+    m.rcut = c->rcut;
+    m.rcut_smth = c->rcut_smooth;
+    m.nneuron = c->nneurons;
+    memcpy(m.neuron, c->neurons, sizeof(int) * (size_t)c->nneurons);
+    m.axis_neuron = c->axis_neurons;
+    m.type_one_side = c->type_one_side;
+    m.nfit = c->nfitting;
+    memcpy(m.fit, c->fitting, sizeof(int) * (size_t)c->nfitting);
+    *ret = m;
+    return AL_ERR_OK;
+}
+
+// Data directory when it has systems, else an empty set.
+static enum al_err read_data(const char *dir, struct dp_dataset **ret)
+{
+    if (al_exists(dir)) {
+        const char *paths[] = {dir};
+        AL_TRY(dp_dataset_read(paths, 1, ret));
+    } else {
+        AL_TRY(dp_dataset_create(ret));
+    }
+    return AL_ERR_OK;
+}
+
+static enum al_err results(struct task *t, struct trainer *tr, const struct dp_dataset *valid)
+{
+    char path[AL_PATH];
+    const char *const files[] = {"model.dp", "lcurve.out"};
+    for (int i = 0; i < 2; i++) {
+        AL_TRY(task_path(t, path, files[i]));
+        AL_TRY(task_artifact(t, path));
+    }
+    if (dp_dataset_nframes(valid)) {
+        struct train_rmse r;
+        AL_TRY(train_rmse(trainer_model(tr), valid, 1, -1, &r));
+        AL_TRY(task_fact_real(t, "force_rmse", r.f));
+        AL_TRY(task_fact_real(t, "energy_rmse", r.e));
+    }
+    return AL_ERR_OK;
+}
+
+enum al_err verb_train(struct task *t)
+{
+    const struct cfg_train *c = &t->cfg->train;
+    AL_OWN(dp_dataset) train = NULL;
+    AL_OWN(dp_dataset) valid = NULL;
+    AL_TRY(read_data("data/train", &train));
+    AL_TRY(read_data("data/valid", &valid));
+    struct train_ctx ctx = {.t = t};
+    struct train_options o;
+    char meta[512];
+    train_options_default(&o);
+    AL_TRY(model_of(t->cfg, &o.model));
+    o.init = al_node_str(t->inputs, "init", NULL);
+    if (!c->warm_start) o.init = NULL;
+    o.steps = o.init && c->steps_next ? c->steps_next : c->steps;
+    o.batch = c->batch;
+    o.lr_start = o.init && c->lr_start_next > 0 ? c->lr_start_next : c->lr_start;
+    o.lr_stop = c->lr_stop;
+    memcpy(o.pref_e, c->pref_e, sizeof o.pref_e);
+    memcpy(o.pref_f, c->pref_f, sizeof o.pref_f);
+    memcpy(o.pref_v, c->pref_v, sizeof o.pref_v);
+    o.seed = t->cfg->seed;
+    o.key[0] = (uint64_t)t->iteration;
+    o.key[1] = (uint64_t)t->index;
+    o.report_every = o.steps >= 2000 ? 100 : 20;
+    o.valid_batches = 4;
+    o.dir = t->id;
+    o.checkpoint_seconds = 30;
+    snprintf(meta, sizeof meta, "{\"program\":\"alnd\",\"task\":\"%s\",\"identity\":\"%s\",\"demonstration\":%s}", t->id,
+             t->identity, t->cfg->demonstration ? "true" : "false");
+    o.meta = meta;
+    o.fingerprint = t->identity;
+    o.observe = on_progress;
+    o.check_stop = on_check_stop;
+    o.ctx = &ctx;
+    AL_OWN(trainer) tr = NULL;
+    AL_TRY(trainer_create(&o, train, dp_dataset_nframes(valid) ? valid : NULL, &tr));
+    AL_TRY(trainer_run(tr));
+    AL_TRY(results(t, tr, valid));
+    return AL_ERR_OK;
+}

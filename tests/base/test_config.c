@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// loop.yaml: the shipped configuration is read, every kind of bad input gives one error with file, line and column.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "base/units.h"
+#include "config/loop_config.h"
+
+#define QUICK ALND_SOURCE_DIR "/configs/quick.yaml"
+
+static char dir[] = "/tmp/alnd-config-XXXXXX";
+
+static void quick_is_read(void **state)
+{
+    (void)state;
+    AL_OWN(loop_config) c = NULL;
+    assert_int_equal(loop_config_read(QUICK, &c), AL_ERR_OK);
+    assert_int_equal(c->nsystems, 2);
+    assert_string_equal(c->system[1].to, "O");
+    assert_int_equal(c->system[1].count, 1);
+    assert_int_equal(c->system[0].count, 0);
+    assert_true(fabs(c->label.cutoff - 12) < 1e-12);
+    assert_int_equal(c->label.kmode, KP_POINTS);
+    assert_int_equal(c->label.nkpoint, 1);
+    assert_true(c->label.kpoint[0][2] == 0.25 && c->label.kpoint[0][3] == 1);
+    assert_true(c->demonstration);
+    assert_int_equal(c->explore.temperatures.n, 2);
+    assert_true(c->explore.temperatures.v[1] == 600);
+    assert_true(fabs(c->converge.energy_rmse - 0.03) < 1e-12);
+    assert_string_equal(c->system[0].structure, ALND_SOURCE_DIR "/configs/structures/gamma.extxyz");
+    int n, z[CFG_MAX_LIST];
+    assert_int_equal(loop_config_elements(c, &n, z), AL_ERR_OK);
+    assert_int_equal(n, 4);
+    assert_true(z[0] == 3 && z[1] == 15 && z[2] == 16 && z[3] == 8);
+}
+
+// quick.yaml with one piece of text replaced, in a file of its own.
+static const char *edited(const char *from, const char *to)
+{
+    static char path[AL_PATH];
+    AL_AUTOFREE char *text = NULL;
+    AL_AUTOFREE char *out = NULL;
+    size_t n;
+    assert_int_equal(al_file_read(QUICK, 0, &text, &n), AL_ERR_OK);
+    char *at = strstr(text, from);
+    assert_non_null(at);
+    size_t size = n + strlen(to) + 1;
+    assert_int_equal(al_alloc(size, 1, &out), AL_ERR_OK);
+    int w = snprintf(out, size, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    assert_int_equal(al_path(path, "%s/loop.yaml", dir), AL_ERR_OK);
+    assert_int_equal(al_file_write(path, out, (size_t)w), AL_ERR_OK);
+    return path;
+}
+
+// Line and column of `at` in the file.
+static void expect_place(const char *path, const char *at)
+{
+    AL_AUTOFREE char *text = NULL;
+    char where[AL_PATH + 32];
+    assert_int_equal(al_file_read(path, 0, &text, NULL), AL_ERR_OK);
+    const char *p = strstr(text, at);
+    assert_non_null(p);
+    int line = 1, col = 1;
+    for (const char *c = text; c < p; c++) {
+        col = *c == '\n' ? 1 : col + 1;
+        line += *c == '\n';
+    }
+    snprintf(where, sizeof where, "%s:%d:%d:", path, line, col);
+    if (strncmp(al_err_message(), where, strlen(where)) != 0) fail_msg("want %s, have %s", where, al_err_message());
+}
+
+static void bad_input_names_the_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to, *place;
+    } bad[] = {
+        {"committee: 4", "comittee: 4", "comittee"},             // unknown key
+        {"committee: 4", "committee: four", "four"},             // type
+        {"committee: 4", "committee: 1", "1\n"},                 // range
+        {"committee: 4", "committee: [4]", "[4]"},               // list for a number
+        {"cutoff: 12 Ha", "cutoff: 12", "12\n"},                 // unit missing
+        {"cutoff: 12 Ha", "cutoff: 12 fs", "12 fs"},             // wrong unit
+        {"seed: 20261123", "seed: -1", "-1"},                    // range
+        {"time: 0.4 ps", "time: 0.4 ps\n  time: 1 ps", "time: 1 ps"}, // twice
+        {"ensemble: nvt", "ensemble: npt", "npt"},               // choice
+        {"name: quick", "name: ../quick", "../quick"},           // unsafe name
+        {"test: {frames: 3}", "test: fast", "fast"},            // scalar for a section
+        {"temperatures: [300 K, 600 K]", "temperatures: []", "[]"},
+        {"points: [[0.25, 0.25, 0.25]]", "points: [[0.25, 0.25]]", "[0.25, 0.25]"},
+        {"kpoints: {points", "kpoints: {pints", "[[0.25"},
+        {"seed: 20261123", "seed: &a 3", "&a 3"},                // anchor
+        {"stride: 10", "stride: *a", "*a"},                      // alias
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct loop_config *c = NULL;
+        const char *path = edited(bad[i].from, bad[i].to);
+        assert_int_equal(loop_config_read(path, &c), AL_ERR_INPUT);
+        assert_null(c);
+        expect_place(path, bad[i].place);
+    }
+    struct loop_config *c = NULL;
+    assert_int_equal(loop_config_read(edited("committee: 4", "comittee: 4"), &c), AL_ERR_INPUT);
+    assert_non_null(strstr(al_err_hint_text(), "'committee'"));
+    assert_int_equal(loop_config_read(edited("workdir: runs/quick", "# none"), &c), AL_ERR_INPUT);
+    assert_non_null(strstr(al_err_message(), "workdir"));
+    assert_int_equal(loop_config_read(edited("low: 0.05 eV/Ang", "low: 2 eV/Ang"), &c), AL_ERR_INPUT);
+    assert_int_equal(loop_config_read("/nonexistent/loop.yaml", &c), AL_ERR_NOTFOUND);
+}
+
+static void missing_files_name_the_place(void **state)
+{
+    (void)state;
+    AL_OWN(loop_config) c = NULL;
+    const char *path = edited("structures/gamma.extxyz", "structures/nowhere.extxyz");
+    assert_int_equal(loop_config_read(path, &c), AL_ERR_OK);
+    assert_int_equal(loop_config_check_files(c), AL_ERR_INPUT);
+    expect_place(path, "structures/nowhere.extxyz");
+}
+
+static void missing_pseudopotential_names_the_place(void **state)
+{
+    (void)state;
+    AL_OWN(loop_config) c = NULL;
+    const char *path = edited("pseudopotentials: SPMS", "pseudopotentials: NOSUCHSET");
+    assert_int_equal(loop_config_read(path, &c), AL_ERR_OK);
+    for (int i = 0; i < c->nsystems; i++) // the copy lies elsewhere than the structures
+        snprintf(c->system[i].structure, AL_PATH, "%s/configs/structures/beta.extxyz", ALND_SOURCE_DIR);
+    assert_int_equal(loop_config_check_files(c), AL_ERR_INPUT);
+    expect_place(path, "NOSUCHSET");
+}
+
+static void section_hash_counts_physics_only(void **state)
+{
+    (void)state;
+    AL_OWN(loop_config) a = NULL;
+    char h0[65], h1[65], t0[65];
+    assert_int_equal(loop_config_read(QUICK, &a), AL_ERR_OK);
+    assert_int_equal(loop_config_section_hash(a, "label", h0), AL_ERR_OK);
+    assert_int_equal(loop_config_section_hash(a, "train", t0), AL_ERR_OK);
+    static const struct {
+        const char *from, *to;
+        bool same;
+    } edits[] = {
+        {"cutoff: 12 Ha", "cutoff: 24 Ry", true}, // the same number in another unit
+        {"cutoff: 12 Ha", "cutoff: 13 Ha", false},
+        {"cores: 2", "cores: 1", true},
+        {"workdir: runs/quick", "workdir: elsewhere", true},
+        {"[0.25, 0.25, 0.25]", "[0.25, 0.25, 0.20]", false},
+        {"label: {batch: 4}", "label: {batch: 2, ranks: 2}", true},
+    };
+    for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
+        AL_OWN(loop_config) b = NULL;
+        assert_int_equal(loop_config_read(edited(edits[i].from, edits[i].to), &b), AL_ERR_OK);
+        assert_int_equal(loop_config_section_hash(b, "label", h1), AL_ERR_OK);
+        assert_int_equal(strcmp(h0, h1) == 0, edits[i].same);
+        assert_int_equal(loop_config_section_hash(b, "train", h1), AL_ERR_OK);
+        assert_string_equal(t0, h1);
+    }
+}
+
+// docs/config.md is generated: alnd describe --markdown.
+static void documentation_is_current(void **state)
+{
+    (void)state;
+    AL_AUTOFREE char *doc = NULL;
+    char *table = NULL;
+    size_t n;
+    FILE *out = open_memstream(&table, &n);
+    assert_non_null(out);
+    loop_config_describe(out, NULL, true);
+    fclose(out);
+    assert_int_equal(al_file_read(ALND_SOURCE_DIR "/docs/config.md", 0, &doc, NULL), AL_ERR_OK);
+    assert_true(n > 1000);
+    assert_non_null(strstr(doc, table));
+    free(table);
+}
+
+static int make_dir(void **state)
+{
+    (void)state;
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    return al_remove_tree(dir) ? -1 : 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quick_is_read), cmocka_unit_test(bad_input_names_the_place),
+        cmocka_unit_test(missing_files_name_the_place), cmocka_unit_test(missing_pseudopotential_names_the_place),
+        cmocka_unit_test(section_hash_counts_physics_only), cmocka_unit_test(documentation_is_current),
+    };
+    return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
