@@ -288,7 +288,7 @@ static void draw_series(const struct view *v)
         const char *color = color_of(v->p, k);
         double x, y;
         if (s->error) draw_errors(v, s, color);
-        if (s->style == 0 || (s->style & (AL_PLOT_LINE | AL_PLOT_DASHED))) draw_line(v, s, color);
+        if (s->n > 0 && (s->style == 0 || (s->style & (AL_PLOT_LINE | AL_PLOT_DASHED)))) draw_line(v, s, color);
         if (s->style & AL_PLOT_POINTS)
             for (int i = 0; i < s->n; i++)
                 if (point_of(v, s, i, &x, &y)) draw_marker(v, x, y, s->style, color);

@@ -68,7 +68,9 @@ enum al_err tr_msd_lags(const struct al_frames *frames, int z, int mobile_z, int
 // fractional step rounded; right while no atom moves half a cell between frames). In place.
 enum al_err tr_unwrap(struct al_frames *frames);
 
-// CSV: lag/fs, MSD/Ang^2, error, x, y, z.  YAML: the numbers with units.
+// CSV: lag/fs, MSD/Ang^2, standard error, and the three axes.
 enum al_err tr_msd_write_csv(const char *path, const struct tr_diffusion *d);
+// The numbers with units in their keys, as YAML at this depth; ends with a newline.
+void tr_diffusion_write_yaml(FILE *out, int depth, const struct tr_diffusion *d);
 
 #endif

@@ -13,8 +13,9 @@ struct tr_labelled {
     const char *label; // "Li3PS4 900 K"
     const struct tr_diffusion *d;
 };
-// MSD against lag with error band bars and the Einstein fits (solid where diffusive, dashed where not).
-// loglog: both axes logarithmic.
+// MSD against lag with error bars, and the Einstein fit (dashed, over its window) where the regime is
+// diffusive. The legend gives D, or says that there is no diffusion to be seen. loglog: both axes
+// logarithmic.
 enum al_err tr_plot_msd(const char *path, const char *title, const char *note, bool loglog, int n,
                         const struct tr_labelled *runs);
 
@@ -25,7 +26,7 @@ struct tr_arrhenius_series {
     const bool *diffusive;                   // [n] open markers where false; NULL = all true
     const struct tr_arrhenius *fit;          // NULL = no line
 };
-// D (log) against 1000/T, with fit lines down to 300 K.
+// D (log) against 1000/T, with fit lines down to 300 K and Ea in the legend.
 enum al_err tr_plot_arrhenius(const char *path, const char *title, const char *note, int n,
                               const struct tr_arrhenius_series *series);
 
