@@ -130,7 +130,7 @@ static enum al_err append(const struct task *t, const char *system, enum part pa
         bool several = arrangement && strcmp(arrangement, "0") != 0;
         AL_TRY(al_path(dir, "data/%s/%s%s%s", part_name[part], system, several ? "-a" : "", several ? arrangement : ""));
         AL_TRY(al_mkdirs(dir));
-        AL_TRY(dp_dataset_append_set(dir, same, k, map, nz, t->id, NULL));
+        AL_TRY(dp_dataset_append_set(dir, (const struct al_frame *const *)same, k, map, nz, t->id, NULL));
     }
     return AL_ERR_OK;
 }

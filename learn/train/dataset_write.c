@@ -142,30 +142,60 @@ static enum al_err write_set(const char *dir, const struct al_frame *const frame
     return AL_ERR_OK;
 }
 
-enum al_err dp_dataset_append_set(const char *dir, const struct al_frame *const frames[], int n,
-                                  const char *const type_map[], int ntypes, int *ret_set)
+// The set that was written for this origin, -1 when there is none.
+static enum al_err find_origin(const char *dir, const char *origin, int nsets, int *ret_set)
+{
+    for (int set = 0; set < nsets; set++) {
+        char path[AL_PATH];
+        AL_AUTOFREE char *text = NULL;
+        AL_TRY(al_path(path, "%s/set.%03d/origin", dir, set));
+        if (!al_exists(path)) continue;
+        AL_TRY(al_file_read(path, 65536, &text, NULL));
+        if (strcmp(text, origin) == 0) {
+            *ret_set = set;
+            return AL_ERR_OK;
+        }
+    }
+    *ret_set = -1;
+    return AL_ERR_OK;
+}
+
+static enum al_err check_same_atoms(const char *dir, const struct al_frame *const frames[], int n)
 {
     if (n < 1) AL_FAIL(AL_ERR_INPUT, "no frames for %s", dir);
     for (int i = 1; i < n; i++)
         if (frames[i]->natoms != frames[0]->natoms || frames[i]->pbc != frames[0]->pbc ||
             memcmp(frames[i]->z, frames[0]->z, (size_t)frames[0]->natoms * sizeof(int)))
             AL_FAIL(AL_ERR_INPUT, "frame %d for %s has other atoms than the first", i, dir);
+    return AL_ERR_OK;
+}
+
+enum al_err dp_dataset_append_set(const char *dir, const struct al_frame *const frames[], int n,
+                                  const char *const type_map[], int ntypes, const char *origin, int *ret_set)
+{
+    AL_TRY(check_same_atoms(dir, frames, n));
     char path[AL_PATH], tmp[AL_PATH];
     AL_TRY(al_path(path, "%s/type.raw", dir));
     if (al_exists(path))
         AL_TRY(check_system(dir, frames[0]));
     else
         AL_TRY(create_system(dir, frames[0], type_map, ntypes));
-    int set;
+    int set, have = -1;
     AL_TRY(next_set(dir, &set));
-    AL_TRY(al_path(tmp, "%s/.new-set", dir)); // hidden: readers look for set.*
-    AL_TRY(al_remove_tree(tmp));              // of a run that died here
-    AL_TRY(al_mkdirs(tmp));
-    AL_TRY(write_set(tmp, frames, n));
-    AL_TRY(al_fsync_dir(tmp));
-    AL_TRY(al_path(path, "%s/set.%03d", dir, set));
-    if (rename(tmp, path)) AL_FAIL(AL_ERR_IO, "cannot rename %s to %s", tmp, path);
-    AL_TRY(al_fsync_dir(dir));
-    if (ret_set) *ret_set = set;
+    if (origin) AL_TRY(find_origin(dir, origin, set, &have));
+    if (have < 0) {
+        AL_TRY(al_path(tmp, "%s/.new-set", dir)); // hidden: readers look for set.*
+        AL_TRY(al_remove_tree(tmp));              // of a run that died here
+        AL_TRY(al_mkdirs(tmp));
+        AL_TRY(write_set(tmp, frames, n));
+        AL_TRY(al_path(path, "%s/origin", tmp));
+        if (origin) AL_TRY(al_file_write(path, origin, strlen(origin)));
+        AL_TRY(al_fsync_dir(tmp));
+        AL_TRY(al_path(path, "%s/set.%03d", dir, set));
+        if (rename(tmp, path)) AL_FAIL(AL_ERR_IO, "cannot rename %s to %s", tmp, path);
+        AL_TRY(al_fsync_dir(dir));
+        have = set;
+    }
+    if (ret_set) *ret_set = have;
     return AL_ERR_OK;
 }
