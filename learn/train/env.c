@@ -106,7 +106,8 @@ const int *env_cache_types(const struct env_cache *e, int system)
     return e->types[system];
 }
 
-enum al_err env_scan(const struct dp_config *c, const struct dp_dataset *d, int max[DP_MAX_TYPES], double *ret_dmin)
+enum al_err env_scan(const struct dp_config *c, const struct dp_dataset *d, int max[DP_MAX_TYPES],
+                     double *ret_dmin)
 {
     double dmin = INFINITY;
     AL_OWN(al_neigh) list = NULL;

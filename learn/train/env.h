@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Environments (neighbours, sorted by type) of the frames of a data set. They do not change in training: built at
-// first use and kept while the memory limit allows, else built again each time, with the same bits.
+// Environments (neighbours, sorted by type) of the frames of a data set. They do not change in training:
+// built at first use and kept while the memory limit allows, else built again each time, with the same bits.
 #ifndef AL_TRAIN_ENV_H
 #define AL_TRAIN_ENV_H
 
@@ -18,6 +18,7 @@ void env_cache_destroy(struct env_cache **e);
 enum al_err env_cache_get(struct env_cache *e, int system, int frame, const struct dp_layout **ret);
 const int *env_cache_types(const struct env_cache *e, int system); // [natoms]
 // Over all frames: most neighbours of each type around any atom, shortest distance (Ang).
-enum al_err env_scan(const struct dp_config *c, const struct dp_dataset *d, int max[DP_MAX_TYPES], double *ret_dmin);
+enum al_err env_scan(const struct dp_config *c, const struct dp_dataset *d, int max[DP_MAX_TYPES],
+                     double *ret_dmin);
 
 #endif

@@ -19,7 +19,8 @@ static double spread(double mean, double square)
     return s < LEAST_SPREAD ? LEAST_SPREAD : s;
 }
 
-static void add_frame(struct sums *sum, const struct dp_model *m, const struct dp_layout *l, const struct dp_rows *rows)
+static void add_frame(struct sums *sum, const struct dp_model *m, const struct dp_layout *l,
+                      const struct dp_rows *rows)
 {
     for (int b = 0; b < l->nblock; b++) {
         struct sums *s = &sum[l->block_type[b]];

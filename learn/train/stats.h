@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// What is taken from the data before training (INTEROP 2.7): mean and spread of the environment rows by centre type,
-// energy bias of each type, sel, shortest distance.
+// What is taken from the data before training (INTEROP 2.7): mean and spread of the environment rows by
+// centre type, energy bias of each type, sel, shortest distance.
 #ifndef AL_TRAIN_STATS_H
 #define AL_TRAIN_STATS_H
 
@@ -10,8 +10,8 @@
 
 enum { STATS_FRAMES = 100 }; // of each system, evenly spaced; deepmd-kit samples 10 random batches
 
-// davg, dstd of m: all slots of all centres count, empty ones as zero rows; spread at least 0.01; a type without
-// centres gets 1/rcut.
+// davg, dstd of m: all slots of all centres count, empty ones as zero rows; spread at least 0.01; a type
+// without centres gets 1/rcut.
 enum al_err stats_environment(struct dp_model *m, const struct dp_dataset *d, struct env_cache *env);
 // bias of m: minimum-norm least squares of E = sum_t n_t b_t, one row per frame with an energy.
 enum al_err stats_energy_bias(struct dp_model *m, const struct dp_dataset *d, struct env_cache *env);

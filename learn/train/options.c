@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include <math.h>
+
+#include "train/trainer_impl.h"
+
+void train_options_default(struct train_options *o)
+{
+    *o = (struct train_options){.steps = 100000,
+                                .batch = 1,
+                                .lr_start = 1e-3,
+                                .lr_stop = 1e-8,
+                                .pref_e = {0.02, 1},
+                                .pref_f = {1000, 1},
+                                .report_every = 100,
+                                .valid_batches = 1,
+                                .checkpoint_seconds = 60,
+                                .cache_bytes = (size_t)1 << 30};
+    dp_config_default(&o->model);
+}
+
+static long decay_steps(const struct train_options *o)
+{
+    long s = o->decay_steps > 0 ? o->decay_steps : 5000;
+    if (s < o->steps) return s;
+    return o->steps / 10 > 100 ? 100 : o->steps / 100 + 1;
+}
+
+double train_learning_rate(const struct train_options *o, long step)
+{
+    long s = decay_steps(o);
+    double rate = pow(o->lr_stop / o->lr_start, (double)s / (double)o->steps);
+    double lr = o->lr_start * pow(rate, (double)(step / s));
+    if (lr < o->lr_stop) lr = o->lr_stop;
+    return (double)(float)lr; // deepmd-kit's value passes through float32
+}
+
+struct loss_weights train_prefactors(const struct train_options *o, long step)
+{
+    double x = train_learning_rate(o, step) / train_learning_rate(o, 0);
+    return (struct loss_weights){o->pref_e[1] + (o->pref_e[0] - o->pref_e[1]) * x,
+                                 o->pref_f[1] + (o->pref_f[0] - o->pref_f[1]) * x,
+                                 o->pref_v[1] + (o->pref_v[0] - o->pref_v[1]) * x};
+}
+
+enum al_err train_options_check(const struct train_options *o)
+{
+    if (o->steps < 1) AL_FAIL(AL_ERR_INPUT, "training of %ld steps", o->steps);
+    if (o->batch < 0) AL_FAIL(AL_ERR_INPUT, "batch of %d frames", o->batch);
+    if (!(o->lr_start > 0 && o->lr_stop > 0 && o->lr_stop <= o->lr_start))
+        AL_FAIL(AL_ERR_INPUT, "learning rate from %g to %g", o->lr_start, o->lr_stop);
+    for (int k = 0; k < 2; k++)
+        if (!(o->pref_e[k] >= 0 && o->pref_f[k] >= 0 && o->pref_v[k] >= 0))
+            AL_FAIL(AL_ERR_INPUT, "a prefactor of the loss is negative");
+    if (o->report_every < 1) AL_FAIL(AL_ERR_INPUT, "report every %ld steps", o->report_every);
+    return AL_ERR_OK;
+}
+
+// TensorFlow and NumPy backends of deepmd-kit agree on models of this kind only.
+enum al_err train_exportable(const struct dp_config *c)
+{
+    int d = c->neuron[c->nneuron - 1] * c->axis_neuron;
+    for (int i = 0; i < c->nfit; i++) {
+        if (c->fit[i] != c->fit[0]) AL_FAIL(AL_ERR_INPUT, "fitting widths must all be equal");
+        if (c->fit[i] == d || c->fit[i] == 2 * d)
+            AL_FAIL(AL_ERR_INPUT,
+                    "fitting width %d must differ from the descriptor's length %d and its double", c->fit[i],
+                    d);
+    }
+    return AL_ERR_OK;
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include <math.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fsio.h"
+#include "base/mem.h"
+#include "train/stats.h"
+#include "train/trainer_impl.h"
+
+struct row { // mean squares over some frames; NaN where the label is absent
+    double loss, e2, f2, v2;
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+struct frame_label train_label(const struct dp_system *s, int frame)
+{
+    size_t k = (size_t)frame;
+    return (struct frame_label){.has_energy = s->have & AL_HAVE_ENERGY,
+                                .energy = s->energy[k],
+                                .force =
+                                    s->have & AL_HAVE_FORCES ? s->force + 3 * (size_t)s->natoms * k : NULL,
+                                .virial = s->have & AL_HAVE_VIRIAL ? s->virial + 9 * k : NULL};
+}
+
+// ---- creation --------------------------------------------------------------------------------------------
+
+// Elements in the order of the data.
+static enum al_err elements(const struct dp_dataset *d, struct dp_config *c)
+{
+    for (int s = 0; s < d->nsys; s++)
+        for (int i = 0; i < d->sys[s].natoms; i++) {
+            int z = d->sys[s].z[i];
+            if (dp_config_type(c, z) >= 0) continue;
+            if (c->ntypes == DP_MAX_TYPES)
+                AL_FAIL(AL_ERR_INPUT, "data with more than %d elements", DP_MAX_TYPES);
+            snprintf(c->type_map[c->ntypes++], DP_TYPE_NAME, "%s", al_element_symbol(z));
+        }
+    return AL_ERR_OK;
+}
+
+static enum al_err fresh_model(struct trainer *t)
+{
+    struct dp_config c = t->o.model;
+    int max[DP_MAX_TYPES];
+    double dmin;
+    if (!c.ntypes) AL_TRY(elements(t->train, &c));
+    AL_TRY(env_scan(&c, t->train, max, &dmin));
+    if (c.sel[0] == 0)
+        for (int k = 0; k < c.ntypes; k++)
+            c.sel[k] = max[k] ? stats_sel(max[k]) : 4;
+    AL_TRY(train_exportable(&c));
+    AL_TRY(dp_model_create(&c, &t->model));
+    t->model->min_nbor_dist = dmin;
+    struct al_rng rng;
+    al_rng_stream(&rng, t->o.seed, "train-init", t->o.key[0], t->o.key[1], t->o.key[2]);
+    dp_model_init(t->model, &rng);
+    AL_TRY(env_cache_create(&c, t->train, t->o.cache_bytes, &t->env));
+    AL_TRY(stats_environment(t->model, t->train, t->env));
+    return stats_energy_bias(t->model, t->train, t->env);
+}
+
+static enum al_err warm_model(struct trainer *t)
+{
+    AL_TRY(dp_model_read(t->o.init, &t->model));
+    return env_cache_create(&t->model->c, t->train, t->o.cache_bytes, &t->env);
+}
+
+static bool wanted(const double pref[2])
+{
+    return pref[0] != 0 || pref[1] != 0;
+}
+
+static void lcurve_header(struct trainer *t)
+{
+    const char *names[4] = {"rmse"};
+    int n = 1;
+    if (wanted(t->o.pref_e)) names[n++] = "rmse_e";
+    if (wanted(t->o.pref_f)) names[n++] = "rmse_f";
+    if (wanted(t->o.pref_v)) names[n++] = "rmse_v";
+    fprintf(t->lcurve, "# step ");
+    for (int i = 0; i < n; i++) {
+        char val[16], trn[16];
+        snprintf(val, sizeof val, "%s_val", names[i]);
+        snprintf(trn, sizeof trn, "%s_trn", names[i]);
+        if (t->valid)
+            fprintf(t->lcurve, "   %11s %11s", val, trn);
+        else
+            fprintf(t->lcurve, "   %11s", trn);
+    }
+    fprintf(t->lcurve, "   lr      \n");
+    fprintf(t->lcurve, "# If there is no available reference data, rmse_*_{val,trn} will print nan\n");
+}
+
+// After a restart the curve goes on where the checkpoint stands: rows beyond it are written again.
+static enum al_err open_lcurve(struct trainer *t, bool resumed)
+{
+    char path[AL_PATH];
+    AL_TRY(al_path(path, "%s/lcurve.out", t->dir));
+    bool keep = resumed && al_exists(path) && truncate(path, t->lcurve_bytes) == 0;
+    t->lcurve = fopen(path, keep ? "r+" : "w");
+    if (!t->lcurve) AL_FAIL(AL_ERR_IO, "cannot write %s", path);
+    if (keep)
+        fseek(t->lcurve, 0, SEEK_END);
+    else
+        lcurve_header(t);
+    return AL_ERR_OK;
+}
+
+static enum al_err prepare(struct trainer *t)
+{
+    if (!t->train->nsys || !dp_dataset_nframes(t->train)) AL_FAIL(AL_ERR_INPUT, "no training data");
+    AL_TRY(t->o.init ? warm_model(t) : fresh_model(t));
+    if (t->o.meta) AL_TRY(dp_model_set_meta(t->model, t->o.meta));
+    if (t->valid) AL_TRY(env_cache_create(&t->model->c, t->valid, t->o.cache_bytes / 4, &t->valid_env));
+    AL_TRY(gradient_create(t->model, &t->gradient));
+    AL_TRY(adam_create(t->model->nparam, &t->adam));
+    AL_ALLOC(t->grad, t->model->nparam);
+    struct al_rng rng;
+    al_rng_stream(&rng, t->o.seed, "train-batch", t->o.key[0], t->o.key[1], t->o.key[2]);
+    AL_TRY(batcher_create(t->train, t->o.batch, &rng, &t->batcher));
+    if (!t->dir) return AL_ERR_OK;
+    bool resumed;
+    train_identity(t, t->identity);
+    AL_TRY(checkpoint_read(t, &resumed));
+    return open_lcurve(t, resumed);
+}
+
+enum al_err trainer_create(const struct train_options *o, const struct dp_dataset *train,
+                           const struct dp_dataset *valid, struct trainer **ret)
+{
+    AL_TRY(train_options_check(o));
+    AL_OWN(trainer) t = NULL;
+    AL_ALLOC(t, 1);
+    t->o = *o;
+    t->train = train;
+    t->valid = valid && dp_dataset_nframes(valid) ? valid : NULL;
+    AL_TRY(al_strdup(o->dir, &t->dir));
+    AL_TRY_MSG(prepare(t), "setting up the training");
+    t->o.init = t->o.meta = t->o.fingerprint = t->o.dir = NULL; // the caller's strings are not needed any more
+    *ret = t;
+    t = NULL;
+    return AL_ERR_OK;
+}
+
+void trainer_destroy(struct trainer **tp)
+{
+    struct trainer *t = *tp;
+    if (!t) return;
+    if (t->lcurve) fclose(t->lcurve);
+    gradient_destroy(&t->gradient);
+    env_cache_destroy(&t->env);
+    env_cache_destroy(&t->valid_env);
+    batcher_destroy(&t->batcher);
+    adam_free(&t->adam);
+    dp_model_destroy(&t->model);
+    al_free(t->grad);
+    al_free(t->dir);
+    al_free(t);
+    *tp = NULL;
+}
+
+long trainer_step(const struct trainer *t)
+{
+    return t->step;
+}
+
+const struct dp_model *trainer_model(const struct trainer *t)
+{
+    return t->model;
+}
+
+// ---- a step ----------------------------------------------------------------------------------------------
+
+static void add_row(struct row *r, const struct dp_system *s, const struct frame_loss *l, double weight)
+{
+    double n2 = (double)s->natoms * s->natoms;
+    r->loss += weight * l->loss;
+    r->e2 += s->have & AL_HAVE_ENERGY ? weight * l->de2 / n2 : (double)NAN;
+    r->f2 += s->have & AL_HAVE_FORCES ? weight * l->df2 : (double)NAN;
+    r->v2 += s->have & AL_HAVE_VIRIAL ? weight * l->dv2 / n2 : (double)NAN;
+}
+
+// Next batch at the present parameters; gradient into t->grad unless loss_only.
+static enum al_err do_batch(struct trainer *t, bool loss_only, struct row *ret)
+{
+    struct row r = {0};
+    int system, n;
+    const int *frames;
+    struct loss_weights w = train_prefactors(&t->o, t->step);
+    batcher_next(t->batcher, &system, &n, &frames);
+    const struct dp_system *s = &t->train->sys[system];
+    if (!loss_only) memset(t->grad, 0, t->model->nparam * sizeof *t->grad);
+    for (int k = 0; k < n; k++) {
+        const struct dp_layout *l;
+        struct frame_loss loss;
+        struct frame_label label = train_label(s, frames[k]);
+        AL_TRY(env_cache_get(t->env, system, frames[k], &l));
+        AL_TRY_MSG(gradient_frame(t->gradient, l, &label, &w, 1.0 / n, loss_only ? NULL : t->grad, &loss),
+                   "step %ld, frame %d of system %s", t->step, frames[k], s->name);
+        add_row(&r, s, &loss, 1.0 / n);
+    }
+    *ret = r;
+    return AL_ERR_OK;
+}
+
+// Validation: valid_batches frames evenly spaced over all systems (0 = all), weighted by their atoms.
+static enum al_err validate(struct trainer *t, struct row *ret)
+{
+    long total = dp_dataset_nframes(t->valid), want = t->o.valid_batches;
+    if (want <= 0 || want > total) want = total;
+    struct row r = {0};
+    struct loss_weights w = train_prefactors(&t->o, t->step);
+    double weights = 0;
+    for (int pass = 0; pass < 2; pass++) // the sum of weights first
+        for (long k = 0; k < want; k++) {
+            long i = k * total / want;
+            int s = 0;
+            while (i >= t->valid->sys[s].nframes)
+                i -= t->valid->sys[s++].nframes;
+            const struct dp_system *q = &t->valid->sys[s];
+            if (!pass) {
+                weights += q->natoms;
+                continue;
+            }
+            const struct dp_layout *l;
+            struct frame_loss loss;
+            struct frame_label label = train_label(q, (int)i);
+            AL_TRY(env_cache_get(t->valid_env, s, (int)i, &l));
+            AL_TRY_MSG(gradient_frame(t->gradient, l, &label, &w, 1, NULL, &loss), "validation at step %ld",
+                       t->step);
+            add_row(&r, q, &loss, q->natoms / weights);
+        }
+    *ret = r;
+    return AL_ERR_OK;
+}
+
+static void lcurve_pair(struct trainer *t, double val, double trn)
+{
+    if (t->valid)
+        fprintf(t->lcurve, "   %11.2e %11.2e", sqrt(val), sqrt(trn));
+    else
+        fprintf(t->lcurve, "   %11.2e", sqrt(trn));
+}
+
+static enum al_err report(struct trainer *t, const struct row *trn)
+{
+    struct row val = {NAN, NAN, NAN, NAN};
+    if (t->valid) AL_TRY(validate(t, &val));
+    double lr = train_learning_rate(&t->o, t->step);
+    if (t->lcurve) {
+        fprintf(t->lcurve, "%7ld", t->step);
+        lcurve_pair(t, val.loss, trn->loss);
+        if (wanted(t->o.pref_e)) lcurve_pair(t, val.e2, trn->e2);
+        if (wanted(t->o.pref_f)) lcurve_pair(t, val.f2, trn->f2);
+        if (wanted(t->o.pref_v)) lcurve_pair(t, val.v2, trn->v2);
+        fprintf(t->lcurve, "   %8.1e\n", lr);
+        fflush(t->lcurve);
+    }
+    if (t->o.observe) {
+        struct train_progress p = {t->step,       t->o.steps,   lr,           sqrt(trn->e2), sqrt(trn->f2),
+                                   sqrt(trn->v2), sqrt(val.e2), sqrt(val.f2), sqrt(val.v2)};
+        t->o.observe(t->o.ctx, &p);
+    }
+    return AL_ERR_OK;
+}
+
+// ---- the run ---------------------------------------------------------------------------------------------
+
+static enum al_err run_steps(struct trainer *t)
+{
+    double last = now();
+    while (t->step < t->o.steps) {
+        struct row r;
+        AL_TRY(do_batch(t, false, &r));
+        if (t->step % t->o.report_every == 0) AL_TRY(report(t, &r));
+        adam_update(&t->adam, t->step + 1, train_learning_rate(&t->o, t->step), t->grad, t->model->param);
+        t->step++;
+        if (t->o.check_stop && t->o.check_stop(t->o.ctx) && t->step < t->o.steps) {
+            if (t->dir) AL_TRY(checkpoint_write(t));
+            AL_FAIL(AL_ERR_STOPPED, "training stopped at step %ld of %ld", t->step, t->o.steps);
+        }
+        if (t->dir && t->o.checkpoint_seconds >= 0 && now() - last >= t->o.checkpoint_seconds) {
+            AL_TRY(checkpoint_write(t));
+            last = now();
+        }
+    }
+    return AL_ERR_OK;
+}
+
+enum al_err trainer_run(struct trainer *t)
+{
+    AL_TRY(run_steps(t));
+    // Before the last row of lcurve.out, so that running a finished training again writes the same files.
+    if (t->dir) AL_TRY(checkpoint_write(t));
+    struct row r;
+    AL_TRY(do_batch(t, true, &r));
+    AL_TRY(report(t, &r));
+    if (!t->dir) return AL_ERR_OK;
+    if (fflush(t->lcurve) || fsync(fileno(t->lcurve)))
+        AL_FAIL(AL_ERR_IO, "cannot write %s/lcurve.out", t->dir);
+    char path[AL_PATH];
+    AL_TRY(al_path(path, "%s/model.dp", t->dir));
+    return dp_model_write(path, t->model);
+}

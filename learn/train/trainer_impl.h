@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// The trainer's inside; for learn/train and its tests.
+#ifndef AL_TRAIN_TRAINER_IMPL_H
+#define AL_TRAIN_TRAINER_IMPL_H
+
+#include <stdio.h>
+
+#include "train/batch.h"
+#include "train/env.h"
+#include "train/gradient.h"
+#include "train/train.h"
+
+// Adam (Kingma & Ba, arXiv:1412.6980) in TensorFlow's form:
+//   theta -= lr sqrt(1 - b2^t)/(1 - b1^t) m/(sqrt(v) + eps),  b1 0.9, b2 0.999, eps 1e-8, t = 1, 2, ...
+struct adam {
+    size_t n;
+    double *m, *v; // [n] first and second moment
+};
+enum al_err adam_create(size_t n, struct adam *ret);
+void adam_free(struct adam *a);
+void adam_update(struct adam *a, long t, double lr, const double *grad, double *theta);
+
+struct trainer {
+    struct train_options o;
+    char *dir;
+    const struct dp_dataset *train, *valid;
+    struct dp_model *model;
+    struct env_cache *env, *valid_env;
+    struct gradient *gradient;
+    struct batcher *batcher;
+    struct adam adam;
+    double *grad;      // [nparam]
+    long step;         // updates done
+    char identity[65]; // of options and data
+    FILE *lcurve;
+    long lcurve_bytes; // length at the last checkpoint
+};
+
+enum al_err train_options_check(const struct train_options *o);
+enum al_err train_exportable(const struct dp_config *c);
+struct loss_weights train_prefactors(const struct train_options *o, long step);
+void train_identity(const struct trainer *t, char ret_hex[65]);
+enum al_err checkpoint_write(struct trainer *t);
+// *ret_found false when there is none.
+enum al_err checkpoint_read(struct trainer *t, bool *ret_found);
+struct frame_label train_label(const struct dp_system *s, int frame);
+
+#endif

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Training benchmark, run by hand:
+//   bench_train TRAIN_DIR VALID_DIR full|small STEPS SECONDS [LR_START LR_STOP]
+// full: the network of shared/bench/deepmd_train.json; small: the one for the 3-minute run. Prints the learning curve
+// with wall time, seconds per step, and the force errors on all of VALID_DIR. Stops after SECONDS.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "train/train.h"
+
+static double t0, limit;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void observe(void *ctx, const struct train_progress *p)
+{
+    (void)ctx;
+    printf("%7ld %7.1f s  lr %.1e  train e %.5f f %.4f v %.5f  valid e %.5f f %.4f v %.5f\n", p->step, now() - t0, p->lr,
+           p->rmse_e, p->rmse_f, p->rmse_v, p->val_rmse_e, p->val_rmse_f, p->val_rmse_v);
+    fflush(stdout);
+}
+
+static bool check_stop(void *ctx)
+{
+    (void)ctx;
+    return now() - t0 > limit;
+}
+
+static void options(struct train_options *o, char **a, int n)
+{
+    bool full = !strcmp(a[3], "full");
+    train_options_default(o);
+    o->steps = atol(a[4]);
+    o->lr_start = n > 6 ? atof(a[6]) : 1e-3;
+    o->lr_stop = n > 7 ? atof(a[7]) : 1e-6;
+    o->decay_steps = full ? 100 : 0;
+    o->pref_v[0] = 0.02;
+    o->pref_v[1] = 1;
+    o->report_every = full ? 200 : 500;
+    o->valid_batches = full ? 2 : 20;
+    o->seed = 1;
+    o->observe = observe;
+    o->check_stop = check_stop;
+    struct dp_config *c = &o->model;
+    const int big[] = {25, 50, 100}, small[] = {10, 20, 40};
+    memcpy(c->neuron, full ? big : small, sizeof big);
+    c->axis_neuron = full ? 16 : 8;
+    for (int i = 0; i < 3; i++)
+        c->fit[i] = full ? 120 : 60;
+    if (full) {
+        const char *names[] = {"Li", "P", "S", "O"};
+        const int sel[] = {48, 20, 60, 20};
+        c->ntypes = 4;
+        for (int t = 0; t < 4; t++) {
+            snprintf(c->type_map[t], DP_TYPE_NAME, "%s", names[t]);
+            c->sel[t] = sel[t];
+        }
+    }
+}
+
+static enum al_err bench(char **a, int n)
+{
+    AL_OWN(dp_dataset) train = NULL;
+    AL_OWN(dp_dataset) valid = NULL;
+    AL_OWN(trainer) t = NULL;
+    const char *tr[] = {a[1]}, *va[] = {a[2]};
+    struct train_options o;
+    options(&o, a, n);
+    limit = atof(a[5]);
+    t0 = now();
+    AL_TRY(dp_dataset_read(tr, 1, &train));
+    AL_TRY(dp_dataset_read(va, 1, &valid));
+    AL_TRY(trainer_create(&o, train, valid, &t));
+    double start = now();
+    printf("set up in %.2f s, %zu parameters, sel", start - t0, trainer_model(t)->nparam);
+    for (int k = 0; k < trainer_model(t)->c.ntypes; k++)
+        printf(" %d", trainer_model(t)->c.sel[k]);
+    printf("\n");
+    enum al_err e = trainer_run(t);
+    if (e != AL_ERR_STOPPED) AL_TRY(e);
+    double end = now();
+    printf("%ld steps in %.1f s: %.5f s a step (with validation rows)\n", trainer_step(t), end - start,
+           (end - start) / (double)trainer_step(t));
+    for (int s = -1; s < valid->nsys; s++) {
+        struct train_rmse r;
+        AL_TRY(train_rmse(trainer_model(t), valid, 1, s, &r));
+        printf("%-16s energy %.5f eV/atom, force %.4f eV/Ang, virial %.5f eV/atom\n", s < 0 ? "all" : valid->sys[s].name,
+               r.e, r.f, r.v);
+    }
+    return AL_ERR_OK;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 6) {
+        fprintf(stderr, "usage: %s TRAIN VALID full|small STEPS SECONDS [LR_START LR_STOP]\n", argv[0]);
+        return 2;
+    }
+    if (bench(argv, argc) != AL_ERR_OK) {
+        fprintf(stderr, "%s\n", al_err_message());
+        return 1;
+    }
+    return 0;
+}
