@@ -210,10 +210,11 @@ static void judge(struct tr_diffusion *d, double tolerance)
     bool slope = fabs(d->slope - 1.0) <= tolerance, above = d->d_low > 0.0;
     d->diffusive = slope && above;
     if (d->diffusive)
-        snprintf(d->regime, sizeof d->regime, "diffusive: MSD grows as t^%.2f in the window", d->slope);
+        snprintf(d->regime, sizeof d->regime, "diffusive: MSD grows as t^%.2f in the window",
+                 tr_two_digits(d->slope));
     else if (!slope)
         snprintf(d->regime, sizeof d->regime, "not diffusive: MSD grows as t^%.2f in the window, not as t",
-                 d->slope);
+                 tr_two_digits(d->slope));
     else
         snprintf(d->regime, sizeof d->regime,
                  "no diffusion shown: the 95 %% interval of D reaches %.2g cm^2/s", d->d_low);

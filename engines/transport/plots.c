@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/svg.h"
+#include "transport/tr_impl.h"
 
 enum { LABEL = 128, BARS = 10, PER_RUN = 3, FIT_POINTS = 2 };
 
@@ -49,10 +50,15 @@ static enum al_err prepare_msd(const struct tr_labelled *run, struct msd_part *p
         p->fit_t[k] = 1e-3 * t;
         p->fit_y[k] = d->offset + 6.0 * d->d / TR_ANG2_FS_CM2_S * t;
     }
-    if (d->diffusive)
-        snprintf(p->label, LABEL, "%s: D = (%.2g \xc2\xb1 %.1g) cm\xc2\xb2/s", run->label, d->d, d->d_error);
-    else
-        snprintf(p->label, LABEL, "%s: no diffusion seen (t^%.2f)", run->label, d->slope);
+    if (!d->diffusive) {
+        snprintf(p->label, LABEL, "%s: no diffusion seen (MSD ~ t^%.2f)", run->label,
+                 tr_two_digits(d->slope));
+        return AL_ERR_OK;
+    }
+    int exponent = (int)floor(log10(d->d)); // D > 0 where diffusive
+    double unit = pow(10.0, exponent);
+    snprintf(p->label, LABEL, "%s: D = (%.1f \xc2\xb1 %.1f)e%d cm\xc2\xb2/s", run->label, d->d / unit,
+             d->d_error / unit, exponent);
     return AL_ERR_OK;
 }
 

@@ -5,6 +5,8 @@
 #ifndef AL_TRANSPORT_IMPL_H
 #define AL_TRANSPORT_IMPL_H
 
+#include <math.h>
+
 #include "transport/arrhenius.h"
 #include "transport/msd.h"
 
@@ -16,5 +18,11 @@ enum al_err tr_track_create(const struct al_frames *fs, int z, int mobile_z, str
 void tr_track_destroy(struct tr_track **k);
 // MSD by axis, Ang^2, at lags lag[n] (frames) over the origins first <= t < last - lag.
 void tr_track_msd(const struct tr_track *k, int first, int last, const int *lag, int n, double (*axis)[3]);
+
+// Two digits for messages; never "-0.00".
+static inline double tr_two_digits(double v)
+{
+    return round(100.0 * v) / 100.0 + 0.0;
+}
 
 #endif
