@@ -88,9 +88,9 @@ static struct tr_diffusion *analyse(const struct al_frames *fs, double dt)
 
 static const struct walk isotropic = {.nli = 16, .nframes = 1000, .step = {0.3, 0.3, 0.3}};
 
-// D of a walk of Gaussian steps: sigma^2 / (2 dt) by axis. 400 walks: the 95 % interval must cover in 91 to
-// 99 % (binomial, 3 standard errors below 95 % is 91.2 %; the interval is a little wide by design), and
-// the standard error must be of the right size.
+// D of a walk of Gaussian steps: sigma^2 / (2 dt) by axis. 300 walks: the 95 % interval must cover in 91 to
+// 99.5 % (3 binomial standard errors below 95 % are 91.2 %; the interval is a little wide by design), and the
+// standard error must be of the right size.
 static void test_random_walk_coverage(void **state)
 {
     (void)state;
