@@ -280,6 +280,22 @@ enum al_err journal_add(struct journal *j, int n, const struct jr_new *tasks)
     return AL_ERR_OK;
 }
 
+static enum al_err replan(struct journal *j, const char *task, const char *identity)
+{
+    RUN_SQL(j, "write the identity", "UPDATE task SET identity = ? WHERE id = ? AND state = 'PENDING' AND attempts = 0",
+            "ss", identity, task);
+    if (sqlite3_changes(j->db) != 1) AL_FAIL(AL_ERR_BUG, "task %s has been started and keeps its identity", task);
+    AL_TRY(append_event(j, task, "replanned", "PENDING", "PENDING", ""));
+    return AL_ERR_OK;
+}
+
+enum al_err journal_replan(struct journal *j, const char *task, const char *identity)
+{
+    AL_TRY(exec_sql(j, "BEGIN IMMEDIATE", "begin"));
+    AL_TRY(end_transaction(j, replan(j, task, identity)));
+    return AL_ERR_OK;
+}
+
 static enum al_err change_attempt(struct journal *j, const struct jr_change *c)
 {
     char time[32];

@@ -58,6 +58,8 @@ enum al_err journal_set(struct journal *j, int n, const char *const *key, const 
 double journal_seconds(const struct journal *j); // time spent in all sessions so far
 
 enum al_err journal_add(struct journal *j, int n, const struct jr_new *tasks);
+// A task that was planned but never started gets another identity (loop.yaml changed before).
+enum al_err journal_replan(struct journal *j, const char *task, const char *identity);
 enum al_err journal_change(struct journal *j, const struct jr_change *c);
 enum al_err journal_event(struct journal *j, const char *ev, const char *detail);
 // Every ended attempt that has a cause, oldest first.

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Local executor: fork, exec, waitpid. Each worker leads a session of its own, so that Ctrl-C on the terminal and
+// the daemon's death do not reach it, and so that all its processes (mpirun's ranks sit in process groups of their own)
+// can be found and killed together.
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fsio.h"
+#include "base/mem.h"
+#include "core/executor.h"
+#include "core/proc.h"
+
+enum { MAX_ENV = 128, MAX_ARG = 16 };
+#define SUSPENDED_S 10.0           // the daemon itself slept: workers get a fresh heartbeat period
+
+struct job {
+    char task[TASK_ID], token[TASK_TOKEN];
+    pid_t pid;                     // 0: adopted by its lock alone
+    bool child;                    // ours to wait for
+    bool mpi, killed;
+    int cores;
+    double started, last_change;   // s, monotonic
+    double silent;                 // s, when killed for it
+    struct timespec mtime;         // of the heartbeat file at last_change
+};
+
+struct exec_local {
+    struct executor base;
+    char run[AL_PATH], worker[AL_PATH], mpirun[AL_PATH];
+    int cores;
+    double heartbeat, last_poll;
+    int njobs, capacity;
+    struct job *job;
+};
+
+static struct exec_local *self(const struct executor *x)
+{
+    return (struct exec_local *)x;
+}
+
+static int cores_of(const struct exec_spec *s)
+{
+    return (s->ranks > 0 ? s->ranks : 1) * (s->threads > 0 ? s->threads : 1);
+}
+
+static struct job *find_job(const struct exec_local *l, const char *task)
+{
+    for (int i = 0; i < l->njobs; i++)
+        if (strcmp(l->job[i].task, task) == 0) return &l->job[i];
+    return NULL;
+}
+
+// A task that wants more than the budget runs alone.
+static bool fits_local(const struct executor *x, const struct exec_spec *s)
+{
+    const struct exec_local *l = self(x);
+    int used = 0;
+    for (int i = 0; i < l->njobs; i++)
+        used += l->job[i].cores;
+    return used == 0 || used + cores_of(s) <= l->cores;
+}
+
+static enum al_err add_job(struct exec_local *l, const struct exec_spec *s, struct job **ret)
+{
+    if (l->njobs == l->capacity) {
+        int n = l->capacity ? 2 * l->capacity : 16;
+        AL_GROW(l->job, l->njobs, n);
+        l->capacity = n;
+    }
+    struct job *j = &l->job[l->njobs++];
+    *j = (struct job){.mpi = s->ranks > 0, .cores = cores_of(s), .started = proc_clock()};
+    snprintf(j->task, sizeof j->task, "%s", s->task);
+    snprintf(j->token, sizeof j->token, "%s", s->token);
+    j->last_change = j->started;
+    *ret = j;
+    return AL_ERR_OK;
+}
+
+static void drop_job(struct exec_local *l, struct job *j)
+{
+    *j = l->job[--l->njobs];
+}
+
+// Only what workers and MPI need: a daemon's environment may hold credentials.
+static bool env_passes(const char *entry)
+{
+    static const char *const names[] = {"PATH=", "HOME=", "USER=", "LOGNAME=", "LANG=", "TZ=", "TMPDIR=",
+                                        "LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", NULL};
+    static const char *const prefixes[] = {"LC_", "ALND_", "OMPI_MCA_", "OMPI_ALLOW_", "PMIX_MCA_", "PRTE_MCA_", NULL};
+    static const char *const never[] = {"ALND_TOKEN=", "ALND_CRASH_AT=", NULL};
+    for (int i = 0; never[i]; i++)
+        if (strncmp(entry, never[i], strlen(never[i])) == 0) return false;
+    for (int i = 0; names[i]; i++)
+        if (strncmp(entry, names[i], strlen(names[i])) == 0) return true;
+    for (int i = 0; prefixes[i]; i++)
+        if (strncmp(entry, prefixes[i], strlen(prefixes[i])) == 0) return true;
+    return false;
+}
+
+struct command {
+    char *argv[MAX_ARG], *envp[MAX_ENV];
+    char task_yaml[TASK_ID + 16], ranks[16];
+    char own[8][96];               // environment entries made here
+    char log[AL_PATH];
+};
+
+static void build_environment(struct command *c, const struct exec_spec *s)
+{
+    int n = 0, k = 0;
+    snprintf(c->own[k++], sizeof c->own[0], "ALND_TOKEN=%s", s->token);
+    snprintf(c->own[k++], sizeof c->own[0], "OMP_NUM_THREADS=%d", s->threads);
+    snprintf(c->own[k++], sizeof c->own[0], "OPENBLAS_NUM_THREADS=%d", s->threads);
+    if (geteuid() == 0) {
+        snprintf(c->own[k++], sizeof c->own[0], "OMPI_ALLOW_RUN_AS_ROOT=1");
+        snprintf(c->own[k++], sizeof c->own[0], "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1");
+    }
+    for (int i = 0; i < k; i++)
+        c->envp[n++] = c->own[i];
+    for (char **e = environ; *e && n < MAX_ENV - 1; e++)
+        if (env_passes(*e) && !(geteuid() == 0 && strncmp(*e, "OMPI_ALLOW_", 11) == 0)) c->envp[n++] = *e;
+    c->envp[n] = NULL;
+}
+
+static enum al_err build_command(const struct exec_local *l, const struct exec_spec *s, struct command *c)
+{
+    int n = 0;
+    memset(c, 0, sizeof *c);
+    AL_TRY(al_path(c->log, "%s/%s/worker.log", l->run, s->task));
+    snprintf(c->task_yaml, sizeof c->task_yaml, "%s/task.yaml", s->task);
+    snprintf(c->ranks, sizeof c->ranks, "%d", s->ranks);
+    if (s->ranks > 0) {
+        static char options[][16] = {"--oversubscribe", "--bind-to", "none", "-np"};
+        c->argv[n++] = (char *)l->mpirun;
+        for (int i = 0; i < 4; i++)
+            c->argv[n++] = options[i];
+        c->argv[n++] = c->ranks;
+    }
+    c->argv[n++] = (char *)l->worker;
+    c->argv[n++] = (char *)s->verb;
+    c->argv[n++] = c->task_yaml;
+    build_environment(c, s);
+    return AL_ERR_OK;
+}
+
+// In the child: only async-signal-safe calls.
+_Noreturn static void child_run(const char *run, const struct command *c)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    setsid();
+    for (int sig = 1; sig < 32; sig++)
+        signal(sig, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int null = open("/dev/null", O_RDONLY), out = open(c->log, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    if (null < 0 || out < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || chdir(run) != 0) _exit(126);
+    close_range(3, ~0u, 0);
+    execvpe(c->argv[0], c->argv, c->envp);
+    static const char text[] = "alnd: the worker program cannot be started\n";
+    ssize_t rc = write(2, text, sizeof text - 1);
+    (void)rc;
+    _exit(127);
+}
+
+static enum al_err submit_local(struct executor *x, const struct exec_spec *s, long *ret_pid)
+{
+    struct exec_local *l = self(x);
+    struct command c;
+    struct job *j;
+    char stop[AL_PATH];
+    AL_TRY(build_command(l, s, &c));
+    AL_TRY(al_path(stop, "%s/%s/stop", l->run, s->task));
+    if (unlink(stop) != 0 && errno != ENOENT)
+        AL_FAIL(al_err_from_errno(errno), "cannot remove %s: %s", stop, strerror(errno));
+    AL_TRY(add_job(l, s, &j));
+    pid_t pid = fork();
+    if (pid == 0) child_run(l->run, &c);
+    if (pid < 0) {
+        drop_job(l, j);
+        AL_FAIL(AL_ERR_LOST, "cannot fork: %s", strerror(errno));
+    }
+    j->pid = pid;
+    j->child = true;
+    *ret_pid = pid;
+    return AL_ERR_OK;
+}
+
+static bool lock_held(const struct exec_local *l, const char *task)
+{
+    char path[AL_PATH];
+    return snprintf(path, sizeof path, "%s/%s/lock", l->run, task) < AL_PATH && al_lock_held(path);
+}
+
+static enum al_err adopt_local(struct executor *x, const struct exec_spec *s, long *ret_pid, bool *ret_runs)
+{
+    struct exec_local *l = self(x);
+    long pid = proc_find_token(s->token);
+    bool runs = pid > 0 || lock_held(l, s->task);
+    if (runs) {
+        struct job *j;
+        AL_TRY(add_job(l, s, &j));
+        j->pid = (pid_t)pid;
+        *ret_pid = pid;
+    }
+    *ret_runs = runs;
+    return AL_ERR_OK;
+}
+
+// Change of the heartbeat file between polls on the monotonic clock: a wall clock that jumps does no harm.
+static bool heartbeat_stopped(const struct exec_local *l, struct job *j, double now)
+{
+    char path[AL_PATH];
+    struct stat st;
+    if (snprintf(path, sizeof path, "%s/%s/heartbeat", l->run, j->task) >= AL_PATH) return false;
+    if (stat(path, &st) == 0 &&
+        (st.st_mtim.tv_sec != j->mtime.tv_sec || st.st_mtim.tv_nsec != j->mtime.tv_nsec)) {
+        j->mtime = st.st_mtim;
+        j->last_change = now;
+    }
+    return now - j->last_change > l->heartbeat;
+}
+
+static void kill_job(struct job *j)
+{
+    if (j->pid <= 0) j->pid = (pid_t)proc_find_token(j->token);
+    if (j->pid > 0) {
+        pid_t sid = getsid(j->pid);
+        proc_kill_session(sid > 0 ? sid : j->pid, SIGKILL);
+        kill(j->pid, SIGKILL);
+    }
+}
+
+// Whether the job has ended; *code gets its exit.
+static bool job_ended(const struct exec_local *l, struct job *j, int *code)
+{
+    if (!j->child) {
+        *code = EXEC_UNKNOWN;
+        // the process first: testing the lock takes it for a moment, which a worker just starting must not meet
+        return !proc_has_token(j->pid, j->token) && !lock_held(l, j->task);
+    }
+    int status;
+    pid_t rc = waitpid(j->pid, &status, WNOHANG);
+    if (rc == 0 || (rc < 0 && errno == EINTR)) return false;
+    proc_kill_session(j->pid, SIGKILL); // ranks that outlived their mpirun
+    if (lock_held(l, j->task) && !j->killed) {
+        j->child = false; // another worker of an earlier daemon runs this task: watch that one
+        j->pid = 0;
+        return false;
+    }
+    *code = rc < 0 ? EXEC_UNKNOWN : WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    return true;
+}
+
+static bool poll_local(struct executor *x, struct exec_end *ret)
+{
+    struct exec_local *l = self(x);
+    double now = proc_clock();
+    bool slept = l->last_poll > 0 && now - l->last_poll > SUSPENDED_S;
+    l->last_poll = now;
+    for (int i = 0; i < l->njobs; i++) {
+        struct job *j = &l->job[i];
+        int code;
+        if (slept) j->last_change = now;
+        if (job_ended(l, j, &code)) {
+            *ret = (struct exec_end){.code = code, .hung = j->killed && j->silent > 0, .silent = j->silent,
+                                     .seconds = now - j->started};
+            snprintf(ret->task, sizeof ret->task, "%s", j->task);
+            drop_job(l, j);
+            return true;
+        }
+        if (!j->killed && heartbeat_stopped(l, j, now)) {
+            j->silent = now - j->last_change;
+            j->killed = true;
+            kill_job(j);
+        } else if (j->killed) {
+            kill_job(j); // until all of it is gone
+        }
+    }
+    return false;
+}
+
+static void cancel_local(struct executor *x, const char *task, enum exec_cancel how)
+{
+    struct exec_local *l = self(x);
+    struct job *j = find_job(l, task);
+    char path[AL_PATH];
+    if (!j) return;
+    if (how == EXEC_KILL) {
+        j->killed = true;
+        kill_job(j);
+        return;
+    }
+    if (snprintf(path, sizeof path, "%s/%s/stop", l->run, task) < AL_PATH) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (fd >= 0) close(fd);
+    }
+    // mpirun answers SIGTERM by killing its ranks, so they are asked by the file alone
+    if (!j->mpi && j->pid > 0) kill(j->pid, SIGTERM);
+}
+
+static int count_local(const struct executor *x)
+{
+    return self(x)->njobs;
+}
+
+static double seconds_local(const struct executor *x, const char *task)
+{
+    const struct job *j = find_job(self(x), task);
+    return j ? proc_clock() - j->started : 0;
+}
+
+static void destroy_local(struct executor **xp)
+{
+    struct exec_local *l = self(*xp);
+    *xp = NULL;
+    al_free(l->job);
+    al_free(l);
+}
+
+static const struct exec_ops local_ops = {
+    .name = "local",
+    .fits = fits_local,
+    .submit = submit_local,
+    .adopt = adopt_local,
+    .poll = poll_local,
+    .cancel = cancel_local,
+    .count = count_local,
+    .seconds = seconds_local,
+    .destroy = destroy_local,
+};
+
+enum al_err exec_local_create(const struct exec_local_options *o, struct executor **ret)
+{
+    AL_AUTOFREE struct exec_local *l = NULL;
+    AL_ALLOC(l, 1);
+    l->base.ops = &local_ops;
+    AL_TRY(al_path(l->run, "%s", o->run));
+    AL_TRY(al_path(l->worker, "%s", o->worker));
+    AL_TRY(al_path(l->mpirun, "%s", o->mpirun));
+    l->cores = o->cores > 0 ? o->cores : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    l->heartbeat = o->heartbeat;
+    *ret = &l->base;
+    l = NULL;
+    return AL_ERR_OK;
+}
+
+void executor_destroy(struct executor **x)
+{
+    if (*x) (*x)->ops->destroy(x);
+}
+
+enum al_err exec_find_worker(char *ret, size_t n)
+{
+    char self_path[AL_PATH], path[AL_PATH];
+    const char *env = getenv("ALND_WORKER");
+    if (env && env[0]) {
+        AL_TRY(al_path(path, "%s", env));
+    } else {
+        ssize_t k = readlink("/proc/self/exe", self_path, sizeof self_path - 1);
+        if (k < 0) AL_FAIL(AL_ERR_IO, "cannot read /proc/self/exe: %s", strerror(errno));
+        self_path[k] = '\0';
+        *strrchr(self_path, '/') = '\0';
+        AL_TRY(al_path(path, "%s/alnd-worker", self_path));
+    }
+    if (access(path, X_OK) != 0)
+        AL_FAIL_HINT(AL_ERR_NOTFOUND, "it is built and installed beside alnd; ALND_WORKER names another one",
+                     "the worker program %s cannot be run", path);
+    char absolute[AL_PATH];
+    if (!realpath(path, absolute) || (size_t)snprintf(ret, n, "%s", absolute) >= n)
+        AL_FAIL(AL_ERR_IO, "cannot resolve %s", path);
+    return AL_ERR_OK;
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/status.h"
+
+static enum al_err dump(json_t *j, char **ret)
+{
+    char *text = j ? json_dumps(j, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+    json_decref(j);
+    if (!text) AL_FAIL(AL_ERR_NOMEM, "no memory for JSON");
+    enum al_err e = al_strdup(text, ret);
+    free(text);
+    AL_TRY(e);
+    return AL_ERR_OK;
+}
+
+// Text that is not UTF-8 (a worker's log may hold anything) must not void the whole answer.
+static json_t *text_of(const char *s)
+{
+    json_t *j = json_string(s);
+    if (j) return j;
+    char clean[STATUS_TEXT];
+    snprintf(clean, sizeof clean, "%s", s);
+    for (char *c = clean; *c; c++)
+        if ((unsigned char)*c >= 0x80) *c = '?';
+    return json_string(clean);
+}
+
+static json_t *running_to_json(const struct status_task *t)
+{
+    json_t *j = json_object();
+    json_object_set_new(j, "task", text_of(t->id));
+    json_object_set_new(j, "verb", text_of(t->verb));
+    json_object_set_new(j, "done", json_real(t->done));
+    json_object_set_new(j, "total", json_real(t->total));
+    json_object_set_new(j, "text", text_of(t->text));
+    json_object_set_new(j, "seconds", json_real(t->seconds));
+    json_object_set_new(j, "attempt", json_integer(t->attempt));
+    return j;
+}
+
+enum al_err status_to_json(const struct status *s, char **ret_text)
+{
+    json_t *j = json_object(), *counts = json_object(), *running = json_array();
+    json_object_set_new(j, "ok", json_true());
+    json_object_set_new(j, "run", text_of(s->run));
+    json_object_set_new(j, "name", text_of(s->name));
+    json_object_set_new(j, "state", text_of(s->state));
+    json_object_set_new(j, "stage", text_of(s->stage));
+    json_object_set_new(j, "iteration", json_integer(s->iteration));
+    json_object_set_new(j, "iterations_evaluated", json_integer(s->niterations));
+    json_object_set_new(j, "stage_done", json_integer(s->stage_done));
+    json_object_set_new(j, "stage_total", json_integer(s->stage_total));
+    json_object_set_new(j, "converged", json_boolean(s->converged));
+    json_object_set_new(j, "demonstration", json_boolean(s->demonstration));
+    json_object_set_new(j, "message", text_of(s->message));
+    json_object_set_new(j, "hint", text_of(s->hint));
+    json_object_set_new(j, "seconds", json_real(s->seconds));
+    json_object_set_new(j, "pid", json_integer(s->pid));
+    json_object_set_new(j, "tasks", json_integer(s->ntasks));
+    for (int i = 0; i < TASK_NSTATES; i++)
+        json_object_set_new(counts, task_state_name((enum task_state)i), json_integer(s->count[i]));
+    json_object_set_new(j, "count", counts);
+    for (int i = 0; i < s->nrunning; i++)
+        json_array_append_new(running, running_to_json(&s->running[i]));
+    json_object_set_new(j, "running", running);
+    AL_TRY(dump(j, ret_text));
+    return AL_ERR_OK;
+}
+
+static void get_text(const json_t *j, const char *key, char *ret, size_t n)
+{
+    const char *text = json_string_value(json_object_get(j, key));
+    snprintf(ret, n, "%s", text ? text : "");
+}
+
+static int get_int(const json_t *j, const char *key)
+{
+    return (int)json_integer_value(json_object_get(j, key));
+}
+
+enum al_err status_from_json(const char *text, struct status *ret)
+{
+    json_t *j = json_loads(text, 0, NULL);
+    if (!j || !json_is_true(json_object_get(j, "ok"))) {
+        json_decref(j);
+        AL_FAIL(AL_ERR_CORRUPT, "the daemon's answer cannot be understood");
+    }
+    struct status s = {0};
+    get_text(j, "run", s.run, sizeof s.run);
+    get_text(j, "name", s.name, sizeof s.name);
+    get_text(j, "state", s.state, sizeof s.state);
+    get_text(j, "stage", s.stage, sizeof s.stage);
+    get_text(j, "message", s.message, sizeof s.message);
+    get_text(j, "hint", s.hint, sizeof s.hint);
+    s.iteration = get_int(j, "iteration");
+    s.niterations = get_int(j, "iterations_evaluated");
+    s.stage_done = get_int(j, "stage_done");
+    s.stage_total = get_int(j, "stage_total");
+    s.converged = json_is_true(json_object_get(j, "converged"));
+    s.demonstration = json_is_true(json_object_get(j, "demonstration"));
+    s.seconds = json_number_value(json_object_get(j, "seconds"));
+    s.pid = json_integer_value(json_object_get(j, "pid"));
+    s.ntasks = get_int(j, "tasks");
+    for (int i = 0; i < TASK_NSTATES; i++)
+        s.count[i] = get_int(json_object_get(j, "count"), task_state_name((enum task_state)i));
+    json_t *running = json_object_get(j, "running"), *r;
+    size_t k;
+    json_array_foreach(running, k, r)
+    {
+        if (s.nrunning == STATUS_RUNNING) break;
+        struct status_task *t = &s.running[s.nrunning++];
+        get_text(r, "task", t->id, sizeof t->id);
+        get_text(r, "verb", t->verb, sizeof t->verb);
+        get_text(r, "text", t->text, sizeof t->text);
+        t->done = json_number_value(json_object_get(r, "done"));
+        t->total = json_number_value(json_object_get(r, "total"));
+        t->seconds = json_number_value(json_object_get(r, "seconds"));
+        t->attempt = get_int(r, "attempt");
+    }
+    json_decref(j);
+    *ret = s;
+    return AL_ERR_OK;
+}
+
+enum al_err json_request(const char *cmd, char **ret_text)
+{
+    json_t *j = json_object();
+    json_object_set_new(j, "cmd", text_of(cmd));
+    AL_TRY(dump(j, ret_text));
+    return AL_ERR_OK;
+}
+
+enum al_err json_read_request(const char *text, char ret_cmd[32])
+{
+    json_t *j = json_loads(text, 0, NULL);
+    const char *cmd = json_string_value(json_object_get(j, "cmd"));
+    bool good = cmd && strlen(cmd) < 32;
+    if (good) snprintf(ret_cmd, 32, "%s", cmd);
+    json_decref(j);
+    if (!good) AL_FAIL(AL_ERR_INPUT, "a request is one line {\"cmd\": \"status\" or \"stop\"}");
+    return AL_ERR_OK;
+}
+
+enum al_err json_reply(bool ok, const char *message, char **ret_text)
+{
+    json_t *j = json_object();
+    json_object_set_new(j, "ok", json_boolean(ok));
+    json_object_set_new(j, "message", text_of(message));
+    AL_TRY(dump(j, ret_text));
+    return AL_ERR_OK;
+}
+
+static json_t *scalar_to_json(const struct al_node *n)
+{
+    const char *t = n->text;
+    char *end;
+    if (n->quoted) return text_of(t);
+    if (strcmp(t, "true") == 0 || strcmp(t, "false") == 0) return json_boolean(t[0] == 't');
+    if (!t[0] || strcmp(t, "null") == 0 || strcmp(t, ".nan") == 0) return json_null();
+    long long i = strtoll(t, &end, 10);
+    if (!*end) return json_integer(i);
+    double d = strtod(t, &end);
+    json_t *j = *end ? NULL : json_real(d); // NULL for inf and nan, which JSON does not have
+    return j ? j : text_of(t);
+}
+
+static json_t *node_to_json(const struct al_node *n)
+{
+    if (n->kind == AL_NODE_SCALAR) return scalar_to_json(n);
+    json_t *j = n->kind == AL_NODE_MAP ? json_object() : json_array();
+    for (const struct al_node *c = n->child; c; c = c->next) {
+        if (n->kind == AL_NODE_MAP) json_object_set_new(j, c->key, node_to_json(c));
+        else json_array_append_new(j, node_to_json(c));
+    }
+    return j;
+}
+
+enum al_err json_from_node(const struct al_node *n, char **ret_text)
+{
+    AL_TRY(dump(node_to_json(n), ret_text));
+    return AL_ERR_OK;
+}
+
+struct json_doc {
+    json_t *root;
+};
+
+enum al_err json_doc_create(struct json_doc **ret)
+{
+    struct json_doc *d;
+    AL_ALLOC(d, 1);
+    d->root = json_object();
+    *ret = d;
+    return AL_ERR_OK;
+}
+
+void json_doc_destroy(struct json_doc **dp)
+{
+    struct json_doc *d = *dp;
+    *dp = NULL;
+    if (!d) return;
+    json_decref(d->root);
+    al_free(d);
+}
+
+static json_t *list_of(struct json_doc *d, const char *list)
+{
+    json_t *l = json_object_get(d->root, list);
+    if (l) return l;
+    json_object_set_new(d->root, list, json_array());
+    return json_object_get(d->root, list);
+}
+
+enum al_err json_doc_node(struct json_doc *d, const char *list, const struct al_node *n)
+{
+    if (!n) (void)list_of(d, list); // an empty list
+    else if (json_array_append_new(list_of(d, list), node_to_json(n)) != 0) AL_FAIL(AL_ERR_NOMEM, "no memory for JSON");
+    return AL_ERR_OK;
+}
+
+enum al_err json_doc_row(struct json_doc *d, const char *list, int n, const char *const *key, const char *const *value)
+{
+    json_t *row = json_object();
+    for (int i = 0; i < n; i++)
+        json_object_set_new(row, key[i], text_of(value[i]));
+    if (json_array_append_new(list_of(d, list), row) != 0) AL_FAIL(AL_ERR_NOMEM, "no memory for JSON");
+    return AL_ERR_OK;
+}
+
+enum al_err json_doc_text(struct json_doc *d, char **ret_text)
+{
+    AL_TRY(dump(json_incref(d->root), ret_text));
+    return AL_ERR_OK;
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "core/loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/crash.h"
+#include "core/loop_impl.h"
+#include "core/proc.h"
+
+enum { POLL_MS = 150 };
+
+void loop_say(struct loop *l, const char *fmt, ...)
+{
+    char text[2 * AL_ERR_TEXT];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (l->o->message) l->o->message(l->o->ctx, text);
+}
+
+static void fill_status(const struct loop *l, struct status *s)
+{
+    memset(s, 0, sizeof *s);
+    snprintf(s->run, sizeof s->run, "%s", l->r->path);
+    snprintf(s->name, sizeof s->name, "%s", l->r->config->name);
+    snprintf(s->state, sizeof s->state, "%s", l->stopping || l->failed ? "stopping" : "running");
+    s->demonstration = l->r->config->demonstration;
+    if (l->p) status_from_plan(s, l->p, l->v);
+    s->seconds = journal_seconds(l->j);
+    s->pid = (long)getpid();
+    if (l->failed) snprintf(s->message, sizeof s->message, "%s", l->outcome.message);
+    for (int i = 0; i < l->v->ntasks; i++)
+        if (l->v->task[i].state == TASK_INFLIGHT)
+            (void)!status_add_running(s, l->r->path, &l->v->task[i], l->x->ops->seconds(l->x, l->v->task[i].id));
+}
+
+static enum al_err plan_add_new(struct loop *l)
+{
+    AL_AUTOFREE struct jr_new *fresh = NULL;
+    int n = 0;
+    AL_ALLOC(fresh, l->p->ntasks);
+    for (int i = 0; i < l->p->ntasks; i++) {
+        const struct plan_task *t = &l->p->task[i];
+        if (!view_find(l->v, t->id))
+            fresh[n++] = (struct jr_new){.id = t->id, .verb = t->verb, .identity = t->identity, .iteration = t->iteration};
+    }
+    if (!n) return AL_ERR_OK;
+    AL_TRY(journal_add(l->j, n, fresh));
+    for (int i = 0; i < n; i++) {
+        struct view_task *t;
+        AL_TRY(view_add(l->v, fresh[i].id, fresh[i].verb, fresh[i].identity, &t));
+        al_log(AL_LOG_INFO, "daemon", "ev=planned task=%s identity=%.12s", t->id, t->identity);
+    }
+    return AL_ERR_OK;
+}
+
+// What was planned before must be what is planned now: settings of started tasks do not change (rundir_commit).
+static enum al_err plan_check(struct loop *l)
+{
+    for (int i = 0; i < l->p->ntasks; i++) {
+        const struct plan_task *pt = &l->p->task[i];
+        struct view_task *t = view_find(l->v, pt->id);
+        if (!t || strcmp(t->identity, pt->identity) == 0) continue;
+        if (t->attempts || t->state != TASK_PENDING)
+            AL_FAIL(AL_ERR_CORRUPT, "task %s was done with other inputs (identity %.12s..., now %.12s...)", t->id,
+                    t->identity, pt->identity);
+        AL_TRY(journal_replan(l->j, t->id, pt->identity));
+        snprintf(t->identity, sizeof t->identity, "%s", pt->identity);
+    }
+    return AL_ERR_OK;
+}
+
+static enum al_err make_plan(struct loop *l)
+{
+    char before[sizeof l->p->stage] = "";
+    if (l->p) snprintf(before, sizeof before, "%s", l->p->stage);
+    struct plan *p;
+    AL_TRY(plan_build(l->r->config, &l->r->env, l->v, &p));
+    plan_destroy(&l->p);
+    l->p = p;
+    l->replan = false;
+    AL_TRY(plan_check(l));
+    AL_TRY(plan_add_new(l));
+    if (strcmp(before, p->stage) != 0) {
+        al_log(AL_LOG_INFO, "daemon", "ev=stage stage=\"%s\" tasks=%d", p->stage, p->stage_total);
+        loop_say(l, "== %s", p->stage);
+    }
+    if (p->error[0] && !l->failed) {
+        l->failed = true;
+        snprintf(l->outcome.message, sizeof l->outcome.message, "%s", p->error);
+    }
+    return AL_ERR_OK;
+}
+
+static enum al_err submit_ready(struct loop *l)
+{
+    for (int i = 0; i < l->p->ntasks && !l->stopping && !l->failed; i++) {
+        const struct plan_task *pt = &l->p->task[i];
+        const struct view_task *t = view_find(l->v, pt->id);
+        if (t->state != TASK_PENDING || t->desired != DESIRED_RUN) continue;
+        struct exec_spec s = loop_task_spec(pt, "");
+        if (l->x->ops->fits(l->x, &s)) AL_TRY(loop_task_submit(l, pt));
+    }
+    return AL_ERR_OK;
+}
+
+static void cancel_all(struct loop *l, enum exec_cancel how)
+{
+    for (int i = 0; i < l->v->ntasks; i++)
+        if (l->v->task[i].state == TASK_INFLIGHT) l->x->ops->cancel(l->x, l->v->task[i].id, how);
+}
+
+static void request_stop(struct loop *l, const char *who)
+{
+    int n = l->x->ops->count(l->x);
+    if (l->stopping) return;
+    l->stopping = true;
+    al_log(AL_LOG_INFO, "daemon", "ev=stop_requested by=%s running=%d", who, n);
+    if (n) loop_say(l, "stopping: waiting for %d task%s to save their state (Ctrl-C again kills them)", n, n > 1 ? "s" : "");
+    cancel_all(l, EXEC_STOP);
+}
+
+static enum al_err answer(void *ctx, const char *request, char **ret_text)
+{
+    struct loop *l = ctx;
+    char cmd[32] = "";
+    if (json_read_request(request, cmd) != AL_ERR_OK) {
+        AL_TRY(json_reply(false, al_err_message(), ret_text));
+    } else if (strcmp(cmd, "status") == 0) {
+        AL_AUTOFREE struct status *s = NULL;
+        AL_ALLOC(s, 1);
+        fill_status(l, s);
+        AL_TRY(status_to_json(s, ret_text));
+    } else if (strcmp(cmd, "stop") == 0) {
+        request_stop(l, "socket");
+        AL_TRY(json_reply(true, "stopping", ret_text));
+    } else {
+        AL_TRY(json_reply(false, "unknown request", ret_text));
+    }
+    return AL_ERR_OK;
+}
+
+static void take_signals(struct loop *l)
+{
+    struct signalfd_siginfo info;
+    while (read(l->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD) continue;
+        if (!l->stopping) {
+            request_stop(l, "signal");
+        } else if (!l->killing) {
+            l->killing = true;
+            loop_say(l, "killing the running tasks");
+            cancel_all(l, EXEC_KILL);
+        }
+    }
+}
+
+static void wait_for_news(struct loop *l)
+{
+    struct pollfd fds[CONTROL_CLIENTS + 2];
+    int n = control_fds(l->control, fds);
+    fds[n++] = (struct pollfd){.fd = l->signals, .events = POLLIN};
+    poll(fds, (nfds_t)n, POLL_MS);
+    take_signals(l);
+    control_serve(l->control, answer, l);
+}
+
+static void tick(struct loop *l, double *last)
+{
+    double now = proc_clock();
+    if (!l->o->tick || now - *last < 0.2) return;
+    struct status *s;
+    if (al_alloc(1, sizeof *s, &s) != AL_ERR_OK) return;
+    fill_status(l, s);
+    l->o->tick(l->o->ctx, s);
+    al_free(s);
+    *last = now;
+}
+
+// One turn; *ret_over when there is nothing left to do.
+static enum al_err turn(struct loop *l, bool *ret_over)
+{
+    struct exec_end end;
+    while (l->x->ops->poll(l->x, &end))
+        AL_TRY(loop_task_ended(l, &end));
+    while (l->replan && !l->stopping && !l->failed) {
+        AL_TRY(make_plan(l));
+        AL_TRY(submit_ready(l)); // may collect at once, which asks for a new plan
+    }
+    if (!l->stopping && !l->failed) AL_TRY(submit_ready(l));
+    if (l->failed && !l->cancelled && !l->stopping) {
+        l->cancelled = true; // the others save their state
+        cancel_all(l, EXEC_STOP);
+    }
+    int running = l->x->ops->count(l->x);
+    if ((l->stopping || l->failed) && running == 0) *ret_over = true;
+    else if (l->p->finished) *ret_over = true;
+    else if (running == 0 && !l->replan && l->v->count[TASK_PENDING] == 0) {
+        l->failed = true;
+        snprintf(l->outcome.message, sizeof l->outcome.message, "nothing can be started: %d tasks are held",
+                 l->v->count[TASK_HELD]);
+        *ret_over = true;
+    }
+    return AL_ERR_OK;
+}
+
+static enum al_err set_state(struct loop *l, const char *state, const char *message, const char *hint)
+{
+    const char *const keys[] = {"state", "message", "hint"};
+    const char *const values[] = {state, message, hint};
+    AL_TRY(journal_set(l->j, 3, keys, values));
+    return AL_ERR_OK;
+}
+
+static enum al_err conclude(struct loop *l)
+{
+    static const char *const states[] = {"finished", "stopped", "failed"};
+    struct loop_outcome *out = &l->outcome;
+    out->end = l->failed ? LOOP_FAILED : l->p->finished ? LOOP_FINISHED : LOOP_STOPPED;
+    out->converged = l->p->converged;
+    out->niterations = l->p->niterations;
+    if (out->end == LOOP_STOPPED) {
+        snprintf(out->message, sizeof out->message, "stopped at: %s", l->p->stage);
+        snprintf(out->hint, sizeof out->hint, "alnd start %.900s goes on", l->r->path);
+    }
+    AL_TRY(set_state(l, states[out->end], out->message, out->hint));
+    AL_TRY(journal_event(l->j, states[out->end], out->message));
+    char quoted[AL_ERR_TEXT];
+    al_log(AL_LOG_INFO, "daemon", "ev=%s seconds=%.1f message=%s", states[out->end], journal_seconds(l->j),
+           al_log_quote(quoted, sizeof quoted, out->message));
+    return AL_ERR_OK;
+}
+
+static enum al_err open_all(struct loop *l, const char *worker)
+{
+    char path[AL_PATH], changes[AL_ERR_TEXT], quoted[AL_ERR_TEXT];
+    AL_TRY(al_path(path, "%s/alnd.log", l->r->path));
+    AL_TRY(al_log_open(path));
+    AL_TRY(al_path(path, "%s/alnd.db", l->r->path));
+    AL_TRY(journal_open(path, true, &l->j));
+    AL_TRY(view_create(&l->v));
+    AL_TRY(journal_load(l->j, l->v));
+    AL_TRY(rundir_commit(l->r, l->j, l->v, changes));
+    if (changes[0]) {
+        AL_TRY(journal_event(l->j, "config", changes));
+        al_log(AL_LOG_INFO, "daemon", "ev=config_changed what=%s", al_log_quote(quoted, sizeof quoted, changes));
+        loop_say(l, "loop.yaml has changed (%s): taken over", changes);
+    }
+    struct exec_local_options x = {.run = l->r->path, .worker = worker, .mpirun = ALND_MPIRUN,
+                                   .cores = l->r->config->resources.cores,
+                                   .heartbeat = l->r->config->resources.heartbeat * 1e-15};
+    AL_TRY(exec_local_create(&x, &l->x));
+    AL_TRY(control_open(l->r->path, &l->control));
+    return AL_ERR_OK;
+}
+
+static enum al_err resolve_all(struct loop *l)
+{
+    AL_TRY(plan_build(l->r->config, &l->r->env, l->v, &l->p)); // ranks and threads of what still runs
+    l->outcome.nothing_to_do = l->p->finished;
+    for (int i = 0; i < l->v->ntasks; i++)
+        AL_TRY(loop_task_resolve(l, &l->v->task[i]));
+    plan_destroy(&l->p);
+    return AL_ERR_OK;
+}
+
+static enum al_err run_open(struct loop *l, const char *worker)
+{
+    bool over = false;
+    double last = 0;
+    AL_TRY(open_all(l, worker));
+    AL_TRY(set_state(l, "running", "", ""));
+    AL_TRY(journal_event(l->j, "started", ""));
+    al_log(AL_LOG_INFO, "daemon", "ev=started pid=%ld tasks=%d", (long)getpid(), l->v->ntasks);
+    if (l->o->ready) l->o->ready(l->o->ctx);
+    AL_TRY(resolve_all(l));
+    AL_TRY(make_plan(l));
+    AL_TRY(submit_ready(l));
+    for (;;) {
+        AL_TRY(turn(l, &over));
+        tick(l, &last);
+        if (over) break;
+        wait_for_news(l);
+    }
+    AL_TRY(conclude(l));
+    return AL_ERR_OK;
+}
+
+enum al_err loop_run(struct rundir *r, const char *worker, const struct loop_observer *o, struct loop_outcome *ret)
+{
+    struct loop l = {.r = r, .o = o, .signals = -1};
+    sigset_t mask, old;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGHUP);
+    sigaddset(&mask, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &mask, &old);
+    signal(SIGPIPE, SIG_IGN);
+    l.signals = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+    enum al_err e = run_open(&l, worker);
+    if (e) al_log(AL_LOG_ERROR, "daemon", "ev=error code=%s message=\"%s\"", al_err_name(e), al_err_message());
+    control_destroy(&l.control);
+    executor_destroy(&l.x);
+    plan_destroy(&l.p);
+    view_destroy(&l.v);
+    journal_destroy(&l.j);
+    close(l.signals);
+    sigprocmask(SIG_SETMASK, &old, NULL);
+    al_log_close();
+    AL_TRY(e);
+    *ret = l.outcome;
+    return AL_ERR_OK;
+}

@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "core/rundir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "core/crash.h"
+
+// Sections whose hash the journal keeps: those of plan_verb_sections.
+static const char *const sections[] = {"seed",   "systems", "initial", "train",      "explore",
+                                       "select", "label",   "test",    "production", NULL};
+
+static bool is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static enum al_err absolute(const char *path, char ret[AL_PATH])
+{
+    char real[AL_PATH], cwd[AL_PATH];
+    if (realpath(path, real)) {
+        AL_TRY(al_path(ret, "%s", real));
+    } else if (path[0] == '/') {
+        AL_TRY(al_path(ret, "%s", path));
+    } else {
+        if (!getcwd(cwd, sizeof cwd)) AL_FAIL(AL_ERR_IO, "cannot tell the current directory: %s", strerror(errno));
+        AL_TRY(al_path(ret, "%s/%s", cwd, path));
+    }
+    return AL_ERR_OK;
+}
+
+// The directory of a loop.yaml when that is a run directory (the file is the run's own copy).
+static enum al_err run_of_copy(const char *file, char ret[AL_PATH], bool *ret_is)
+{
+    char dir[AL_PATH], db[AL_PATH];
+    AL_TRY(absolute(file, dir));
+    char *slash = strrchr(dir, '/');
+    if (slash && strcmp(slash, "/loop.yaml") == 0) {
+        *slash = '\0';
+        AL_TRY(al_path(db, "%s/alnd.db", dir[0] ? dir : "/"));
+        if (al_exists(db)) {
+            AL_TRY(al_path(ret, "%s", dir));
+            *ret_is = true;
+            return AL_ERR_OK;
+        }
+    }
+    *ret_is = false;
+    return AL_ERR_OK;
+}
+
+enum al_err rundir_find(const char *arg, char ret_run[AL_PATH])
+{
+    char run[AL_PATH], db[AL_PATH];
+    bool copy;
+    if (is_dir(arg)) {
+        AL_TRY(absolute(arg, run));
+    } else {
+        AL_TRY(run_of_copy(arg, run, &copy));
+        if (!copy) {
+            AL_OWN(loop_config) c = NULL;
+            AL_TRY(loop_config_read(arg, &c));
+            AL_TRY(absolute(c->workdir, run));
+        }
+    }
+    AL_TRY(al_path(db, "%s/alnd.db", run));
+    if (!al_exists(db))
+        AL_FAIL_HINT(AL_ERR_NOTFOUND, "alnd start loop.yaml makes one", "%s is no run directory (it has no alnd.db)", run);
+    AL_TRY(al_path(ret_run, "%s", run));
+    return AL_ERR_OK;
+}
+
+void rundir_destroy(struct rundir **rp)
+{
+    struct rundir *r = *rp;
+    *rp = NULL;
+    if (!r) return;
+    al_lock_release(&r->lock);
+    loop_config_destroy(&r->config);
+    al_free(r->text);
+    al_free(r);
+}
+
+// ".extxyz" of a structure file; ".POSCAR" for a name without extension, which is how POSCAR files come
+static void extension(const char *path, char ret[16])
+{
+    const char *base = strrchr(path, '/'), *dot;
+    base = base ? base + 1 : path;
+    dot = strrchr(base, '.');
+    bool good = dot && dot != base && strlen(dot) < 16;
+    for (const char *c = dot; good && *++c;)
+        good = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
+    snprintf(ret, 16, "%s", good ? dot : ".POSCAR");
+}
+
+// In the run's copy, relative structures point to where the original lay; the copies in inputs/ are meant.
+static enum al_err use_copies(struct rundir *r)
+{
+    for (int i = 0; i < r->config->nsystems; i++) {
+        struct cfg_system *s = &r->config->system[i];
+        char ext[16], path[AL_PATH];
+        extension(s->structure, ext);
+        AL_TRY(al_path(path, "%s/inputs/%s%s", r->path, s->name, ext));
+        memcpy(s->structure, path, sizeof s->structure);
+    }
+    return AL_ERR_OK;
+}
+
+static enum al_err fingerprint_files(struct rundir *r)
+{
+    struct al_sha256 s;
+    int n, z[CFG_MAX_LIST];
+    char path[AL_PATH], hex[65];
+    for (int i = 0; i < r->config->nsystems; i++) {
+        extension(r->config->system[i].structure, r->env.structure_ext[i]);
+        AL_TRY(al_sha256_file(r->config->system[i].structure, r->env.structure_sha[i]));
+    }
+    AL_TRY(loop_config_elements(r->config, &n, z));
+    al_sha256_init(&s);
+    for (int i = 0; i < n; i++) {
+        AL_TRY(loop_config_pseudo(r->config, z[i], path));
+        AL_TRY(al_sha256_file(path, hex));
+        al_sha256_int(&s, z[i]);
+        al_sha256_string(&s, hex);
+    }
+    al_sha256_hex(&s, r->env.pseudo_sha);
+    r->env.label_batch = r->config->resources.label_batch;
+    return AL_ERR_OK;
+}
+
+static enum al_err check_names(const struct loop_config *c)
+{
+    for (int i = 0; i < c->nsystems; i++)
+        if (strcmp(c->system[i].name, "gather") == 0)
+            AL_TRY(al_node_error(c->system[i].node, "a system cannot be called 'gather': initial/gather is a task"));
+    return AL_ERR_OK;
+}
+
+static bool is_empty(const char *dir)
+{
+    DIR *d = opendir(dir);
+    bool empty = d != NULL;
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) empty = false;
+    if (d) closedir(d);
+    return empty;
+}
+
+// An existing directory is ours when it has our lock file; anything else that is not empty is not touched.
+static enum al_err check_target(const struct rundir *r)
+{
+    char lock[AL_PATH];
+    AL_TRY(al_path(lock, "%s/alnd.lock", r->path));
+    if (!al_exists(r->path) || al_exists(lock) || is_empty(r->path)) return AL_ERR_OK;
+    AL_FAIL_HINT(AL_ERR_INPUT, "set workdir to a new directory", "%s exists and is no run directory", r->path);
+}
+
+enum al_err rundir_read(const char *arg, struct rundir **ret)
+{
+    AL_OWN(rundir) r = NULL;
+    char file[AL_PATH];
+    bool copy = is_dir(arg);
+    AL_ALLOC(r, 1);
+    r->lock = -1;
+    if (copy) {
+        AL_TRY(rundir_find(arg, r->path));
+        AL_TRY(al_path(file, "%s/loop.yaml", r->path));
+    } else {
+        AL_TRY(al_path(file, "%s", arg));
+        AL_TRY(run_of_copy(file, r->path, &copy));
+    }
+    AL_TRY(loop_config_read(file, &r->config));
+    AL_TRY(al_file_read(file, 0, &r->text, &r->ntext));
+    if (copy) AL_TRY(use_copies(r));
+    else AL_TRY(absolute(r->config->workdir, r->path));
+    AL_TRY(check_names(r->config));
+    AL_TRY(loop_config_check_files(r->config));
+    AL_TRY(fingerprint_files(r));
+    AL_TRY(check_target(r));
+    *ret = r;
+    r = NULL;
+    return AL_ERR_OK;
+}
+
+long rundir_holder(const char *run)
+{
+    char path[AL_PATH], text[32];
+    if (snprintf(path, sizeof path, "%s/alnd.lock", run) >= AL_PATH || !al_lock_held(path)) return 0;
+    FILE *in = fopen(path, "re");
+    if (!in) return 0;
+    long pid = fgets(text, sizeof text, in) ? strtol(text, NULL, 10) : 0;
+    fclose(in);
+    return pid;
+}
+
+void rundir_note_pid(struct rundir *r)
+{
+    char text[32];
+    int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (r->lock < 0 || ftruncate(r->lock, 0) != 0) return;
+    ssize_t rc = pwrite(r->lock, text, (size_t)n, 0);
+    (void)rc;
+}
+
+enum al_err rundir_lock(struct rundir *r)
+{
+    char path[AL_PATH], real[AL_PATH];
+    AL_TRY(al_mkdirs(r->path));
+    if (!realpath(r->path, real)) AL_FAIL(AL_ERR_IO, "cannot resolve %s: %s", r->path, strerror(errno));
+    AL_TRY(al_path(r->path, "%s", real));
+    AL_TRY(al_path(path, "%s/alnd.lock", r->path));
+    enum al_err e = al_lock_take(path, &r->lock);
+    if (e == AL_ERR_BUSY) {
+        long pid = rundir_holder(r->path);
+        AL_FAIL_HINT(AL_ERR_BUSY, "alnd status shows what it does; alnd stop ends it",
+                     "%s is held by another alnd (process %ld)", r->path, pid);
+    }
+    AL_TRY(e);
+    rundir_note_pid(r);
+    return AL_ERR_OK;
+}
+
+static enum al_err publish(const char *path, const void *data, size_t n)
+{
+    crash_point();
+    AL_TRY(al_file_write(path, data, n));
+    crash_point();
+    return AL_ERR_OK;
+}
+
+static enum al_err write_copies(const struct rundir *r)
+{
+    char path[AL_PATH];
+    AL_TRY(al_path(path, "%s/inputs", r->path));
+    AL_TRY(al_mkdirs(path));
+    for (int i = 0; i < r->config->nsystems; i++) {
+        AL_AUTOFREE char *data = NULL;
+        size_t n;
+        AL_TRY(al_path(path, "%s/inputs/%s%s", r->path, r->config->system[i].name, r->env.structure_ext[i]));
+        AL_TRY(al_file_read(r->config->system[i].structure, 0, &data, &n));
+        AL_TRY(publish(path, data, n));
+    }
+    AL_TRY(al_path(path, "%s/loop.yaml", r->path));
+    AL_TRY(publish(path, r->text, r->ntext));
+    return AL_ERR_OK;
+}
+
+// Campaign values that a later start is compared with.
+enum { MAX_VALUES = 16 + CFG_MAX_SYSTEMS };
+struct values {
+    int n;
+    char key[MAX_VALUES][96], value[MAX_VALUES][96];
+};
+
+static void put(struct values *v, const char *prefix, const char *key, const char *value)
+{
+    snprintf(v->key[v->n], sizeof v->key[0], "%s%s", prefix, key);
+    snprintf(v->value[v->n], sizeof v->value[0], "%s", value);
+    v->n++;
+}
+
+static enum al_err collect_values(const struct rundir *r, struct values *v)
+{
+    char hex[65], batch[16];
+    struct al_sha256 s;
+    v->n = 0;
+    al_sha256_init(&s);
+    al_sha256_update(&s, r->text, r->ntext);
+    al_sha256_hex(&s, hex);
+    put(v, "", "config", hex);
+    snprintf(batch, sizeof batch, "%d", r->env.label_batch);
+    put(v, "", "label_batch", batch);
+    for (int i = 0; sections[i]; i++) {
+        AL_TRY(loop_config_section_hash(r->config, sections[i], hex));
+        put(v, "section.", sections[i], hex);
+    }
+    put(v, "section.", "pseudopotentials", r->env.pseudo_sha);
+    for (int i = 0; i < r->config->nsystems; i++)
+        put(v, "structure.", r->config->system[i].name, r->env.structure_sha[i]);
+    return AL_ERR_OK;
+}
+
+static enum al_err store(struct journal *j, const struct values *v)
+{
+    const char *key[MAX_VALUES], *value[MAX_VALUES];
+    for (int i = 0; i < v->n; i++) {
+        key[i] = v->key[i];
+        value[i] = v->value[i];
+    }
+    AL_TRY(journal_set(j, v->n, key, value));
+    return AL_ERR_OK;
+}
+
+static bool verb_uses(const char *verb, const char *section)
+{
+    for (const char *const *s = plan_verb_sections(verb); *s; s++)
+        if (strcmp(*s, section) == 0) return true;
+    return false;
+}
+
+// A section is in use when a task that depends on it has been started (a checkpoint of it counts as well).
+static const char *first_user(const struct view *v, const char *key)
+{
+    const char *section = strncmp(key, "section.", 8) == 0 ? key + 8 : "systems";
+    if (strcmp(section, "pseudopotentials") == 0) section = "label";
+    for (int i = 0; i < v->ntasks; i++)
+        if (v->task[i].attempts && verb_uses(v->task[i].verb, section)) return v->task[i].id;
+    return NULL;
+}
+
+static enum al_err refuse(const char *key, const char *user)
+{
+    static const char hint[] = "put the old values back, or start anew with another workdir";
+    if (strncmp(key, "structure.", 10) == 0)
+        AL_FAIL_HINT(AL_ERR_INPUT, hint, "the structure of %s has changed, but %s has been started with it", key + 10, user);
+    if (strcmp(key, "section.pseudopotentials") == 0)
+        AL_FAIL_HINT(AL_ERR_INPUT, hint, "the pseudopotential files have changed, but %s has been started with them", user);
+    AL_FAIL_HINT(AL_ERR_INPUT, hint, "the section '%s' of loop.yaml has changed, but %s has been started with it",
+                 key + 8, user);
+}
+
+// changes: names of what differs and may be taken over, comma between them
+static enum al_err compare(struct journal *j, const struct view *v, const struct values *now,
+                           char changes[AL_ERR_TEXT], bool *ret_text_changed)
+{
+    size_t n = 0;
+    *ret_text_changed = false;
+    changes[0] = '\0';
+    for (int i = 0; i < now->n; i++) {
+        AL_AUTOFREE char *old = NULL;
+        AL_TRY(journal_get(j, now->key[i], &old));
+        if (old && strcmp(old, now->value[i]) == 0) continue;
+        const char *name = now->key[i];
+        if (strcmp(name, "config") == 0) {
+            *ret_text_changed = true;
+            continue;
+        }
+        const char *user = first_user(v, name);
+        if (user) AL_TRY(refuse(name, user));
+        n += (size_t)snprintf(changes + n, AL_ERR_TEXT - n, "%s%s", n ? "," : "", name);
+        if (n >= AL_ERR_TEXT) n = AL_ERR_TEXT - 1;
+    }
+    if (*ret_text_changed && !n) snprintf(changes, AL_ERR_TEXT, "settings that change no result");
+    return AL_ERR_OK;
+}
+
+enum al_err rundir_commit(struct rundir *r, struct journal *j, const struct view *v, char ret_changes[AL_ERR_TEXT])
+{
+    struct values now;
+    bool text_changed;
+    AL_AUTOFREE char *created = NULL, *batch = NULL;
+    AL_TRY(journal_get(j, "config", &created));
+    // the number of frames in a label task is part of the chunks' names: fixed for the run
+    AL_TRY(journal_get(j, "label_batch", &batch));
+    if (batch) r->env.label_batch = (int)strtol(batch, NULL, 10);
+    AL_TRY(collect_values(r, &now));
+    ret_changes[0] = '\0';
+    if (created) {
+        AL_TRY(compare(j, v, &now, ret_changes, &text_changed));
+        if (!ret_changes[0]) return AL_ERR_OK;
+    }
+    AL_TRY(write_copies(r));
+    AL_TRY(store(j, &now));
+    return AL_ERR_OK;
+}
+
+enum al_err rundir_look(const char *run, struct journal *j, struct loop_config **ret_config, struct plan_env *ret_env)
+{
+    AL_OWN(loop_config) c = NULL;
+    struct plan_env env = {.label_batch = 1};
+    char path[AL_PATH], key[96];
+    AL_TRY(al_path(path, "%s/loop.yaml", run));
+    AL_TRY(loop_config_read(path, &c));
+    for (int i = 0; i < c->nsystems; i++) {
+        AL_AUTOFREE char *sha = NULL;
+        snprintf(key, sizeof key, "structure.%s", c->system[i].name);
+        AL_TRY(journal_get(j, key, &sha));
+        snprintf(env.structure_sha[i], sizeof env.structure_sha[i], "%s", sha ? sha : "");
+        extension(c->system[i].structure, env.structure_ext[i]);
+    }
+    AL_AUTOFREE char *pseudo = NULL, *batch = NULL;
+    AL_TRY(journal_get(j, "section.pseudopotentials", &pseudo));
+    AL_TRY(journal_get(j, "label_batch", &batch));
+    snprintf(env.pseudo_sha, sizeof env.pseudo_sha, "%s", pseudo ? pseudo : "");
+    if (batch) env.label_batch = (int)strtol(batch, NULL, 10);
+    *ret_config = c;
+    c = NULL;
+    *ret_env = env;
+    return AL_ERR_OK;
+}
