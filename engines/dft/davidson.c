@@ -17,8 +17,7 @@ enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool lapack, 
     AL_ALLOC(w->v, DAVIDSON_GROWTH * size);
     AL_ALLOC(w->hv, DAVIDSON_GROWTH * size);
     AL_ALLOC(w->hx, size);
-    AL_ALLOC(w->res, 2 * nb);
-    w->kin = w->res + nb;
+    AL_ALLOC(w->res, nb);
     AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, lapack, &w->sub));
     *ret = w;
     w = NULL;
@@ -37,36 +36,33 @@ void davidson_work_destroy(struct davidson_work **w)
     *w = NULL;
 }
 
-// Residual norms and kinetic energies of the Ritz vectors.
+// Residual norms of the Ritz vectors.
 static enum al_err measure(const struct ham *h, struct davidson_work *w, int nb, const double complex *x,
                            const double *e)
 {
     const int nl = h->k->nloc;
     for (int j = 0; j < nb; j++) {
         const double complex *xj = x + (size_t)j * (size_t)nl, *hj = w->hx + (size_t)j * (size_t)nl;
-        double r2 = 0, kin = 0;
+        double r2 = 0;
         for (int i = 0; i < nl; i++) {
             double complex r = hj[i] - e[j] * xj[i];
             r2 += creal(r) * creal(r) + cimag(r) * cimag(r);
-            kin += h->k->q2[i] * (creal(xj[i]) * creal(xj[i]) + cimag(xj[i]) * cimag(xj[i]));
         }
         w->res[j] = r2;
-        w->kin[j] = 0.5 * kin;
     }
-    AL_TRY(comm_sum_d(h->s->b->comm, w->res, (size_t)(w->kin - w->res) + (size_t)nb));
+    AL_TRY(comm_sum_d(h->s->b->comm, w->res, (size_t)nb));
     for (int j = 0; j < nb; j++)
         w->res[j] = sqrt(w->res[j]);
     return AL_ERR_OK;
 }
 
-// Preconditioned residual of one band.
-static void precondition(const struct kbasis *k, const double complex *x, const double complex *hx, double e,
-                         double kin, double complex *t)
+// Diagonal of H - e, kept away from zero smoothly as in Quantum ESPRESSO (P. Giannozzi et al., JPCM 21, 395502, 2009).
+static void precondition(const struct ham *h, const double complex *x, const double complex *hx, double e,
+                         double complex *t)
 {
-    const double scale = 0.5 / (1.5 * kin);
-    for (int i = 0; i < k->nloc; i++) {
-        double y = k->q2[i] * scale, num = 27 + y * (18 + y * (12 + 8 * y));
-        t[i] = num / (num + 16 * y * y * y * y) * (hx[i] - e * x[i]);
+    for (int i = 0; i < h->k->nloc; i++) {
+        double y = 3 * (0.5 * h->k->q2[i] + h->vmean + h->diag[i] - e); // 3: fewest steps for Li3PS4
+        t[i] = 2 * (hx[i] - e * x[i]) / (1 + y + sqrt(1 + (y - 1) * (y - 1)));
     }
 }
 
@@ -79,7 +75,7 @@ static enum al_err expand(struct ham *h, struct davidson_work *w, int nb, int no
     double complex *t = w->v + (size_t)*n * nl, *ht = w->hv + (size_t)*n * nl;
     for (int j = 0; j < nb; j++) {
         if (w->res[j] < (j < nocc ? tol : 30 * tol)) continue;
-        precondition(h->k, x + (size_t)j * nl, w->hx + (size_t)j * nl, e[j], w->kin[j], t + (size_t)nt * nl);
+        precondition(h, x + (size_t)j * nl, w->hx + (size_t)j * nl, e[j], t + (size_t)nt * nl);
         nt++;
     }
     AL_TRY(subspace_orthonormalise(w->sub, (int)nl, *n, w->v, &nt, t));

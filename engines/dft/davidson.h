@@ -2,21 +2,20 @@
 // Copyright the alnd authors
 //
 // Block Davidson: the lowest bands of the Hamiltonian of one k-point by Rayleigh-Ritz in a growing orthonormal subspace
-// of orbitals and preconditioned residuals (E. R. Davidson, J. Comput. Phys. 17, 87, 1975; preconditioner of M. P. Teter,
-// M. C. Payne and D. C. Allan, PRB 40, 12255, 1989).
+// of orbitals and preconditioned residuals (E. R. Davidson, J. Comput. Phys. 17, 87, 1975).
 #ifndef AL_DFT_DAVIDSON_H
 #define AL_DFT_DAVIDSON_H
 
 #include "dft/ham.h"
 #include "dft/subspace.h"
 
-enum { DAVIDSON_GROWTH = 3 }; // the subspace holds up to this many times the bands
+enum { DAVIDSON_GROWTH = 4 }; // the subspace holds up to this many times the bands
 
 struct davidson_work {
     int nb, nloc;              // largest
     double complex *v, *hv;    // [DAVIDSON_GROWTH nb][nloc]
     double complex *hx;        // [nb][nloc]
-    double *res, *kin;         // [nb]
+    double *res;               // [nb]
     struct subspace *sub;
 };
 enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool lapack, struct davidson_work **ret);

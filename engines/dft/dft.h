@@ -58,9 +58,9 @@ struct dft_options {
     double scf_tol;            // Ha per atom: convergence of dft_scf_step.residual; normal 1e-9, tight 1e-13
     int max_scf;               // steps
     int nextra;                // empty bands; -1 = max(2, occupied/20)
-    double mix_beta;           // 0.7
+    double mix_beta;           // 0.8
     int mix_history;           // Pulay history, 8
-    double mix_kerker;         // Kerker wave vector, 1/bohr; 0 = none (right for insulators)
+    double mix_kerker;         // Kerker wave vector, 1/bohr: 0.6 damps what these insulators screen; 0 = none
     double min_distance;       // Ang: frames with closer atoms are refused (AL_ERR_INPUT)
     const double (*sphere_cell)[3]; // rows, Ang; not NULL: choose plane waves as in this cell (tests of the
                                // stress at a fixed set of plane waves)

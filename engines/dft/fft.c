@@ -66,28 +66,31 @@ static int wrap(int m, int n)
 }
 
 // n transforms of length len: element stride, distance between transforms.
-static void *plan_many(int len, int howmany, double complex *a, int stride, int dist, int sign)
+static void *plan_many(int len, int howmany, double complex *in, double complex *out, int stride, int dist, int sign)
 {
-    return fftw_plan_many_dft(1, &len, howmany, a, NULL, stride, dist, a, NULL, stride, dist, sign, FFTW_ESTIMATE);
+    return fftw_plan_many_dft(1, &len, howmany, in, NULL, stride, dist, out, NULL, stride, dist, sign, FFTW_ESTIMATE);
 }
 
+// Out of place between the two planes, which is faster than in place.
 static enum al_err make_plans(struct wfft *w, int lo, int hi)
 {
     const int *n = w->n;
-    w->z_to_r = plan_many(n[2], w->nstick, w->sticks, w->nstick, 1, FFTW_BACKWARD);
-    w->z_to_g = plan_many(n[2], w->nstick, w->sticks, w->nstick, 1, FFTW_FORWARD);
+    double complex *a = w->plane, *b = w->plane2;
+    w->z_to_r = plan_many(n[2], w->nstick, w->sticks, w->sticks, w->nstick, 1, FFTW_BACKWARD);
+    w->z_to_g = plan_many(n[2], w->nstick, w->sticks, w->sticks, w->nstick, 1, FFTW_FORWARD);
     bool all = lo + hi + 1 >= n[0];
-    int ncol = all ? n[0] : hi + 1;
-    w->y_to_r[0] = plan_many(n[1], ncol, w->plane, n[0], 1, FFTW_BACKWARD);
-    w->y_to_g[0] = plan_many(n[1], ncol, w->plane, n[0], 1, FFTW_FORWARD);
+    w->gap_at = all ? n[0] : hi + 1;
+    w->gap = all ? 0 : n[0] - lo - hi - 1;
+    w->y_to_r[0] = plan_many(n[1], w->gap_at, a, b, n[0], 1, FFTW_BACKWARD);
+    w->y_to_g[0] = plan_many(n[1], w->gap_at, b, a, n[0], 1, FFTW_FORWARD);
     if (!all && lo > 0) {
-        w->y_at = n[0] - lo;
-        w->y_to_r[1] = plan_many(n[1], lo, w->plane + w->y_at, n[0], 1, FFTW_BACKWARD);
-        w->y_to_g[1] = plan_many(n[1], lo, w->plane + w->y_at, n[0], 1, FFTW_FORWARD);
+        int at = n[0] - lo;
+        w->y_to_r[1] = plan_many(n[1], lo, a + at, b + at, n[0], 1, FFTW_BACKWARD);
+        w->y_to_g[1] = plan_many(n[1], lo, b + at, a + at, n[0], 1, FFTW_FORWARD);
         if (!w->y_to_r[1] || !w->y_to_g[1]) AL_FAIL(AL_ERR_BUG, "no FFTW plan");
     }
-    w->x_to_r = plan_many(n[0], n[1], w->plane, 1, n[0], FFTW_BACKWARD);
-    w->x_to_g = plan_many(n[0], n[1], w->plane, 1, n[0], FFTW_FORWARD);
+    w->x_to_r = plan_many(n[0], n[1], b, a, 1, n[0], FFTW_BACKWARD);
+    w->x_to_g = plan_many(n[0], n[1], a, b, 1, n[0], FFTW_FORWARD);
     if (!w->z_to_r || !w->z_to_g || !w->y_to_r[0] || !w->y_to_g[0] || !w->x_to_r || !w->x_to_g)
         AL_FAIL(AL_ERR_BUG, "no FFTW plan");
     return AL_ERR_OK;
@@ -132,6 +135,7 @@ enum al_err wfft_create(const int n[3], int npw, const int (*mill)[3], struct wf
     AL_TRY(number_sticks(w, mill));
     AL_ALLOC(w->sticks, (size_t)w->nstick * (size_t)n[2]);
     AL_ALLOC(w->plane, (size_t)n[0] * (size_t)n[1]);
+    AL_ALLOC(w->plane2, (size_t)n[0] * (size_t)n[1]);
     AL_TRY(make_plans(w, lo, hi));
     *ret = w;
     w = NULL;
@@ -149,6 +153,7 @@ void wfft_destroy(struct wfft **p)
     al_free(w->stick_at);
     al_free(w->sticks);
     al_free(w->plane);
+    al_free(w->plane2);
     al_free(w);
     *p = NULL;
 }
@@ -174,7 +179,10 @@ void wfft_get(const struct wfft *w, double complex *c, int p0, int np)
 
 static void plane_to_r(struct wfft *w, const double complex *row)
 {
-    memset(w->plane, 0, (size_t)w->n[0] * (size_t)w->n[1] * sizeof *w->plane);
+    const size_t n0 = (size_t)w->n[0], n1 = (size_t)w->n[1];
+    memset(w->plane, 0, n0 * n1 * sizeof *w->plane);
+    for (size_t i1 = 0; w->gap > 0 && i1 < n1; i1++) // columns that no stick meets
+        memset(w->plane2 + i1 * n0 + w->gap_at, 0, (size_t)w->gap * sizeof *w->plane2);
     for (int s = 0; s < w->nstick; s++)
         w->plane[w->stick_at[s]] = row[s];
     fftw_execute(w->y_to_r[0]);

@@ -31,10 +31,10 @@ struct wfft {
     int *at;                // [npw] place of plane wave j in sticks
     int *stick_at;          // [nstick] place of a stick in a plane
     double complex *sticks; // [n2][nstick]
-    double complex *plane;  // [n1][n0]
+    double complex *plane, *plane2; // [n1][n0] real space (and sticks in), between the axes
     void *z_to_r, *z_to_g;  // along axis 2
     void *y_to_r[2], *y_to_g[2]; // along axis 1, columns 0..hi and n0-lo..n0-1 (second may be NULL)
-    int y_at;               // first column of the second set
+    int gap_at, gap;        // columns between the two sets: no stick there
     void *x_to_r, *x_to_g;  // along axis 0
 };
 // mill: [npw] reciprocal indices.

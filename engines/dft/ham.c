@@ -4,6 +4,18 @@
 
 #include "base/mem.h"
 
+static enum al_err nonlocal_diagonal(struct ham *h)
+{
+    const size_t nl = (size_t)h->k->nloc;
+    AL_ALLOC(h->diag, nl);
+    for (int p = 0; p < h->nl->nproj; p++) {
+        const double complex *b = h->nl->b + (size_t)p * nl;
+        for (size_t i = 0; i < nl; i++)
+            h->diag[i] += h->nl->d[p] * (creal(b[i]) * creal(b[i]) + cimag(b[i]) * cimag(b[i]));
+    }
+    return AL_ERR_OK;
+}
+
 enum al_err ham_create(const struct dft_system *s, struct kbasis *k, const double *v, int nbmax, struct ham **ret)
 {
     AL_OWN(ham) h = NULL;
@@ -14,6 +26,7 @@ enum al_err ham_create(const struct dft_system *s, struct kbasis *k, const doubl
     h->v = v;
     h->nbmax = nbmax;
     AL_TRY(nonlocal_create(s, k, &h->nl));
+    AL_TRY(nonlocal_diagonal(h));
     AL_ALLOC(h->p, (size_t)nbmax * (size_t)h->nl->nproj);
     if (c->size > 1) AL_ALLOC(h->bands, (size_t)k->npw * (size_t)(nbmax / c->size + 1));
     AL_ALLOC(h->counts, 4 * c->size);
@@ -26,6 +39,7 @@ void ham_destroy(struct ham **h)
 {
     if (!*h) return;
     nonlocal_destroy(&(*h)->nl);
+    al_free((*h)->diag);
     al_free((*h)->p);
     al_free((*h)->bands);
     al_free((*h)->counts);

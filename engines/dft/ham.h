@@ -13,6 +13,8 @@ struct ham {
     struct kbasis *k;             // borrowed
     const double *v;              // [nr] local potential, borrowed
     struct nonlocal *nl;          // owned
+    double vmean;                 // mean of v, set by the owner with v (preconditioner)
+    double *diag;                 // [nloc] diagonal of the nonlocal part
     int nbmax;                    // largest block
     double complex *p;            // [nbmax][nproj]
     double complex *bands;        // [npw * bands of this rank] transposed block (more than one rank)

@@ -21,8 +21,9 @@ void dft_options_init(struct dft_options *opt)
         .scf_tol = 1e-9,
         .max_scf = 100,
         .nextra = -1,
-        .mix_beta = 0.7,
+        .mix_beta = 0.8,
         .mix_history = 8,
+        .mix_kerker = 0.6,
         .min_distance = 0.5,
     };
 }

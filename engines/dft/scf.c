@@ -27,6 +27,14 @@ enum al_err scf_potential(struct scf *p, const double complex *rho, double *v, s
     return AL_ERR_OK;
 }
 
+static double mean(const double *v, int n)
+{
+    double s = 0;
+    for (int i = 0; i < n; i++)
+        s += v[i];
+    return s / n;
+}
+
 static double grid_integral(const struct basis *b, const double *v, const double *rho)
 {
     double s = 0;
@@ -124,7 +132,7 @@ static void observe(const struct scf *p, double energy, double tol)
 // Residual norm asked of the eigensolver: its error in the density must stay below the residual's.
 static double diag_tolerance(const struct scf *p, double residual)
 {
-    return 0.3 * sqrt(residual / p->s->nelec);
+    return 0.6 * sqrt(residual / p->s->nelec);
 }
 
 // One step; tol is the eigensolver's tolerance, tightened when the density turns out to be better than that.
@@ -133,6 +141,7 @@ static enum al_err step(struct scf *p, double ewald_energy, double *tol)
     struct basis *b = p->s->b;
     double res, energy;
     AL_TRY(scf_potential(p, p->rho_in, p->v_in, &p->energy));
+    p->v_mean = mean(p->v_in, b->nr);
     AL_TRY(solve_bands(p, *tol, p->iterations == 0 ? DIAG_FIRST : DIAG_MORE, &res));
     p->residual = mixer_distance(b, p->rho_out, p->rho_in);
     if (p->iterations == 0 && *tol > 3 * diag_tolerance(p, p->residual)) {

@@ -29,6 +29,7 @@ struct scf {
     double complex *vloc, *core;   // [ng] core NULL when no kind has one
     double complex *rho_in, *rho_out; // [ng]
     double *v_in, *v_out, *vxc, *rho_r; // [nr]
+    double v_mean;                 // of v_in
     double complex *vg;            // [ng] scratch
     struct scf_energies energy;
     int iterations;

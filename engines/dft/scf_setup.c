@@ -136,6 +136,7 @@ enum al_err scf_ham(struct scf *p, int ik, struct ham **ret)
 {
     if (!p->ham[ik]) AL_TRY(ham_create(p->s, p->k[ik], p->v_in, p->nb, &p->ham[ik]));
     p->ham[ik]->applies = 0;
+    p->ham[ik]->vmean = p->v_mean;
     *ret = p->ham[ik];
     return AL_ERR_OK;
 }

@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // Times one reference frame and compares with its record:
-//   [mpirun -np N] bench_label FRAME CODE ECUT g|p|m [scf_tol] [-v]
+//   [mpirun -np N] bench_label FRAME CODE ECUT g|p|m [tol=X] [kerker=X] [beta=X] [extra=N] [lapack] [-v]
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -29,6 +29,16 @@ static void print(const struct reference *r, const struct al_frame *f, const str
            rep->residual_force[0], rep->residual_force[1], rep->residual_force[2]);
 }
 
+static void set_option(struct dft_options *opt, const char *arg)
+{
+    if (strncmp(arg, "tol=", 4) == 0) opt->scf_tol = atof(arg + 4);
+    if (strncmp(arg, "kerker=", 7) == 0) opt->mix_kerker = atof(arg + 7);
+    if (strncmp(arg, "beta=", 5) == 0) opt->mix_beta = atof(arg + 5);
+    if (strncmp(arg, "extra=", 6) == 0) opt->nextra = atoi(arg + 6);
+    if (strcmp(arg, "lapack") == 0) opt->lapack_only = true;
+    if (strcmp(arg, "-v") == 0) opt->observe = observe;
+}
+
 static enum al_err bench(struct comm *comm, int argc, char **argv)
 {
     struct reference *r = NULL;
@@ -38,8 +48,8 @@ static enum al_err bench(struct comm *comm, int argc, char **argv)
     AL_TRY(reference_read(argv[1], argv[2], atof(argv[3]), argv[4][0], &r));
     spms_options(spms_dir(), &opt);
     reference_options(r, &opt);
-    if (argc > 5 && argv[5][0] != '-') opt.scf_tol = atof(argv[5]);
-    if (strcmp(argv[argc - 1], "-v") == 0) opt.observe = observe;
+    for (int i = 5; i < argc; i++)
+        set_option(&opt, argv[i]);
     AL_TRY(dft_labeler_open(&opt, comm, &l));
     enum al_err e = l->ops->label(l, r->f, &rep);
     if (e == AL_ERR_OK && comm->rank == 0) print(r, r->f, &rep);
@@ -54,7 +64,7 @@ int main(int argc, char **argv)
     skip_without_data(true);
     if (comm_init(&argc, &argv) != AL_ERR_OK || comm_world(&comm) != AL_ERR_OK) return 1;
     if (argc < 5) {
-        fprintf(stderr, "usage: bench_label FRAME CODE ECUT g|p|m [scf_tol] [-v]\n");
+        fprintf(stderr, "usage: bench_label FRAME CODE ECUT g|p|m [tol=X] [-v] ...\n");
         return 2;
     }
     enum al_err e = bench(comm, argc, argv);
