@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright the alnd authors
+"""The real programs on a tiny campaign (mini.yaml), whole and killed.
+
+campaign.py BIN_DIR SOURCE_DIR run     an undisturbed run: everything that a run directory must hold is there and sane
+campaign.py BIN_DIR SOURCE_DIR kill    SIGKILL of daemon and workers together in training, in labelling and in exploration, then
+                                       start again: no finished task runs twice, and models, data sets and error tables are
+                                       bit for bit those of an undisturbed run
+campaign.py BIN_DIR SOURCE_DIR input   bad input: one error with its place, exit 2, nothing created
+Exit 77: skipped, the pseudopotentials are missing."""
+import glob
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+BIN, SOURCE, MODE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3]
+ALND = os.path.join(BIN, 'alnd')
+HERE = os.path.join(SOURCE, 'tests/system')
+PSEUDO = os.environ.get('ALND_PSEUDO_DIR') or os.path.join(SOURCE, '.alnd/pseudo')
+
+
+def fail(text):
+    print('FAIL:', text)
+    sys.exit(1)
+
+
+def check(ok, text):
+    if not ok:
+        fail(text)
+
+
+def prepare(name):
+    d = os.path.join(TOP, name)
+    os.makedirs(d)
+    for f in ('mini.yaml', 'li2s.extxyz'):
+        shutil.copy(os.path.join(HERE, f), d)
+    return d
+
+
+def start(d, config='mini.yaml'):
+    log = open(os.path.join(d, 'out.log'), 'ab')
+    return subprocess.Popen([ALND, 'start', config], cwd=d, stdout=log, stderr=subprocess.STDOUT,
+                            stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def finish(d, process, limit=400):
+    try:
+        code = process.wait(timeout=limit)
+    except subprocess.TimeoutExpired:
+        kill_all(d)
+        fail(f'alnd start took more than {limit} s; log:\n' + tail(d))
+    check(code == 0, f'alnd start ended with {code}; log:\n' + tail(d))
+
+
+def tail(d):
+    text = open(os.path.join(d, 'out.log'), errors='replace').read()[-3000:]
+    for log in glob.glob(os.path.join(d, 'run/**/worker.log'), recursive=True):
+        t = open(log, errors='replace').read()
+        if 'level=error' in t:
+            text += f'\n{log}:\n{t[-1500:]}'
+    return text
+
+
+def processes(d):
+    """Everything alive that works in this directory: daemon, mpirun, workers."""
+    found = []
+    for p in os.listdir('/proc'):
+        if not p.isdigit() or int(p) == os.getpid():
+            continue
+        try:
+            cwd = os.readlink(f'/proc/{p}/cwd')
+            exe = os.path.basename(os.readlink(f'/proc/{p}/exe'))
+        except OSError:
+            continue
+        if cwd.startswith(d) and (exe.startswith('alnd') or 'mpirun' in exe or 'orterun' in exe):
+            found.append(int(p))
+    return found
+
+
+def kill_all(d):
+    for _ in range(20):
+        alive = processes(d)
+        if not alive:
+            return
+        for p in alive:
+            try:
+                os.kill(p, signal.SIGKILL)
+            except OSError:
+                pass
+        time.sleep(0.05)
+    fail(f'processes {processes(d)} do not die')
+
+
+def running(d, pattern):
+    """Task directories of this pattern whose worker has begun (progress is there) and not ended."""
+    return [t for t in glob.glob(os.path.join(d, 'run', pattern))
+            if os.path.exists(t + '/progress') and not os.path.exists(t + '/result.yaml')]
+
+
+def results(d):
+    """Every finished task: its result file's inode and time, to see that it is never written again."""
+    return {os.path.relpath(p, d): (os.stat(p).st_ino, os.stat(p).st_mtime_ns)
+            for p in glob.glob(os.path.join(d, 'run/**/result.yaml'), recursive=True)}
+
+
+def digest(path):
+    return hashlib.sha256(open(path, 'rb').read()).hexdigest()
+
+
+def outcome(d):
+    """What must not depend on kills: models, data sets, labels, error tables, trajectories, transport."""
+    found = {}
+    for pattern in ('models/*', 'data/**/*', 'iterations/*/errors.yaml', 'iterations/*/train/*/model.dp',
+                    'iterations/*/train/*/lcurve.out', '**/labelled.extxyz', 'iterations/*/select/*.extxyz',
+                    'production/*/traj.extxyz', 'transport/*.yaml'):
+        for p in glob.glob(os.path.join(d, 'run', pattern), recursive=True):
+            if os.path.isfile(p) and os.path.basename(p) in ('task.yaml', 'result.yaml', 'worker.log', 'lock', 'heartbeat',
+                                                             'progress'):
+                continue
+            if os.path.isfile(p):
+                found[os.path.relpath(p, d)] = digest(p)
+    return found
+
+
+def attempts(d):
+    db = sqlite3.connect(f'file:{d}/run/alnd.db?mode=ro', uri=True)
+    return dict(db.execute('select task, count(*) from attempt group by task').fetchall())
+
+
+def check_run_directory(d):
+    run = os.path.join(d, 'run')
+    for path in ('loop.yaml', 'alnd.db', 'alnd.log', 'report.html', 'data/train/Li2S/type.raw', 'data/test/Li2S/type.raw',
+                 'iterations/000/errors.yaml', 'iterations/001/errors.yaml', 'iterations/001/train/1/model.dp', 'models/graph.0.dp',
+                 'models/graph.1.dp', 'production/Li2S-300K-0/traj.extxyz', 'transport/Li2S.yaml', 'transport/Li2S/msd.svg'):
+        check(os.path.getsize(os.path.join(run, path)) > 0, path + ' is missing or empty')
+    errors = open(os.path.join(run, 'iterations/001/errors.yaml')).read()
+    check(re.search(r'set: test, group: all, .*force_rmse: [0-9.e-]+', errors), 'no held-out force error in errors.yaml')
+    check('below: 0' in errors, 'the impossible limits of mini.yaml count as met')
+    rmse = float(re.search(r'set: train, group: all, .*?force_rmse: ([0-9.e-]+)', errors).group(1))
+    check(0 < rmse < 1.0, f'training force error {rmse} eV/Ang')
+    check('DEMONSTRATION' in open(os.path.join(run, 'report.html')).read(), 'the report does not say that it is a demonstration')
+    html = open(os.path.join(run, 'report.html')).read()
+    check(not re.search(r'(src|href)="http', html), 'the report needs the network')
+
+
+def check_commands(d):
+    def call(*args):
+        p = subprocess.run([ALND, *args], cwd=d, capture_output=True, text=True, timeout=60)
+        check(p.returncode == 0, f'alnd {" ".join(args)} ended with {p.returncode}: {p.stdout}{p.stderr}')
+        return p.stdout
+    status = json.loads(call('status', 'run', '--json'))
+    check(status, 'status --json is empty')
+    out = call('errors', 'run')
+    check('test' in out and 'Li2S' in out, 'alnd errors shows no test errors:\n' + out)
+    call('errors', 'run', '-i', '0')
+    call('export', 'run', 'handoff')
+    check(len(glob.glob(os.path.join(d, 'handoff/**/*.dp'), recursive=True)) >= 2, 'export has no models')
+    again = results(d)
+    finish(d, start(d), 60)
+    check(again == results(d), 'starting a finished run did something')
+
+
+def test_run():
+    d = prepare('whole')
+    t0 = time.time()
+    finish(d, start(d))
+    print(f'undisturbed run: {time.time() - t0:.1f} s')
+    check_run_directory(d)
+    check_commands(d)
+
+
+def kill_in(d, stage, pattern):
+    """Run until a task of this stage is at work, then kill everything. Returns the tasks that were finished."""
+    process = start(d)
+    limit = time.time() + 300
+    while not running(d, pattern):
+        check(process.poll() is None, f'alnd ended ({process.poll()}) before {stage} was caught; log:\n' + tail(d))
+        check(time.time() < limit, f'{stage} never came; log:\n' + tail(d))
+        time.sleep(0.01)
+    kill_all(d)
+    process.wait()
+    print(f'killed in {stage}: {[os.path.relpath(t, d) for t in glob.glob(os.path.join(d, "run", pattern))]}')
+    return results(d)
+
+
+def test_kill():
+    whole, hurt = prepare('whole'), prepare('hurt')
+    finish(whole, start(whole))
+    stages = [('labelling', 'initial/*/label/*'), ('training', 'iterations/000/train/*'),
+              ('exploration', 'iterations/000/explore/*'), ('labelling', 'iterations/000/label/*'),
+              ('training', 'iterations/001/train/*'), ('production', 'production/*')]
+    for stage, pattern in stages:
+        before = kill_in(hurt, stage, pattern)
+        check(before or stage == 'labelling', 'nothing was finished before the kill')
+        after = {p: s for p, s in results(hurt).items() if p in before}
+        check(before == after, 'a finished task was touched')
+    before = results(hurt)
+    finish(hurt, start(hurt))
+    after = results(hurt)
+    check(all(after[p] == before[p] for p in before), 'a finished task was run again')
+    a, b = outcome(whole), outcome(hurt)
+    check(len(a) > 40, f'only {len(a)} files to compare')
+    for p in sorted(set(a) | set(b)):
+        check(a.get(p) == b.get(p), f'{p} differs from the undisturbed run')
+    n = attempts(hurt)
+    check(sum(n.values()) > len(n), 'no task was started twice: the kills hit nothing')
+    print(f'{len(a)} files equal bit for bit after {len(stages)} kills; {sum(n.values()) - len(n)} tasks were started again')
+
+
+def test_input():
+    def refused(name, edit, place):
+        d = prepare(name)
+        path = os.path.join(d, 'mini.yaml')
+        text = open(path).read()
+        changed = edit(text)
+        check(changed != text, f'{name}: the edit changes nothing')
+        open(path, 'w').write(changed)
+        before = sorted(os.listdir(d))
+        p = subprocess.run([ALND, 'start', 'mini.yaml'], cwd=d, capture_output=True, text=True, timeout=10)
+        check(p.returncode == 2, f'{name}: exit {p.returncode}, not 2: {p.stderr}')
+        check(re.search(r'mini\.yaml:\d+:\d+: ', p.stderr), f'{name}: no file, line and column in: {p.stderr}')
+        check(place in p.stderr, f'{name}: "{place}" is not in: {p.stderr}')
+        check(sorted(os.listdir(d)) == before, f'{name}: something was created: {os.listdir(d)}')
+    refused('key', lambda t: t.replace('committee:', 'comittee:'), "comittee")
+    refused('type', lambda t: t.replace('committee: 2', 'committee: two'), 'two')
+    refused('unit', lambda t: t.replace('cutoff: 8 Ha', 'cutoff: 8 fs'), 'fs')
+    refused('bare', lambda t: t.replace('time: 0.2 ps', 'time: 0.2'), 'unit')
+    refused('structure', lambda t: t.replace('structure: li2s.extxyz', 'structure: none.extxyz'), 'none.extxyz')
+    refused('pseudo', lambda t: t.replace('pseudopotentials: SPMS', 'pseudopotentials: NOSET'), 'NOSET')
+    refused('syntax', lambda t: t.replace('train:', 'train: ['), 'mini.yaml')
+    p = subprocess.run([ALND, 'start', 'absent.yaml'], cwd=TOP, capture_output=True, text=True, timeout=10)
+    check(p.returncode == 2 and 'absent.yaml' in p.stderr, f'missing file: {p.returncode} {p.stderr}')
+
+
+if MODE != 'input' and not glob.glob(os.path.join(PSEUDO, 'SPMS', '*Li*.psp8')):
+    print(f'skipped: no pseudopotentials in {PSEUDO}/SPMS (./setup.sh build fetches them)')
+    sys.exit(77)
+TOP = tempfile.mkdtemp(prefix='alnd-system-')
+try:
+    {'run': test_run, 'kill': test_kill, 'input': test_input}[MODE]()
+finally:
+    kill_all(TOP)
+    if os.environ.get('ALND_KEEP'):
+        print('kept', TOP)
+    else:
+        shutil.rmtree(TOP, ignore_errors=True)
