@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "worker/task.h"
 
-static enum al_err write_card(struct task *t, int n, const struct al_node *facts, const char *evaluate)
+static enum al_err write_card(struct task *t, int n, const struct al_node *facts, const char *evaluate, bool converged)
 {
     char path[AL_PATH];
     struct al_outfile o;
@@ -33,7 +33,7 @@ static enum al_err write_card(struct task *t, int n, const struct al_node *facts
     al_yaml_double(o.out, 1, "force_rmse_high", al_node_double(facts, "force_rmse_high", NAN));
     al_yaml_double(o.out, 1, "energy_rmse_ev_per_atom", al_node_double(facts, "energy_rmse", NAN));
     al_yaml_double(o.out, 1, "energy_rmse_high", al_node_double(facts, "energy_rmse_high", NAN));
-    fprintf(o.out, "converged: %s\n", al_node_int(facts, "below", 0) ? "true" : "false");
+    fprintf(o.out, "converged: %s\n", converged ? "true" : "false");
     al_yaml_open(o.out, 0, "systems");
     for (int i = 0; i < t->cfg->nsystems; i++) {
         fputs("  - ", o.out);
@@ -52,6 +52,8 @@ enum al_err verb_publish(struct task *t)
     const char *evaluate;
     char path[AL_PATH], name[64];
     int n;
+    long converged; // the planner's word: the limits held `patience` times in a row
+    AL_TRY(task_input_int(t, "converged", &converged));
     AL_TRY(task_input_list(t, "models", &models, &n));
     AL_TRY(task_input(t, "evaluate", &evaluate));
     AL_TRY(al_path(path, "%s/result.yaml", evaluate));
@@ -63,7 +65,7 @@ enum al_err verb_publish(struct task *t)
         AL_TRY(al_file_copy(models[i], path));
         AL_TRY(task_artifact(t, path));
     }
-    AL_TRY(write_card(t, n, facts, evaluate));
-    AL_TRY(task_fact_int(t, "converged", al_node_int(facts, "below", 0)));
+    AL_TRY(write_card(t, n, facts, evaluate, converged != 0));
+    AL_TRY(task_fact_int(t, "converged", converged));
     return AL_ERR_OK;
 }
