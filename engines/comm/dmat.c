@@ -144,17 +144,21 @@ static enum al_err workspace(struct dgrid *g, size_t nw, size_t nr, size_t ni)
 enum al_err dmat_heevd(struct dmat *a, int n, double *w, struct dmat *z)
 {
     struct dgrid *g = a->grid;
+    int da[9], dz[9]; // pzheevd takes the matrix for as large as the descriptor says (M, N)
+    memcpy(da, a->desc, sizeof da);
+    memcpy(dz, z->desc, sizeof dz);
+    da[2] = da[3] = dz[2] = dz[3] = n;
     double complex wq[2] = {0};
     double rq[2] = {0};
     int iq[2] = {0}, info = 0, query = -1;
-    pzheevd_("V", "U", &n, a->a, &one, &one, a->desc, w, z->a, &one, &one, z->desc, wq, &query, rq, &query, iq,
+    pzheevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, wq, &query, rq, &query, iq,
              &query, &info);
     if (info != 0) AL_FAIL(AL_ERR_BUG, "pzheevd workspace query: info %d", info);
     // Some releases ask for too little real workspace: give generously.
     int lwork = (int)creal(wq[0]) + 64 * g->block, lrwork = 2 * (int)rq[0] + 8 * n + 64;
     int liwork = iq[0] + 8 * n + 16 * (g->npcol + 2);
     AL_TRY(workspace(g, (size_t)lwork, (size_t)lrwork, (size_t)liwork));
-    pzheevd_("V", "U", &n, a->a, &one, &one, a->desc, w, z->a, &one, &one, z->desc, g->work, &lwork, g->rwork,
+    pzheevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, g->work, &lwork, g->rwork,
              &lrwork, g->iwork, &liwork, &info);
     if (comm_max_i(g->comm, info != 0)) AL_FAIL(AL_ERR_NOTCONV, "pzheevd: info %d, n %d", info, n);
     comm_bcast(g->comm, w, (size_t)n * sizeof *w, 0);

@@ -68,7 +68,10 @@ int main(int argc, char **argv)
         return 2;
     }
     enum al_err e = bench(comm, argc, argv);
-    if (e != AL_ERR_OK) al_err_print_trace(stderr);
+    if (e != AL_ERR_OK) {
+        fprintf(stderr, "%s\n", al_err_message());
+        al_err_print_trace(stderr);
+    }
     comm_destroy(&comm);
     comm_finalize();
     return e == AL_ERR_OK ? 0 : 1;
