@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 #include "dp/net.h"
 
-#include "base/linalg.h"
+#include "dp/gemm.h"
 #include "dp/vec.h"
 
 enum { CHUNK = 16 }; // rows worked on while they are in the first-level cache
@@ -27,7 +27,7 @@ static inline void add_skip(const struct dp_layer *la, const double *restrict x,
 static void multiply(const struct dp_layer *la, int n, const double *x, double *z)
 {
     if (la->nin > 1) {
-        al_dgemm_row('N', 'N', n, la->nout, la->nin, 1, x, la->nin, la->w, la->nout, 0, z, la->nout);
+        dp_gemm_nn(n, la->nout, la->nin, x, la->w, false, z);
         return;
     }
     for (int k = 0; k < n; k++)
@@ -115,7 +115,7 @@ void dp_net_backward(const struct dp_net *net, int n, const struct dp_tape *tape
             for (size_t j = 0; la->idt && j < no; j++)
                 g[j] *= la->idt[j];
         }
-        al_dgemm_row('N', 'T', n, la->nin, la->nout, 1, gy, la->nout, la->w, la->nout, skipped, dst, la->nin);
+        dp_gemm_nt(n, la->nin, la->nout, gy, la->w, skipped, dst);
         other = gy;
         gy = dst;
     }
@@ -154,8 +154,8 @@ static void weight_gradient(const struct dp_layer *la, int n, const double *x, c
 {
     int ni = la->nin, no = la->nout;
     if (ni > 1) {
-        al_dgemm_row('T', 'N', ni, no, n, 1, x, ni, gz, no, 1, gw, no);
-        al_dgemm_row('T', 'N', ni, no, n, 1, xt, ni, gzt, no, 1, gw, no);
+        dp_gemm_tn(ni, no, n, x, gz, true, gw);
+        dp_gemm_tn(ni, no, n, xt, gzt, true, gw);
         return;
     }
     for (size_t k = 0; k < (size_t)n; k++) {
@@ -183,9 +183,9 @@ void dp_net_reverse2(const struct dp_net *net, int n, const double *x, const dou
                         la->idt ? grad + (la->idt - base) : NULL);
         weight_gradient(la, n, l ? tape->y[l - 1] : x, l ? tape->yt[l - 1] : xt, from[0], from[1],
                         grad + (la->w - base));
-        if (to[0]) al_dgemm_row('N', 'T', n, ni, no, 1, from[0], no, la->w, no, skipped, to[0], ni);
+        if (to[0]) dp_gemm_nt(n, ni, no, from[0], la->w, skipped, to[0]);
         if (!l) return;
-        al_dgemm_row('N', 'T', n, ni, no, 1, from[1], no, la->w, no, skipped, to[1], ni);
+        dp_gemm_nt(n, ni, no, from[1], la->w, skipped, to[1]);
         for (int c = 0; c < 2; c++) {
             double *swap = from[c];
             from[c] = to[c];

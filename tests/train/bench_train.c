@@ -22,6 +22,13 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static double cpu(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static void observe(void *ctx, const struct train_progress *p)
 {
     (void)ctx;
@@ -81,16 +88,16 @@ static enum al_err bench(char **a, int n)
     AL_TRY(dp_dataset_read(tr, 1, &train));
     AL_TRY(dp_dataset_read(va, 1, &valid));
     AL_TRY(trainer_create(&o, train, valid, &t));
-    double start = now();
+    double start = now(), cpu0 = cpu();
     printf("set up in %.2f s, %zu parameters, sel", start - t0, trainer_model(t)->nparam);
     for (int k = 0; k < trainer_model(t)->c.ntypes; k++)
         printf(" %d", trainer_model(t)->c.sel[k]);
     printf("\n");
     enum al_err e = trainer_run(t);
     if (e != AL_ERR_STOPPED) AL_TRY(e);
-    double end = now();
-    printf("%ld steps in %.1f s: %.5f s a step (with validation rows)\n", trainer_step(t), end - start,
-           (end - start) / (double)trainer_step(t));
+    double end = now(), steps = (double)trainer_step(t);
+    printf("%.0f steps in %.1f s: %.5f s a step, %.5f s of processor time (with validation rows)\n", steps, end - start,
+           (end - start) / steps, (cpu() - cpu0) / steps);
     for (int s = -1; s < valid->nsys; s++) {
         struct train_rmse r;
         AL_TRY(train_rmse(trainer_model(t), valid, 1, s, &r));

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Tiles of 4 rows x 12 columns: twelve accumulators of four doubles, three loads of b and four broadcasts of
+// a for twelve fused multiply-adds. Columns that do not fill a vector are computed in a window that ends at
+// the last column; only the missing ones are stored.
+#include "dp/gemm.h"
+
+#include "dp/vec.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+struct operands {
+    const double *a;
+    size_t rs, cs;   // a[r][k] stands at a[r*rs + k*cs]
+    const double *b; // [k][n]
+    double *c;       // [m][n]
+    size_t n, k;
+    bool add;
+};
+
+// R rows from r, V vectors of columns from j; of the last vector only the lanes from `from` on are stored.
+INLINE void tile(const struct operands *o, size_t r, size_t j, const int R, const int V, int from)
+{
+    v4d acc[4][3];
+#pragma GCC unroll 4
+    for (int i = 0; i < R; i++)
+#pragma GCC unroll 3
+        for (int v = 0; v < V; v++)
+            acc[i][v] = v4_set(0);
+    const double *a = o->a + r * o->rs, *b = o->b + j;
+    for (size_t k = 0; k < o->k; k++, a += o->cs, b += o->n) {
+        v4d bv[3];
+#pragma GCC unroll 3
+        for (int v = 0; v < V; v++)
+            bv[v] = v4_load(b + 4 * v);
+#pragma GCC unroll 4
+        for (int i = 0; i < R; i++) {
+            v4d x = v4_set(a[(size_t)i * o->rs]);
+#pragma GCC unroll 3
+            for (int v = 0; v < V; v++)
+                acc[i][v] += x * bv[v];
+        }
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < R; i++) {
+        double *c = o->c + (r + (size_t)i) * o->n + j;
+#pragma GCC unroll 3
+        for (int v = 0; v < V; v++) {
+            v4d s = o->add ? v4_load(c + 4 * v) + acc[i][v] : acc[i][v];
+            if (!from)
+                v4_store(c + 4 * v, s);
+            else
+                for (int q = from; q < 4; q++)
+                    c[4 * v + q] = s[q];
+        }
+    }
+}
+
+INLINE void panel(const struct operands *o, size_t m, size_t j, const int V, int from)
+{
+    size_t r = 0;
+    for (; r + 4 <= m; r += 4)
+        tile(o, r, j, 4, V, from);
+    if (m - r == 3) tile(o, r, j, 3, V, from);
+    if (m - r == 2) tile(o, r, j, 2, V, from);
+    if (m - r == 1) tile(o, r, j, 1, V, from);
+}
+
+static void narrow(const struct operands *o, size_t m) // fewer than four columns
+{
+    for (size_t r = 0; r < m; r++)
+        for (size_t j = 0; j < o->n; j++) {
+            double s = 0;
+            for (size_t k = 0; k < o->k; k++)
+                s += o->a[r * o->rs + k * o->cs] * o->b[k * o->n + j];
+            o->c[r * o->n + j] = o->add ? o->c[r * o->n + j] + s : s;
+        }
+}
+
+static void multiply(const struct operands *o, size_t m)
+{
+    size_t j = 0;
+    if (o->n < 4) {
+        narrow(o, m);
+        return;
+    }
+    for (; j + 12 <= o->n; j += 12)
+        panel(o, m, j, 3, 0);
+    if (o->n - j >= 8) {
+        panel(o, m, j, 2, 0);
+        j += 8;
+    } else if (o->n - j >= 4) {
+        panel(o, m, j, 1, 0);
+        j += 4;
+    }
+    if (j < o->n) panel(o, m, o->n - 4, 1, (int)(4 - (o->n - j)));
+}
+
+void dp_gemm_nn(int m, int n, int k, const double *a, const double *b, bool add, double *c)
+{
+    struct operands o = {a, (size_t)k, 1, b, c, (size_t)n, (size_t)k, add};
+    multiply(&o, (size_t)m);
+}
+
+void dp_gemm_tn(int m, int n, int k, const double *a, const double *b, bool add, double *c)
+{
+    struct operands o = {a, 1, (size_t)m, b, c, (size_t)n, (size_t)k, add};
+    multiply(&o, (size_t)m);
+}
+
+// R rows of a from r times I rows of b from i, by dot products along k.
+INLINE void dots(const struct operands *o, size_t r, size_t i, const int R, const int I)
+{
+    v4d acc[4][3];
+#pragma GCC unroll 4
+    for (int p = 0; p < R; p++)
+#pragma GCC unroll 3
+        for (int q = 0; q < I; q++)
+            acc[p][q] = v4_set(0);
+    const double *a = o->a + r * o->k, *b = o->b + i * o->k;
+    size_t k = 0;
+    for (; k + 4 <= o->k; k += 4) {
+        v4d bv[3];
+#pragma GCC unroll 3
+        for (int q = 0; q < I; q++)
+            bv[q] = v4_load(b + (size_t)q * o->k + k);
+#pragma GCC unroll 4
+        for (int p = 0; p < R; p++) {
+            v4d x = v4_load(a + (size_t)p * o->k + k);
+#pragma GCC unroll 3
+            for (int q = 0; q < I; q++)
+                acc[p][q] += x * bv[q];
+        }
+    }
+#pragma GCC unroll 4
+    for (int p = 0; p < R; p++)
+#pragma GCC unroll 3
+        for (int q = 0; q < I; q++) {
+            v4d v = acc[p][q];
+            double s = (v[0] + v[1]) + (v[2] + v[3]);
+            for (size_t t = k; t < o->k; t++)
+                s += a[(size_t)p * o->k + t] * b[(size_t)q * o->k + t];
+            double *c = o->c + (r + (size_t)p) * o->n + i + (size_t)q;
+            *c = o->add ? *c + s : s;
+        }
+}
+
+INLINE void dot_panel(const struct operands *o, size_t m, size_t i, const int I)
+{
+    size_t r = 0;
+    for (; r + 4 <= m; r += 4)
+        dots(o, r, i, 4, I);
+    for (; r < m; r++)
+        dots(o, r, i, 1, I);
+}
+
+void dp_gemm_nt(int m, int n, int k, const double *a, const double *b, bool add, double *c)
+{
+    enum { ROOM = 6144 }; // transposed b on the stack, where that is cheaper than sums across vectors
+    struct operands o = {a, (size_t)k, 1, b, c, (size_t)n, (size_t)k, add};
+    if (m >= 32 && n * k <= ROOM) {
+        double bt[ROOM];
+        for (int j = 0; j < n; j++)
+            for (int q = 0; q < k; q++)
+                bt[q * n + j] = b[j * k + q];
+        o.b = bt;
+        multiply(&o, (size_t)m);
+        return;
+    }
+    size_t i = 0;
+    for (; i + 3 <= o.n; i += 3)
+        dot_panel(&o, (size_t)m, i, 3);
+    for (; i < o.n; i++)
+        dot_panel(&o, (size_t)m, i, 1);
+}
