@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -255,7 +256,8 @@ static enum al_err open_all(struct loop *l, const char *worker)
         al_log(AL_LOG_INFO, "daemon", "ev=config_changed what=%s", al_log_quote(quoted, sizeof quoted, changes));
         loop_say(l, "loop.yaml has changed (%s): taken over", changes);
     }
-    struct exec_local_options x = {.run = l->r->path, .worker = worker, .mpirun = ALND_MPIRUN,
+    const char *mpirun = getenv("ALND_MPIRUN");
+    struct exec_local_options x = {.run = l->r->path, .worker = worker, .mpirun = mpirun ? mpirun : ALND_MPIRUN,
                                    .cores = l->r->config->resources.cores,
                                    .heartbeat = l->r->config->resources.heartbeat * 1e-15};
     AL_TRY(exec_local_create(&x, &l->x));

@@ -25,7 +25,7 @@ struct loop_outcome {
     char message[STATUS_TEXT], hint[STATUS_TEXT];
 };
 
-// r is locked. worker: the worker program. AL_ERR_INPUT: loop.yaml does not go with the run.
+// r is locked. worker: the worker program; $ALND_MPIRUN: another mpirun than that of the build. AL_ERR_INPUT: loop.yaml does not go with the run.
 enum al_err loop_run(struct rundir *r, const char *worker, const struct loop_observer *o, struct loop_outcome *ret);
 
 #endif

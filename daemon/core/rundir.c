@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -218,6 +219,11 @@ enum al_err rundir_lock(struct rundir *r)
     AL_TRY(al_path(r->path, "%s", real));
     AL_TRY(al_path(path, "%s/alnd.lock", r->path));
     enum al_err e = al_lock_take(path, &r->lock);
+    // somebody who only asks whether the lock is held holds it for a moment
+    for (int i = 0; e == AL_ERR_BUSY && i < 5; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        e = al_lock_take(path, &r->lock);
+    }
     if (e == AL_ERR_BUSY) {
         long pid = rundir_holder(r->path);
         AL_FAIL_HINT(AL_ERR_BUSY, "alnd status shows what it does; alnd stop ends it",

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "core/executor.h"
+#include "core/loop.h"
+#include "core/proc.h"
+
+struct front {
+    struct display *display;   // NULL: plain lines
+    double started;
+    int ready_fd;              // --detach: tells the parent; -1
+};
+
+static void on_message(void *ctx, const char *text)
+{
+    struct front *f = ctx;
+    if (f->display) {
+        display_message(f->display, text);
+        return;
+    }
+    printf("[%8.1f s] %s\n", proc_clock() - f->started, text);
+    fflush(stdout);
+}
+
+static void on_tick(void *ctx, const struct status *s)
+{
+    struct front *f = ctx;
+    if (f->display) display_status(f->display, s);
+}
+
+static void on_ready(void *ctx)
+{
+    struct front *f = ctx;
+    if (f->ready_fd < 0) return;
+    ssize_t rc = write(f->ready_fd, "", 1);
+    (void)rc;
+    close(f->ready_fd);
+    f->ready_fd = -1;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; fd < 3; fd++)
+        dup2(null, fd);
+}
+
+static void tell_finished(const struct rundir *r, const struct loop_outcome *out)
+{
+    if (out->nothing_to_do) printf("%s is finished; nothing is left to do\n", r->path);
+    if (out->converged) printf("converged after %d iterations\n", out->niterations);
+    else
+        printf("NOT converged after %d iterations (converge.max_iterations): the models are those of the last one\n",
+               out->niterations);
+    printf("models      %s/models\n", r->path);
+    printf("transport   %s/transport\n", r->path);
+    printf("report      %s/report.html\n", r->path);
+    printf("errors      alnd errors %s\n", r->path);
+    if (r->config->demonstration) cli_demonstration();
+}
+
+static int tell(const struct rundir *r, const struct loop_outcome *out)
+{
+    if (out->end == LOOP_FINISHED) {
+        tell_finished(r, out);
+        return EXIT_OK;
+    }
+    fprintf(stderr, "alnd: %s\n", out->message);
+    if (out->hint[0]) fprintf(stderr, "hint: %s\n", out->hint);
+    return out->end == LOOP_STOPPED ? EXIT_STOPPED : EXIT_FAILED;
+}
+
+static int run_loop(struct rundir *r, const char *worker, int ready_fd)
+{
+    struct front f = {.started = proc_clock(), .ready_fd = ready_fd};
+    struct loop_observer o = {.ctx = &f, .message = on_message, .tick = on_tick, .ready = on_ready};
+    struct loop_outcome *out;
+    enum al_err e = al_alloc(1, sizeof *out, &out);
+    if (!e && ready_fd < 0 && isatty(STDOUT_FILENO)) e = display_create(&f.display);
+    if (!f.display) o.tick = NULL;
+    if (!e && r->config->demonstration && ready_fd < 0) cli_demonstration();
+    if (!e) e = loop_run(r, worker, &o, out);
+    display_destroy(&f.display);
+    int rc = e ? cli_fail(e) : tell(r, out);
+    al_free(out);
+    return rc;
+}
+
+// The child leads a session of its own; the parent waits until the journal is open, or tells why not.
+static int run_detached(struct rundir *r, const char *worker)
+{
+    int fd[2];
+    char byte;
+    if (pipe2(fd, O_CLOEXEC) != 0) {
+        fprintf(stderr, "alnd: cannot make a pipe: %s\n", strerror(errno));
+        return EXIT_FAILED;
+    }
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid < 0) {
+        fprintf(stderr, "alnd: cannot fork: %s\n", strerror(errno));
+        return EXIT_FAILED;
+    }
+    if (pid == 0) {
+        close(fd[0]);
+        setsid();
+        rundir_note_pid(r);
+        return run_loop(r, worker, fd[1]);
+    }
+    close(fd[1]);
+    ssize_t n = read(fd[0], &byte, 1);
+    close(fd[0]);
+    if (n == 1) {
+        printf("alnd works in the background (process %ld)\nalnd status %s shows how far it is\n", (long)pid, r->path);
+        return EXIT_OK;
+    }
+    int status = 0;
+    waitpid(pid, &status, 0); // it has printed why
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+}
+
+int cmd_start(int argc, char **argv)
+{
+    static const char *const flags[] = {"--detach", NULL};
+    bool flag[1] = {false};
+    const char *arg;
+    char worker[AL_PATH];
+    AL_OWN(rundir) r = NULL;
+    int rc = cli_arguments(argc, argv, 1, &arg, flags, flag);
+    if (rc) return rc;
+    enum al_err e = rundir_read(arg, &r);
+    if (!e) e = exec_find_worker(worker, sizeof worker);
+    if (!e) e = rundir_lock(r);
+    if (e) return cli_fail(e);
+    return flag[0] ? run_detached(r, worker) : run_loop(r, worker, -1);
+}

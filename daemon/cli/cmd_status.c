@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "core/rundir.h"
+
+static void print_status(const struct status *s)
+{
+    char line[512], time[32];
+    printf("%s  %s\n", s->name, s->run);
+    if (s->pid) printf("state       %s (process %ld)\n", s->state, s->pid);
+    else printf("state       %s\n", s->state);
+    printf("stage       %s", s->stage);
+    if (s->stage_total) printf("  %d/%d tasks", s->stage_done, s->stage_total);
+    printf("\niterations  %d evaluated%s\n", s->niterations, s->converged ? ", converged" : "");
+    printf("time        %s\n", cli_duration(s->seconds, time));
+    printf("tasks       %d:", s->ntasks);
+    for (int i = 0; i < TASK_NSTATES; i++)
+        if (s->count[i]) printf("  %d %s", s->count[i], task_state_name((enum task_state)i));
+    putchar('\n');
+    for (int i = 0; i < s->nrunning; i++) {
+        display_bar(&s->running[i], 0, line, sizeof line);
+        puts(line);
+    }
+    if (s->message[0]) printf("message     %s\n", s->message);
+    if (s->hint[0]) printf("hint        %s\n", s->hint);
+    else if (strcmp(s->state, "interrupted") == 0) printf("hint        alnd start %s goes on\n", s->run);
+    if (s->demonstration) cli_demonstration();
+}
+
+int cmd_status(int argc, char **argv)
+{
+    static const char *const flags[] = {"--json", NULL};
+    bool flag[1] = {false};
+    const char *arg;
+    char run[AL_PATH];
+    AL_AUTOFREE struct status *s = NULL;
+    AL_AUTOFREE char *json = NULL;
+    int rc = cli_arguments(argc, argv, 1, &arg, flags, flag);
+    if (rc) return rc;
+    enum al_err e = rundir_find(arg, run);
+    if (!e) e = al_alloc(1, sizeof *s, &s);
+    if (!e) e = status_read(run, s);
+    if (!e && flag[0]) e = status_to_json(s, &json);
+    if (e) return cli_fail(e);
+    if (json) puts(json);
+    else print_status(s);
+    return EXIT_OK;
+}
