@@ -55,9 +55,11 @@ static enum al_err emit_init(struct walk *w)
 {
     for (int s = 0; s < w->c->nsystems; s++) {
         const char *name = w->c->system[s].name, *id, *path;
+        char input[AL_PATH];
         struct draft d;
         AL_TRY(plan_text(w->p, &id, "initial/%s", name));
-        AL_TRY(plan_text(w->p, &path, "inputs/%s%s", name, w->env->structure_ext[s]));
+        AL_TRY(loop_config_input_name(&w->c->system[s], input));
+        AL_TRY(plan_text(w->p, &path, "%s", input));
         AL_TRY(draft_start(w, "init", id, -1, &d));
         d.t->system = name;
         AL_TRY(draft_plain(&d, "structure", path));

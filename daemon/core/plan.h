@@ -17,7 +17,6 @@
 // What is fixed when the run directory is made and kept in the journal.
 struct plan_env {
     char structure_sha[CFG_MAX_SYSTEMS][65];
-    char structure_ext[CFG_MAX_SYSTEMS][16]; // ".extxyz": inputs/SYSTEM.extxyz
     char pseudo_sha[65];       // over the pseudopotentials of all elements
     int label_batch;           // frames of a label task
 };

@@ -90,40 +90,13 @@ void rundir_destroy(struct rundir **rp)
     al_free(r);
 }
 
-// ".extxyz" of a structure file; ".POSCAR" for a name without extension, which is how POSCAR files come
-static void extension(const char *path, char ret[16])
-{
-    const char *base = strrchr(path, '/'), *dot;
-    base = base ? base + 1 : path;
-    dot = strrchr(base, '.');
-    bool good = dot && dot != base && strlen(dot) < 16;
-    for (const char *c = dot; good && *++c;)
-        good = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
-    snprintf(ret, 16, "%s", good ? dot : ".POSCAR");
-}
-
-// In the run's copy, relative structures point to where the original lay; the copies in inputs/ are meant.
-static enum al_err use_copies(struct rundir *r)
-{
-    for (int i = 0; i < r->config->nsystems; i++) {
-        struct cfg_system *s = &r->config->system[i];
-        char ext[16], path[AL_PATH];
-        extension(s->structure, ext);
-        AL_TRY(al_path(path, "%s/inputs/%s%s", r->path, s->name, ext));
-        memcpy(s->structure, path, sizeof s->structure);
-    }
-    return AL_ERR_OK;
-}
-
 static enum al_err fingerprint_files(struct rundir *r)
 {
     struct al_sha256 s;
     int n, z[CFG_MAX_LIST];
     char path[AL_PATH], hex[65];
-    for (int i = 0; i < r->config->nsystems; i++) {
-        extension(r->config->system[i].structure, r->env.structure_ext[i]);
+    for (int i = 0; i < r->config->nsystems; i++)
         AL_TRY(al_sha256_file(r->config->system[i].structure, r->env.structure_sha[i]));
-    }
     AL_TRY(loop_config_elements(r->config, &n, z));
     al_sha256_init(&s);
     for (int i = 0; i < n; i++) {
@@ -180,7 +153,7 @@ enum al_err rundir_read(const char *arg, struct rundir **ret)
     }
     AL_TRY(loop_config_read(file, &r->config));
     AL_TRY(al_file_read(file, 0, &r->text, &r->ntext));
-    if (copy) AL_TRY(use_copies(r));
+    if (copy) AL_TRY(loop_config_use_inputs(r->config, r->path));
     else AL_TRY(absolute(r->config->workdir, r->path));
     AL_TRY(check_names(r->config));
     AL_TRY(loop_config_check_files(r->config));
@@ -245,15 +218,8 @@ static enum al_err publish(const char *path, const void *data, size_t n)
 static enum al_err write_copies(const struct rundir *r)
 {
     char path[AL_PATH];
-    AL_TRY(al_path(path, "%s/inputs", r->path));
-    AL_TRY(al_mkdirs(path));
-    for (int i = 0; i < r->config->nsystems; i++) {
-        AL_AUTOFREE char *data = NULL;
-        size_t n;
-        AL_TRY(al_path(path, "%s/inputs/%s%s", r->path, r->config->system[i].name, r->env.structure_ext[i]));
-        AL_TRY(al_file_read(r->config->system[i].structure, 0, &data, &n));
-        AL_TRY(publish(path, data, n));
-    }
+    crash_point();
+    AL_TRY(loop_config_copy_inputs(r->config, r->path));
     AL_TRY(al_path(path, "%s/loop.yaml", r->path));
     AL_TRY(publish(path, r->text, r->ntext));
     return AL_ERR_OK;
@@ -385,12 +351,12 @@ enum al_err rundir_look(const char *run, struct journal *j, struct loop_config *
     char path[AL_PATH], key[96];
     AL_TRY(al_path(path, "%s/loop.yaml", run));
     AL_TRY(loop_config_read(path, &c));
+    AL_TRY(loop_config_use_inputs(c, run));
     for (int i = 0; i < c->nsystems; i++) {
         AL_AUTOFREE char *sha = NULL;
         snprintf(key, sizeof key, "structure.%s", c->system[i].name);
         AL_TRY(journal_get(j, key, &sha));
         snprintf(env.structure_sha[i], sizeof env.structure_sha[i], "%s", sha ? sha : "");
-        extension(c->system[i].structure, env.structure_ext[i]);
     }
     AL_AUTOFREE char *pseudo = NULL, *batch = NULL;
     AL_TRY(journal_get(j, "section.pseudopotentials", &pseudo));
