@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Model deviation of a committee (Zhang et al., Phys. Rev. Materials 3, 023804, 2019; formulas of `dp model-devi`,
-// INTEROP 4.6). Standard deviations are of the population (divided by n).
+// Model deviation of a committee (Zhang et al., Phys. Rev. Materials 3, 023804, 2019; formulas of `dp
+// model-devi`, INTEROP 4.6). Standard deviations are of the population (divided by n).
 //   f_i = || std over members of F_i ||_2,  v_c = std over members of V_c/N (c = 1..9),  devi_e = std(E)/N
 #ifndef AL_COMMITTEE_COMMITTEE_H
 #define AL_COMMITTEE_COMMITTEE_H

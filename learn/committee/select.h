@@ -12,7 +12,7 @@
 
 enum trust_class { TRUST_ACCURATE, TRUST_CANDIDATE, TRUST_FAILED };
 struct trust_window {
-    double low, high;   // eV/Ang on max_f
+    double low, high; // eV/Ang on max_f
 };
 struct trust_count {
     int accurate, candidate, failed;
@@ -21,8 +21,8 @@ struct trust_count {
 enum trust_class trust_classify(const struct trust_window *w, double max_f);
 const char *trust_name(enum trust_class c); // "accurate"
 // Classes of n deviations and their counts.
-void trust_classify_all(const struct trust_window *w, int n, const double max_f[], enum trust_class ret_class[],
-                        struct trust_count *ret_count);
+void trust_classify_all(const struct trust_window *w, int n, const double max_f[],
+                        enum trust_class ret_class[], struct trust_count *ret_count);
 // At most max_frames of the candidates among n, without replacement, each set equally likely, from the stream
 // (seed, "select", k0, k1, k2); ret_index ascending, room for min(n, max_frames).
 enum al_err trust_choose(int n, const enum trust_class cls[], int max_frames, uint64_t seed, uint64_t k0,

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "committee/committee.h"
+
+#include <math.h>
+
+#include "base/mem.h"
+#include "dp/eval.h"
+#include "dp/potential.h"
+
+static const double SKIN = 1.0; // Ang; only speed depends on it
+
+struct shared { // Deep Potential members with the same types, cut-off and sel: one environment for all
+    struct dp_eval **eval; // [n]
+    struct al_neigh *list;
+    struct dp_layout *layout;
+    const struct dp_config *c;
+    int *types; // [cap]
+    int type_of[AL_ZMAX + 1];
+};
+
+struct committee {
+    int n;
+    struct potential **member; // [n]
+    struct pot_result *res;    // [n], forces [cap][3]
+    size_t cap;                // atoms that there is room for
+    struct shared *shared;     // NULL: members are evaluated one by one
+};
+
+static void shared_destroy(struct shared **sp, int n)
+{
+    struct shared *s = *sp;
+    if (!s) return;
+    for (int k = 0; s->eval && k < n; k++)
+        dp_eval_destroy(&s->eval[k]);
+    al_free(s->eval);
+    al_neigh_destroy(&s->list);
+    dp_layout_destroy(&s->layout);
+    al_free(s->types);
+    al_free(s);
+    *sp = NULL;
+}
+
+void committee_destroy(struct committee **cp)
+{
+    struct committee *c = *cp;
+    if (!c) return;
+    shared_destroy(&c->shared, c->n);
+    for (int k = 0; c->member && k < c->n; k++)
+        potential_destroy(&c->member[k]);
+    for (int k = 0; c->res && k < c->n; k++)
+        al_free(c->res[k].forces);
+    al_free(c->member);
+    al_free(c->res);
+    al_free(c);
+    *cp = NULL;
+}
+
+static bool same_environment(const struct dp_config *a, const struct dp_config *b)
+{
+    if (a->ntypes != b->ntypes || a->rcut != b->rcut) return false;
+    for (int t = 0; t < a->ntypes; t++)
+        if (strcmp(a->type_map[t], b->type_map[t]) || a->sel[t] != b->sel[t]) return false;
+    return true;
+}
+
+// Members must all be Deep Potentials.
+static enum al_err share(struct committee *c)
+{
+    const struct dp_config *first = &dp_potential_model(c->member[0])->c;
+    for (int k = 1; k < c->n; k++)
+        if (!same_environment(first, &dp_potential_model(c->member[k])->c)) return AL_ERR_OK;
+    AL_ALLOC(c->shared, 1);
+    struct shared *s = c->shared;
+    s->c = first;
+    AL_ALLOC(s->eval, c->n);
+    for (int k = 0; k < c->n; k++)
+        AL_TRY(dp_eval_create(dp_potential_model(c->member[k]), &s->eval[k]));
+    AL_TRY(dp_layout_create(&s->layout));
+    AL_TRY(al_neigh_create(dp_cut_of(first).rc, SKIN, &s->list));
+    for (int z = 0; z <= AL_ZMAX; z++)
+        s->type_of[z] = z ? dp_config_type(first, z) : -1;
+    return AL_ERR_OK;
+}
+
+static enum al_err create(int n, struct committee **ret)
+{
+    if (n < 1) AL_FAIL(AL_ERR_INPUT, "committee of %d members", n);
+    AL_OWN(committee) c = NULL;
+    AL_ALLOC(c, 1);
+    AL_ALLOC(c->member, n);
+    AL_ALLOC(c->res, n);
+    c->n = n;
+    *ret = c;
+    c = NULL;
+    return AL_ERR_OK;
+}
+
+enum al_err committee_open(const char *const paths[], int n, struct committee **ret)
+{
+    AL_OWN(committee) c = NULL;
+    AL_TRY(create(n, &c));
+    for (int k = 0; k < n; k++)
+        AL_TRY_MSG(dp_potential_open(paths[k], &c->member[k]), "member %d of the committee", k);
+    AL_TRY(share(c));
+    *ret = c;
+    c = NULL;
+    return AL_ERR_OK;
+}
+
+enum al_err committee_from_potentials(struct potential *p[], int n, struct committee **ret)
+{
+    AL_OWN(committee) c = NULL;
+    enum al_err e = create(n, &c);
+    for (int k = 0; k < n; k++) {
+        if (e == AL_ERR_OK)
+            c->member[k] = p[k];
+        else
+            potential_destroy(&p[k]);
+        p[k] = NULL;
+    }
+    AL_TRY(e);
+    *ret = c;
+    c = NULL;
+    return AL_ERR_OK;
+}
+
+int committee_size(const struct committee *c)
+{
+    return c->n;
+}
+
+double committee_cutoff(const struct committee *c)
+{
+    double rc = 0;
+    for (int k = 0; k < c->n; k++)
+        rc = fmax(rc, c->member[k]->ops->cutoff(c->member[k]));
+    return rc;
+}
+
+const struct pot_result *committee_member(const struct committee *c, int member)
+{
+    return &c->res[member];
+}
+
+struct potential *committee_leader(struct committee *c)
+{
+    return c->member[0];
+}
+
+static enum al_err reserve(struct committee *c, int natoms)
+{
+    if ((size_t)natoms <= c->cap) return AL_ERR_OK;
+    c->cap = 0;
+    for (int k = 0; k < c->n; k++) {
+        al_free(c->res[k].forces);
+        c->res[k].forces = NULL;
+        AL_ALLOC(c->res[k].forces, natoms);
+    }
+    if (c->shared) {
+        al_free(c->shared->types);
+        c->shared->types = NULL;
+        AL_ALLOC(c->shared->types, natoms);
+    }
+    c->cap = (size_t)natoms;
+    return AL_ERR_OK;
+}
+
+static enum al_err environment(struct shared *s, const struct al_frame *f)
+{
+    for (int i = 0; i < f->natoms; i++) {
+        int z = f->z[i];
+        s->types[i] = z >= 0 && z <= AL_ZMAX ? s->type_of[z] : -1;
+        if (s->types[i] < 0)
+            AL_FAIL(AL_ERR_INPUT, "atom %d is %s, which the models do not know", i, al_element_symbol(z));
+    }
+    AL_TRY(al_neigh_update(s->list, f->natoms, (const double(*)[3])f->pos, f->cell, f->pbc));
+    return dp_layout_build(s->layout, s->c, f->natoms, s->types, s->list);
+}
+
+static void average(const struct committee *c, int natoms, struct pot_result *mean)
+{
+    double w = 1.0 / c->n;
+    mean->energy = 0;
+    memset(mean->virial, 0, sizeof mean->virial);
+    if (mean->forces) memset(mean->forces, 0, (size_t)natoms * sizeof *mean->forces);
+    for (int k = 0; k < c->n; k++) {
+        const struct pot_result *r = &c->res[k];
+        mean->energy += w * r->energy;
+        for (int a = 0; a < 9; a++)
+            mean->virial[a / 3][a % 3] += w * r->virial[a / 3][a % 3];
+        for (int i = 0; mean->forces && i < natoms; i++)
+            for (int a = 0; a < 3; a++)
+                mean->forces[i][a] += w * r->forces[i][a];
+    }
+}
+
+enum al_err committee_eval(struct committee *c, const struct al_frame *f, struct deviation *ret_d,
+                           struct pot_result *mean)
+{
+    AL_TRY(reserve(c, f->natoms));
+    if (c->shared) AL_TRY(environment(c->shared, f));
+    for (int k = 0; k < c->n; k++) {
+        if (c->shared)
+            AL_TRY_MSG(dp_eval_run(c->shared->eval[k], c->shared->layout, &c->res[k]), "member %d", k);
+        else
+            AL_TRY_MSG(c->member[k]->ops->eval(c->member[k], f, &c->res[k]), "member %d", k);
+    }
+    deviation_of(c->n, c->res, f->natoms, ret_d);
+    if (mean) average(c, f->natoms, mean);
+    return AL_ERR_OK;
+}
