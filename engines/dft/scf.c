@@ -161,7 +161,7 @@ static enum al_err step(struct scf *p, double ewald_energy, double *tol)
 static enum al_err cycle(struct scf *p, struct mixer *mix, double ewald_energy)
 {
     const double target = p->opt->scf_tol * p->s->natoms;
-    double tol = 1e-2;
+    double tol = 1e-2, before = INFINITY;
     for (;;) {
         AL_TRY(asked_to_stop(p));
         AL_TRY(step(p, ewald_energy, &tol));
@@ -170,8 +170,11 @@ static enum al_err cycle(struct scf *p, struct mixer *mix, double ewald_energy)
             AL_FAIL(AL_ERR_NOTCONV, "density not converged: %d steps, residual %.2e Ha, wanted %.1e", p->iterations,
                     p->residual, target);
         AL_TRY(mixer_step(mix, p->rho_in, p->rho_out));
-        // The next residual is about a tenth of this one; never ask for much more than the end needs.
+        // The next residual is about a tenth of this one; never ask for much more than the end needs. When
+        // the density does not get better, unconverged bands may be the cause.
         tol = fmin(tol, fmax(diag_tolerance(p, 0.1 * p->residual), diag_tolerance(p, 0.1 * target)));
+        if (p->residual > 0.5 * before) tol = fmax(0.2 * tol, diag_tolerance(p, 0.1 * target));
+        before = p->residual;
     }
 }
 
