@@ -55,13 +55,15 @@ static inline struct dp_model *fixture_model(const struct dp_config *over, uint6
 }
 
 // n atoms of types that go round over the list z, at random in a triclinic cell, no two closer than dmin.
-static inline struct al_frame *fixture_frame(int n, const int *z, int nz, double edge, double dmin, uint64_t seed)
+static inline struct al_frame *fixture_frame(int n, const int *z, int nz, double edge, double dmin,
+                                             uint64_t seed)
 {
     struct al_frame *f = NULL;
     MUST(al_frame_create(n, &f));
     struct al_rng r;
     al_rng_stream(&r, seed, "fixture-frame", 0, 0, 0);
-    double cell[3][3] = {{edge, 0, 0}, {0.1 * edge, 0.95 * edge, 0}, {-0.07 * edge, 0.09 * edge, 1.05 * edge}};
+    double cell[3][3] = {
+        {edge, 0, 0}, {0.1 * edge, 0.95 * edge, 0}, {-0.07 * edge, 0.09 * edge, 1.05 * edge}};
     f->pbc = true;
     for (int a = 0; a < 9; a++)
         f->cell[a / 3][a % 3] = cell[a / 3][a % 3];

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The stored results of deepmd-kit (TensorFlow) for models with random weights: energy, forces, virial, atomic energies
-// to 1e-9, the tolerance of the task; the sums differ only in their order, so the true agreement is near 1e-13.
+// The stored results of deepmd-kit (TensorFlow) for models with random weights: energy, forces, virial,
+// atomic energies to 1e-9, the tolerance of the task; the sums differ only in their order, so the true
+// agreement is near 1e-13.
 #include "dp_fixture.h"
 
 #include <sys/stat.h>
