@@ -27,9 +27,9 @@ static void quick_is_read(void **state)
     AL_OWN(loop_config) c = NULL;
     assert_int_equal(loop_config_read(QUICK, &c), AL_ERR_OK);
     assert_int_equal(c->nsystems, 2);
-    assert_string_equal(c->system[1].to, "O");
-    assert_int_equal(c->system[1].count, 1);
-    assert_int_equal(c->system[0].count, 0);
+    assert_string_equal(c->system[0].to, "O");
+    assert_int_equal(c->system[0].count, 1);
+    assert_int_equal(c->system[1].count, 0);
     assert_true(fabs(c->label.cutoff - 12) < 1e-12);
     assert_int_equal(c->label.kmode, KP_POINTS);
     assert_int_equal(c->label.nkpoint, 1);
@@ -38,7 +38,7 @@ static void quick_is_read(void **state)
     assert_int_equal(c->explore.temperatures.n, 2);
     assert_true(c->explore.temperatures.v[1] == 600);
     assert_true(fabs(c->converge.energy_rmse - 0.03) < 1e-12);
-    assert_string_equal(c->system[0].structure, ALND_SOURCE_DIR "/configs/structures/gamma.extxyz");
+    assert_string_equal(c->system[1].structure, ALND_SOURCE_DIR "/configs/structures/gamma.extxyz");
     int n, z[CFG_MAX_LIST];
     assert_int_equal(loop_config_elements(c, &n, z), AL_ERR_OK);
     assert_int_equal(n, 4);
@@ -158,7 +158,7 @@ static void section_hash_counts_physics_only(void **state)
         {"cores: 2", "cores: 1", true},
         {"workdir: runs/quick", "workdir: elsewhere", true},
         {"[0.25, 0.25, 0.25]", "[0.25, 0.25, 0.20]", false},
-        {"label: {batch: 4}", "label: {batch: 2, ranks: 2}", true},
+        {"label: {batch: 1}", "label: {batch: 2, ranks: 2}", true},
     };
     for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
         AL_OWN(loop_config) b = NULL;
