@@ -96,7 +96,7 @@ static void bad_input_names_the_place(void **state)
         {"time: 0.4 ps", "time: 0.4 ps\n  time: 1 ps", "time: 1 ps"}, // twice
         {"ensemble: nvt", "ensemble: npt", "npt"},               // choice
         {"name: quick", "name: ../quick", "../quick"},           // unsafe name
-        {"test: {frames: 3}", "test: fast", "fast"},            // scalar for a section
+        {"test: {frames: 2}", "test: fast", "fast"},            // scalar for a section
         {"temperatures: [300 K, 600 K]", "temperatures: []", "[]"},
         {"points: [[0.25, 0.25, 0.25]]", "points: [[0.25, 0.25]]", "[0.25, 0.25]"},
         {"kpoints: {points", "kpoints: {pints", "[[0.25"},
@@ -123,7 +123,7 @@ static void missing_files_name_the_place(void **state)
 {
     (void)state;
     AL_OWN(loop_config) c = NULL;
-    const char *path = edited("structures/gamma.extxyz", "structures/nowhere.extxyz");
+    const char *path = edited("structures/beta.extxyz", "structures/nowhere.extxyz");
     assert_int_equal(loop_config_read(path, &c), AL_ERR_OK);
     assert_int_equal(loop_config_check_files(c), AL_ERR_INPUT);
     expect_place(path, "structures/nowhere.extxyz");
