@@ -1,4 +1,266 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
+//
+// alnd errors: the tables that the evaluations wrote (iterations/III/errors.yaml) and every failure with its cause:
+// failed starts of tasks from the journal, frames that could not be labelled from failed.extxyz.
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
 #include "cli/cli.h"
-int cmd_errors(int argc, char **argv) { (void)argc; (void)argv; return 1; }
+#include "core/journal.h"
+#include "core/rundir.h"
+
+struct report {
+    char run[AL_PATH];
+    int iteration;             // -1: all
+    struct json_doc *json;     // NULL: text
+    int nfailures, nframes;
+    bool demonstration;
+};
+
+// A number of a row, or a dash.
+static void print_number(const struct al_node *row, const char *key, const char *format, int width)
+{
+    char text[32] = "-";
+    const char *value = al_node_str(row, key, NULL);
+    if (value) snprintf(text, sizeof text, format, strtod(value, NULL));
+    printf(" %*s", width, text);
+}
+
+static void print_table(const struct al_node *tree)
+{
+    const struct al_node *table = al_node_get(tree, "table");
+    printf("  %-6s %-12s %-18s %7s %12s %12s %12s   %s\n", "set", "by", "of", "frames", "energy", "force", "virial",
+           "force, 95 %");
+    printf("  %-6s %-12s %-18s %7s %12s %12s %12s   %s\n", "", "", "", "", "meV/atom", "eV/Ang", "meV/atom", "eV/Ang");
+    for (const struct al_node *r = table ? table->child : NULL; r; r = r->next) {
+        printf("  %-6s %-12s %-18s", al_node_str(r, "set", "?"), al_node_str(r, "group", "?"), al_node_str(r, "label", "?"));
+        print_number(r, "frames", "%.0f", 7);
+        char mev[3][32] = {"-", "-", "-"};
+        const char *keys[3] = {"energy_rmse", "force_rmse", "virial_rmse"};
+        for (int i = 0; i < 3; i++) {
+            const char *value = al_node_str(r, keys[i], NULL);
+            double scale = i == 1 ? 1 : 1000; // eV/atom are shown as meV/atom
+            if (value) snprintf(mev[i], sizeof mev[i], "%.4g", scale * strtod(value, NULL));
+        }
+        printf(" %12s %12s %12s", mev[0], mev[1], mev[2]);
+        if (al_node_str(r, "force_rmse_low", NULL))
+            printf("   %.4g .. %.4g", al_node_double(r, "force_rmse_low", 0), al_node_double(r, "force_rmse_high", 0));
+        putchar('\n');
+    }
+}
+
+static void print_iteration(const struct al_node *tree)
+{
+    const struct al_node *sel = al_node_get(tree, "selection"), *cal = al_node_get(tree, "calibration");
+    const struct al_node *cv = al_node_get(tree, "converge");
+    printf("iteration %s: root-mean-square errors (new = newly labelled frames, before training on them)\n",
+           al_node_str(tree, "iteration", "?"));
+    print_table(tree);
+    if (sel)
+        printf("  explored frames: %s accurate, %s candidate, %s failed; candidate fraction %.3g\n",
+               al_node_str(sel, "accurate", "?"), al_node_str(sel, "candidate", "?"), al_node_str(sel, "failed", "?"),
+               al_node_double(sel, "candidate_fraction", 0));
+    for (const struct al_node *c = cal ? cal->child : NULL; c; c = c->next)
+        printf("  %s deviation %5.3g .. %-5.3g eV/Ang: true force error %.3g eV/Ang (%s frames)\n",
+               c == cal->child ? "calibration:" : "            ", al_node_double(c, "deviation_low", 0),
+               al_node_double(c, "deviation_high", 0), al_node_double(c, "force_rmse", 0), al_node_str(c, "frames", "?"));
+    if (cv)
+        printf("  converge: force %.3g of %.3g eV/Ang, energy %.3g of %.3g meV/atom, candidates %.3g of %.3g: %s\n",
+               al_node_double(cv, "force_rmse", 0), al_node_double(cv, "force_limit", 0),
+               1000 * al_node_double(cv, "energy_rmse", 0), 1000 * al_node_double(cv, "energy_limit", 0),
+               al_node_double(cv, "candidate_fraction", 0), al_node_double(cv, "candidate_limit", 0),
+               al_node_int(cv, "below", 0) ? "met" : "not met");
+    putchar('\n');
+}
+
+static enum al_err show_iteration(struct report *r, int iteration, bool *ret_there)
+{
+    AL_OWN(al_node) tree = NULL;
+    char path[AL_PATH];
+    AL_TRY(al_path(path, "%s/iterations/%03d/errors.yaml", r->run, iteration));
+    *ret_there = al_exists(path);
+    if (!*ret_there) return AL_ERR_OK;
+    AL_TRY(al_yaml_read(path, &tree));
+    if (r->json) AL_TRY(json_doc_node(r->json, "iterations", tree));
+    else print_iteration(tree);
+    return AL_ERR_OK;
+}
+
+static enum al_err show_iterations(struct report *r)
+{
+    bool there = true;
+    if (r->json) AL_TRY(json_doc_node(r->json, "iterations", NULL));
+    if (r->iteration >= 0) {
+        AL_TRY(show_iteration(r, r->iteration, &there));
+        if (!there) AL_FAIL(AL_ERR_NOTFOUND, "iteration %d has not been evaluated", r->iteration);
+        return AL_ERR_OK;
+    }
+    for (int i = 0; there; i++) {
+        AL_TRY(show_iteration(r, i, &there));
+        if (!there && i == 0 && !r->json) puts("no iteration has been evaluated yet\n");
+    }
+    return AL_ERR_OK;
+}
+
+static bool of_iteration(const struct report *r, const char *task)
+{
+    char prefix[32];
+    if (r->iteration < 0) return true;
+    int n = snprintf(prefix, sizeof prefix, "iterations/%03d/", r->iteration);
+    return strncmp(task, prefix, (size_t)n) == 0;
+}
+
+static void show_failure(void *ctx, const struct jr_attempt *a)
+{
+    struct report *r = ctx;
+    char start[16], log[AL_PATH + 512];
+    if (!of_iteration(r, a->task)) return;
+    snprintf(start, sizeof start, "%d", a->n);
+    snprintf(log, sizeof log, "less %s/%.*s/worker.log", r->run, 255, a->task);
+    if (r->json) {
+        const char *const keys[] = {"task", "start", "time", "class", "message", "log"};
+        const char *const values[] = {a->task, start, a->ended, a->cause, a->message, log};
+        (void)!json_doc_row(r->json, "failures", 6, keys, values);
+    } else {
+        if (!r->nfailures) puts("failed starts of tasks");
+        printf("  %s  %s, start %s (%s)\n    cause  %s\n    log    %s\n", a->ended, a->task, start, a->cause, a->message, log);
+    }
+    r->nfailures++;
+}
+
+// Value of key=... in an extxyz comment line, quotes taken off; "" when absent.
+static void comment_value(const char *line, const char *key, char *ret, size_t n)
+{
+    size_t len = strlen(key);
+    ret[0] = '\0';
+    for (const char *p = line; (p = strstr(p, key)); p += len) {
+        if ((p != line && p[-1] != ' ') || p[len] != '=') continue;
+        p += len + 1;
+        bool quoted = *p == '"';
+        size_t k = strcspn(p + quoted, quoted ? "\"\n" : " \n");
+        snprintf(ret, n, "%.*s", (int)k, p + quoted);
+        return;
+    }
+}
+
+static enum al_err show_frame(struct report *r, const char *path, const char *comment)
+{
+    char frame[128], reason[AL_ERR_TEXT];
+    comment_value(comment, "frame_id", frame, sizeof frame);
+    comment_value(comment, "reason", reason, sizeof reason);
+    if (r->json) {
+        const char *const keys[] = {"frame", "reason", "file"};
+        const char *const values[] = {frame, reason, path};
+        AL_TRY(json_doc_row(r->json, "failed_frames", 3, keys, values));
+    } else {
+        if (!r->nframes) puts("frames that could not be labelled (left out; the loop goes on)");
+        printf("  %s\n    cause  %s\n    file   %s\n", frame[0] ? frame : "?", reason[0] ? reason : "?", path);
+    }
+    r->nframes++;
+    return AL_ERR_OK;
+}
+
+static enum al_err show_failed_file(struct report *r, const char *path)
+{
+    FILE *in = fopen(path, "re");
+    char *line = NULL;
+    size_t cap = 0;
+    enum al_err e = AL_ERR_OK;
+    if (!in) return AL_ERR_OK;
+    while (!e && getline(&line, &cap, in) > 0) {
+        long natoms = strtol(line, NULL, 10);
+        if (natoms <= 0 || getline(&line, &cap, in) <= 0) break;
+        e = show_frame(r, path, line);
+        for (long i = 0; i < natoms && getline(&line, &cap, in) > 0; i++) {}
+    }
+    free(line);
+    fclose(in);
+    AL_TRY(e);
+    return AL_ERR_OK;
+}
+
+static enum al_err show_failed_frames(struct report *r)
+{
+    static const char *const patterns[] = {"initial/*/label/*/failed.extxyz", "iterations/*/label/*/failed.extxyz"};
+    for (int i = r->iteration >= 0; i < 2; i++) {
+        char pattern[AL_PATH];
+        glob_t g;
+        // the run directory's own name may hold * or [: only the part below it is a pattern
+        AL_TRY(al_path(pattern, "%s", patterns[i]));
+        if (r->iteration >= 0) AL_TRY(al_path(pattern, "iterations/%03d/label/*/failed.extxyz", r->iteration));
+        if (glob(pattern, 0, NULL, &g) != 0) continue;
+        enum al_err e = AL_ERR_OK;
+        for (size_t k = 0; k < g.gl_pathc && !e; k++)
+            e = show_failed_file(r, g.gl_pathv[k]);
+        globfree(&g);
+        AL_TRY(e);
+    }
+    return AL_ERR_OK;
+}
+
+static enum al_err show_all(struct report *r)
+{
+    AL_OWN(journal) j = NULL;
+    AL_OWN(loop_config) c = NULL;
+    struct plan_env env;
+    char path[AL_PATH];
+    AL_TRY(al_path(path, "%s/alnd.db", r->run));
+    AL_TRY(journal_open(path, false, &j));
+    AL_TRY(rundir_look(r->run, j, &c, &env));
+    r->demonstration = c->demonstration;
+    if (r->demonstration && !r->json) cli_demonstration();
+    AL_TRY(show_iterations(r));
+    if (r->json) AL_TRY(json_doc_node(r->json, "failures", NULL));
+    AL_TRY(journal_failures(j, show_failure, r));
+    if (r->json) AL_TRY(json_doc_node(r->json, "failed_frames", NULL));
+    if (chdir(r->run) != 0) AL_FAIL(AL_ERR_IO, "cannot enter %s", r->run);
+    AL_TRY(show_failed_frames(r));
+    if (!r->json && !r->nfailures) puts("no task has failed");
+    if (!r->json && !r->nframes) puts("every frame could be labelled");
+    return AL_ERR_OK;
+}
+
+static int parse(int argc, char **argv, const char **ret_arg, struct report *r, bool *ret_json)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            *ret_json = true;
+        } else if (strcmp(argv[i], "-i") == 0 && i + 1 < argc) {
+            char *end;
+            long v = strtol(argv[++i], &end, 10);
+            if (*end || end == argv[i] || v < 0 || v > 100000) return cli_usage("errors: '%s' is no iteration", argv[i]);
+            r->iteration = (int)v;
+        } else if (argv[i][0] == '-' || *ret_arg) {
+            return cli_usage("usage: alnd errors RUN [-i N] [--json]");
+        } else {
+            *ret_arg = argv[i];
+        }
+    }
+    return *ret_arg ? EXIT_OK : cli_usage("usage: alnd errors RUN [-i N] [--json]");
+}
+
+int cmd_errors(int argc, char **argv)
+{
+    const char *arg = NULL;
+    bool json = false;
+    AL_AUTOFREE struct report *r = NULL;
+    AL_AUTOFREE char *text = NULL;
+    enum al_err e = al_alloc(1, sizeof *r, &r);
+    if (e) return cli_fail(e);
+    r->iteration = -1;
+    int rc = parse(argc, argv, &arg, r, &json);
+    if (rc) return rc;
+    e = rundir_find(arg, r->run);
+    if (!e && json) e = json_doc_create(&r->json);
+    if (!e) e = show_all(r);
+    if (!e && json) e = json_doc_text(r->json, &text);
+    json_doc_destroy(&r->json);
+    if (e) return cli_fail(e);
+    if (text) puts(text);
+    return EXIT_OK;
+}

@@ -9,7 +9,7 @@
 
 static enum al_err dump(json_t *j, char **ret)
 {
-    char *text = j ? json_dumps(j, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+    char *text = j ? json_dumps(j, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(j);
     if (!text) AL_FAIL(AL_ERR_NOMEM, "no memory for JSON");
     enum al_err e = al_strdup(text, ret);

@@ -233,8 +233,13 @@ static void artifacts_of(const char *verb, const struct al_node *task)
     char names[8][64], path[AL_PATH];
     fputs("artifacts:\n", result.out);
     if (strcmp(verb, "init") == 0) {
+        char base[AL_PATH], sha[65];
+        const char *structure = al_node_str(al_node_get(task, "inputs"), "structure", "");
         own_artifact("frames.extxyz");
-        own_artifact("base.extxyz");
+        task_path(base, "base.extxyz");
+        must(al_file_copy(structure, base), "structure");
+        must(al_sha256_file(base, sha), "structure");
+        fprintf(result.out, "  - {path: %s, sha256: %s}\n", base, sha);
     } else if (strcmp(verb, "label") == 0) {
         own_artifact("labelled.extxyz");
     } else if (strcmp(verb, "gather") == 0) {

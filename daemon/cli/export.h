@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Inside `alnd export` only: files that are written, not copied.
+#ifndef AL_CLI_EXPORT_H
+#define AL_CLI_EXPORT_H
+
+#include "cli/cli.h"
+#include "config/loop_config.h"
+
+struct export {
+    char run[AL_PATH], dir[AL_PATH]; // from, to
+    struct loop_config *config;
+    int nmodels, nelements, z[CFG_MAX_LIST]; // type map
+};
+
+// DIR/lammps: a data file and an input for each system; DIR/ase_md.py; DIR/convert.sh
+enum al_err export_inputs(const struct export *x);
+// DIR/README.md: what the models are, how good, how to use them
+enum al_err export_card(const struct export *x, const struct view_task *models);
+
+#endif
