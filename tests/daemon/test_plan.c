@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// The planner on scripted facts: a play in which every planned task is done at once with the facts of the script.
+#include <stdlib.h>
+#include <string.h>
+
+#include "support.h"
+
+static struct place here;
+
+struct play {
+    struct loop_config *c;
+    struct plan_env env;
+    struct view *v;
+    struct plan *p;
+    // the script
+    int selected[8];           // frames selected for each system, by iteration
+    int below[8];
+    int failed_labels;         // label tasks whose frames all fail: this many of the first ones
+    int initial_ntrain;
+};
+
+static void play_open(struct play *y, const struct setting *s)
+{
+    *y = (struct play){.initial_ntrain = 4};
+    for (int i = 0; i < 8; i++)
+        y->selected[i] = 3;
+    place_make(&here, s);
+    assert_int_equal(loop_config_read("loop.yaml", &y->c), AL_ERR_OK);
+    y->env.label_batch = y->c->resources.label_batch;
+    snprintf(y->env.pseudo_sha, sizeof y->env.pseudo_sha, "pseudo");
+    for (int i = 0; i < y->c->nsystems; i++)
+        snprintf(y->env.structure_sha[i], sizeof y->env.structure_sha[i], "structure%d", i);
+    assert_int_equal(view_create(&y->v), AL_ERR_OK);
+}
+
+static void play_close(struct play *y)
+{
+    plan_destroy(&y->p);
+    view_destroy(&y->v);
+    loop_config_destroy(&y->c);
+    place_remove(&here);
+}
+
+static void replan(struct play *y)
+{
+    plan_destroy(&y->p);
+    assert_int_equal(plan_build(y->c, &y->env, y->v, &y->p), AL_ERR_OK);
+}
+
+static void perform(struct play *y, const struct plan_task *t)
+{
+    char facts[512] = "n=1", artifacts[512] = "";
+    size_t n = 0, m = 0;
+    if (strcmp(t->verb, "init") == 0) {
+        snprintf(facts, sizeof facts, "nframes=5");
+        snprintf(artifacts, sizeof artifacts, "frames.extxyz base.extxyz");
+    } else if (strcmp(t->verb, "label") == 0) {
+        bool all_failed = y->failed_labels-- > 0;
+        snprintf(artifacts, sizeof artifacts, "%s", all_failed ? "failed.extxyz" : "labelled.extxyz");
+    } else if (strcmp(t->verb, "gather") == 0) {
+        snprintf(facts, sizeof facts, "ntrain=%d", t->iteration < 0 ? y->initial_ntrain : 2);
+    } else if (strcmp(t->verb, "train") == 0) {
+        snprintf(artifacts, sizeof artifacts, "model.dp lcurve.out");
+    } else if (strcmp(t->verb, "select") == 0) {
+        for (int i = 0; i < y->c->nsystems; i++) {
+            n += (size_t)snprintf(facts + n, sizeof facts - n, "frames.%s=%d ", y->c->system[i].name, y->selected[t->iteration]);
+            m += (size_t)snprintf(artifacts + m, sizeof artifacts - m, "%s.extxyz ", y->c->system[i].name);
+        }
+    } else if (strcmp(t->verb, "evaluate") == 0) {
+        snprintf(facts, sizeof facts, "below=%d", y->below[t->iteration]);
+        snprintf(artifacts, sizeof artifacts, "errors.yaml");
+    }
+    view_finish(y->v, t, facts, artifacts);
+}
+
+// Performs everything that is planned and not done; whether there was anything.
+static bool act(struct play *y)
+{
+    bool any = false;
+    replan(y);
+    for (int i = 0; i < y->p->ntasks; i++) {
+        const struct plan_task *t = &y->p->task[i];
+        const struct view_task *vt = view_find(y->v, t->id);
+        for (int k = 0; k < t->ndeps; k++) { // nothing is planned before what it needs
+            assert_non_null(view_find(y->v, t->dep[k]));
+            assert_int_equal(view_find(y->v, t->dep[k])->state, TASK_DONE);
+        }
+        if (vt) {
+            assert_string_equal(vt->identity, t->identity); // and what was planned stays as it was
+            continue;
+        }
+        perform(y, t);
+        any = true;
+    }
+    return any;
+}
+
+static void act_all(struct play *y)
+{
+    int n = 0;
+    while (act(y))
+        assert_true(++n < 200);
+}
+
+static int count_verb(const struct play *y, const char *verb)
+{
+    int n = 0;
+    for (int i = 0; i < y->v->ntasks; i++)
+        n += strcmp(y->v->task[i].verb, verb) == 0;
+    return n;
+}
+
+static const struct plan_input *input(const struct plan_task *t, const char *key)
+{
+    for (int i = 0; i < t->ninputs; i++)
+        if (strcmp(t->input[i].key, key) == 0) return &t->input[i];
+    return NULL;
+}
+
+static void first_tasks_and_their_chunks(void **state)
+{
+    (void)state;
+    struct play y;
+    play_open(&y, &(struct setting){.systems = 2, .batch = 2, .ranks = 3});
+    replan(&y);
+    assert_int_equal(y.p->ntasks, 2); // init of both systems, nothing else yet
+    assert_string_equal(y.p->task[0].id, "initial/A");
+    assert_string_equal(y.p->task[1].id, "initial/B");
+    assert_string_equal(input(&y.p->task[0], "structure")->value[0], "inputs/A.extxyz");
+    perform(&y, &y.p->task[0]);
+    replan(&y); // labels of A need not wait for B
+    assert_int_equal(y.p->ntasks, 5);
+    const struct plan_task *t = plan_find(y.p, "initial/A/label/002");
+    assert_non_null(t);
+    assert_string_equal(input(t, "from")->value[0], "4");
+    assert_string_equal(input(t, "count")->value[0], "1");
+    assert_string_equal(input(t, "frames")->value[0], "initial/A/frames.extxyz");
+    assert_int_equal(t->ranks, 3);
+    assert_null(plan_find(y.p, "initial/gather"));
+    assert_true(y.p->stage_done < y.p->stage_total);
+    play_close(&y);
+}
+
+static void converges_at_min_iterations(void **state)
+{
+    (void)state;
+    struct play y;
+    play_open(&y, &(struct setting){.min_iterations = 2, .max_iterations = 5, .committee = 4});
+    y.below[0] = y.below[1] = 1;
+    act_all(&y);
+    assert_true(y.p->finished);
+    assert_true(y.p->converged);
+    assert_int_equal(y.p->niterations, 2);
+    assert_int_equal(count_verb(&y, "train"), 8);
+    const struct plan_task *t = plan_find(y.p, "models");
+    assert_int_equal(input(t, "models")->n, 4);
+    assert_string_equal(input(t, "models")->value[0], "iterations/001/train/0/model.dp");
+    assert_string_equal(input(t, "evaluate")->value[0], "iterations/001/evaluate");
+    assert_string_equal(input(t, "converged")->value[0], "1");
+    assert_int_equal(input(plan_find(y.p, "report"), "errors")->n, 2);
+    assert_string_equal(y.p->stage, "finished");
+    play_close(&y);
+}
+
+static void patience_counts_in_a_row(void **state)
+{
+    (void)state;
+    struct play y;
+    play_open(&y, &(struct setting){.patience = 2, .max_iterations = 8});
+    static const int below[] = {1, 0, 1, 1, 1};
+    memcpy(y.below, below, sizeof below);
+    act_all(&y);
+    assert_true(y.p->converged);
+    assert_int_equal(y.p->niterations, 4);
+    play_close(&y);
+}
+
+static void max_iterations_without_convergence(void **state)
+{
+    (void)state;
+    struct play y;
+    play_open(&y, &(struct setting){.max_iterations = 3});
+    act_all(&y);
+    assert_true(y.p->finished);
+    assert_false(y.p->converged);
+    assert_int_equal(y.p->niterations, 3);
+    assert_string_equal(input(plan_find(y.p, "models"), "converged")->value[0], "0");
+    assert_int_equal(count_verb(&y, "produce"), 1);
+    play_close(&y);
+}
+
+static void zero_selected_frames(void **state)
+{
+    (void)state;
+    struct play y;
+    play_open(&y, &(struct setting){.systems = 2, .max_iterations = 2});
+    y.selected[0] = 0;
+    act_all(&y);
+    assert_true(y.p->finished);
+    const struct plan_task *t = plan_find(y.p, "iterations/000/gather");
+    assert_int_equal(input(t, "labelled")->n, 0);
+    assert_int_equal(input(plan_find(y.p, "iterations/000/evaluate"), "new")->n, 0);
+    assert_int_equal(input(plan_find(y.p, "iterations/001/gather"), "labelled")->n, 2);
+    assert_null(plan_find(y.p, "iterations/000/label/A-000"));
+    play_close(&y);
+}
+
+static void failed_labels(void **state)
+{
+    (void)state;
+    struct play y;
+    play_open(&y, &(struct setting){.batch = 1});
+    y.failed_labels = 2; // of the five initial ones
+    act_all(&y);
+    assert_true(y.p->finished);
+    assert_int_equal(input(plan_find(y.p, "initial/gather"), "labelled")->n, 5);
+    play_close(&y);
+
+    play_open(&y, &(struct setting){.batch = 1});
+    while (!plan_find((replan(&y), y.p), "iterations/000/label/A-000"))
+        act(&y);
+    y.failed_labels = 2; // of the three of iteration 0: not listed as new data
+    act_all(&y);
+    assert_int_equal(input(plan_find(y.p, "iterations/000/gather"), "labelled")->n, 3);
+    assert_int_equal(input(plan_find(y.p, "iterations/000/evaluate"), "new")->n, 1);
+    play_close(&y);
+
+    play_open(&y, &(struct setting){0});
+    y.initial_ntrain = 0;
+    act_all(&y);
+    assert_false(y.p->finished);
+    assert_non_null(strstr(y.p->error, "no initial frame could be labelled"));
+    assert_int_equal(count_verb(&y, "train"), 0);
+    play_close(&y);
+}
+
+static void several_systems(void **state)
+{
+    (void)state;
+    struct play y;
+    play_open(&y, &(struct setting){.systems = 3, .temperatures = 2, .max_iterations = 2});
+    act_all(&y);
+    assert_true(y.p->finished);
+    assert_int_equal(count_verb(&y, "init"), 3);
+    assert_int_equal(count_verb(&y, "explore"), 2 * 3 * 2 * 2);
+    assert_int_equal(count_verb(&y, "label"), 3 + 2 * 3);
+    assert_int_equal(count_verb(&y, "gather"), 3);
+    assert_int_equal(count_verb(&y, "analyze"), 3);
+    assert_int_equal(input(plan_find(y.p, "iterations/001/select"), "explored")->n, 12);
+    assert_int_equal(input(plan_find(y.p, "iterations/001/select"), "earlier")->n, 1);
+    assert_string_equal(input(plan_find(y.p, "iterations/001/train/1"), "init")->value[0], "iterations/000/train/1/model.dp");
+    assert_string_equal(input(plan_find(y.p, "iterations/001/evaluate"), "sets")->value[0], "3");
+    const struct plan_task *t = plan_find(y.p, "iterations/001/explore/C-600K-test");
+    assert_non_null(t);
+    assert_string_equal(t->purpose, "test");
+    for (int i = 0; i < y.p->ntasks; i++) // different work, different identity
+        for (int k = 0; k < i; k++)
+            if (strcmp(y.p->task[i].identity, y.p->task[k].identity) == 0)
+                fail_msg("%s and %s have one identity", y.p->task[i].id, y.p->task[k].id);
+    play_close(&y);
+}
+
+// The analysis of a system starts when its own runs are there; a closed loop stays closed.
+static void production_and_the_closed_loop(void **state)
+{
+    (void)state;
+    struct play y;
+    play_open(&y, &(struct setting){.systems = 2, .max_iterations = 2});
+    while (!plan_find((replan(&y), y.p), "production/A-500K-0"))
+        act(&y);
+    perform(&y, plan_find(y.p, "production/A-500K-0"));
+    replan(&y);
+    assert_non_null(plan_find(y.p, "transport/A"));
+    assert_null(plan_find(y.p, "transport/B"));
+    assert_null(plan_find(y.p, "report"));
+    y.c->converge.max_iterations = 9;
+    replan(&y);
+    assert_null(plan_find(y.p, "iterations/002/train/0"));
+    y.c->converge.max_iterations = 1;
+    replan(&y);
+    assert_non_null(plan_find(y.p, "iterations/001/evaluate"));
+    act_all(&y);
+    assert_true(y.p->finished);
+    assert_int_equal(y.p->niterations, 2);
+    play_close(&y);
+}
+
+static void identity_of(struct play *y, const char *id, char ret[65])
+{
+    replan(y);
+    const struct plan_task *t = plan_find(y->p, id);
+    assert_non_null(t);
+    snprintf(ret, 65, "%s", t->identity);
+}
+
+static void identities_hold_physics_only(void **state)
+{
+    (void)state;
+    struct play y;
+    char before[65], after[65];
+    const char *label = "initial/A/label/000", *init = "initial/A";
+    play_open(&y, &(struct setting){0});
+    act(&y); // init is done
+    identity_of(&y, label, before);
+    y.c->resources.label.ranks = 7; // resources, seed, other sections: not a label's business
+    y.c->resources.label.threads = 2;
+    y.c->resources.cores = 64;
+    y.c->seed = 8;
+    y.c->initial.displacement = 0.5;
+    y.c->train.steps = 17;
+    y.c->explore.time = 1;
+    identity_of(&y, label, after);
+    assert_string_equal(before, after);
+    y.c->label.cutoff += 1;
+    identity_of(&y, label, after);
+    assert_string_not_equal(before, after);
+    y.c->label.cutoff -= 1;
+    snprintf(y.env.pseudo_sha, sizeof y.env.pseudo_sha, "others");
+    identity_of(&y, label, after);
+    assert_string_not_equal(before, after);
+    snprintf(y.env.pseudo_sha, sizeof y.env.pseudo_sha, "pseudo");
+    view_find(y.v, init)->artifact[0].sha256[0] ^= 1; // other frames
+    identity_of(&y, label, after);
+    assert_string_not_equal(before, after);
+    identity_of(&y, init, before);
+    y.c->label.cutoff += 1;
+    identity_of(&y, init, after);
+    assert_string_equal(before, after);
+    y.c->seed = 9;
+    identity_of(&y, init, after);
+    assert_string_not_equal(before, after);
+    play_close(&y);
+}
+
+static void a_missing_fact_is_an_error(void **state)
+{
+    (void)state;
+    struct play y;
+    play_open(&y, &(struct setting){0});
+    replan(&y);
+    view_finish(y.v, &y.p->task[0], "", "frames.extxyz base.extxyz"); // init without nframes
+    plan_destroy(&y.p);
+    assert_int_equal(plan_build(y.c, &y.env, y.v, &y.p), AL_ERR_CORRUPT);
+    assert_null(y.p);
+    assert_non_null(strstr(al_err_message(), "initial/A"));
+    play_close(&y);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_tasks_and_their_chunks),  cmocka_unit_test(converges_at_min_iterations),
+        cmocka_unit_test(patience_counts_in_a_row),      cmocka_unit_test(max_iterations_without_convergence),
+        cmocka_unit_test(zero_selected_frames),          cmocka_unit_test(failed_labels),
+        cmocka_unit_test(several_systems),               cmocka_unit_test(production_and_the_closed_loop),
+        cmocka_unit_test(identities_hold_physics_only),  cmocka_unit_test(a_missing_fact_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
