@@ -3,8 +3,9 @@
 //
 // Training benchmark, run by hand:
 //   bench_train TRAIN_DIR VALID_DIR full|small STEPS SECONDS [LR_START LR_STOP]
-// full: the network of shared/bench/deepmd_train.json; small: the one for the 3-minute run. Prints the learning curve
-// with wall time, seconds per step, and the force errors on all of VALID_DIR. Stops after SECONDS.
+// full: the network of shared/bench/deepmd_train.json; small: the one for the 3-minute run. Prints the
+// learning curve with wall time, seconds per step, and the force errors on all of VALID_DIR. Stops after
+// SECONDS.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +33,8 @@ static double cpu(void)
 static void observe(void *ctx, const struct train_progress *p)
 {
     (void)ctx;
-    printf("%7ld %7.1f s  lr %.1e  train e %.5f f %.4f v %.5f  valid e %.5f f %.4f v %.5f\n", p->step, now() - t0, p->lr,
-           p->rmse_e, p->rmse_f, p->rmse_v, p->val_rmse_e, p->val_rmse_f, p->val_rmse_v);
+    printf("%7ld %7.1f s  lr %.1e  train e %.5f f %.4f v %.5f  valid e %.5f f %.4f v %.5f\n", p->step,
+           now() - t0, p->lr, p->rmse_e, p->rmse_f, p->rmse_v, p->val_rmse_e, p->val_rmse_f, p->val_rmse_v);
     fflush(stdout);
 }
 
@@ -96,13 +97,13 @@ static enum al_err bench(char **a, int n)
     enum al_err e = trainer_run(t);
     if (e != AL_ERR_STOPPED) AL_TRY(e);
     double end = now(), steps = (double)trainer_step(t);
-    printf("%.0f steps in %.1f s: %.5f s a step, %.5f s of processor time (with validation rows)\n", steps, end - start,
-           (end - start) / steps, (cpu() - cpu0) / steps);
+    printf("%.0f steps in %.1f s: %.5f s a step, %.5f s of processor time (with validation rows)\n", steps,
+           end - start, (end - start) / steps, (cpu() - cpu0) / steps);
     for (int s = -1; s < valid->nsys; s++) {
         struct train_rmse r;
         AL_TRY(train_rmse(trainer_model(t), valid, 1, s, &r));
-        printf("%-16s energy %.5f eV/atom, force %.4f eV/Ang, virial %.5f eV/atom\n", s < 0 ? "all" : valid->sys[s].name,
-               r.e, r.f, r.v);
+        printf("%-16s energy %.5f eV/atom, force %.4f eV/Ang, virial %.5f eV/atom\n",
+               s < 0 ? "all" : valid->sys[s].name, r.e, r.f, r.v);
     }
     return AL_ERR_OK;
 }

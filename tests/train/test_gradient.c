@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The gradient of the loss against central differences, over every parameter block (each w, b, idt of each net), for each
-// term of the loss. In a block the derivative along one random direction is compared: it holds every element.
-// Truncation error of the difference is h^2, rounding error 1e-15/h; with h = 1e-5 both are near 1e-9 of the loss.
+// The gradient of the loss against central differences, over every parameter block (each w, b, idt of each
+// net), for each term of the loss. In a block the derivative along one random direction is compared: it holds
+// every element. Truncation error of the difference is h^2, rounding error 1e-15/h; with h = 1e-5 both are
+// near 1e-9 of the loss.
 #include "dp_fixture.h"
 
 #include "dp/potential.h"
@@ -64,7 +65,8 @@ static double loss_at(struct setup *s, const struct loss_weights *w)
 }
 
 // One block of n parameters. Returns whether its gradient is not zero.
-static bool check_block(struct setup *s, const struct loss_weights *w, double *p, int n, const char *what, int net, int layer)
+static bool check_block(struct setup *s, const struct loss_weights *w, double *p, int n, const char *what,
+                        int net, int layer)
 {
     struct al_rng r;
     al_rng_stream(&r, 5, what, (uint64_t)net, (uint64_t)layer, 0);
@@ -88,11 +90,13 @@ static bool check_block(struct setup *s, const struct loss_weights *w, double *p
     double numeric = (8 * (e[0] - e[1]) - (e[2] - e[3])) / (12 * h);
     double scale = fabs(loss_at(s, w));
     if (!(fabs(numeric - analytic) <= 1e-6 * norm + 1e-9 * scale))
-        fail_msg("%s of net %d layer %d: gradient %.12g, difference quotient %.12g", what, net, layer, analytic, numeric);
+        fail_msg("%s of net %d layer %d: gradient %.12g, difference quotient %.12g", what, net, layer,
+                 analytic, numeric);
     return analytic != 0 && numeric != 0;
 }
 
-static void check_nets(struct setup *s, const struct loss_weights *w, struct dp_net *nets, int n, bool fit, int *zeros)
+static void check_nets(struct setup *s, const struct loss_weights *w, struct dp_net *nets, int n, bool fit,
+                       int *zeros)
 {
     for (int k = 0; k < n; k++)
         for (int l = 0; l < nets[k].nlayers; l++) {
@@ -132,18 +136,36 @@ static void one_sided(void **state)
 static void two_sided_resnet_dt(void **state)
 {
     (void)state;
-    struct dp_config c = {.ntypes = 4, .type_map = {"Li", "P", "S", "O"}, .rcut = 4.5, .rcut_smth = 2.0,
-                          .sel = {24, 12, 24, 12}, .nneuron = 3, .neuron = {4, 4, 8}, .axis_neuron = 3,
-                          .resnet_dt = true, .nfit = 3, .fit = {8, 8, 12}, .fit_resnet_dt = true};
+    struct dp_config c = {.ntypes = 4,
+                          .type_map = {"Li", "P", "S", "O"},
+                          .rcut = 4.5,
+                          .rcut_smth = 2.0,
+                          .sel = {24, 12, 24, 12},
+                          .nneuron = 3,
+                          .neuron = {4, 4, 8},
+                          .axis_neuron = 3,
+                          .resnet_dt = true,
+                          .nfit = 3,
+                          .fit = {8, 8, 12},
+                          .fit_resnet_dt = true};
     check_gradient(&c, 2, 18, 8.0);
 }
 
 static void overflow_and_scalar_skip(void **state) // sel too small; first layer 1 -> 2 with a skip connection
 {
     (void)state;
-    struct dp_config c = {.ntypes = 4, .type_map = {"Li", "P", "S", "O"}, .rcut = 5.0, .rcut_smth = 0.5,
-                          .sel = {6, 3, 7, 2}, .nneuron = 4, .neuron = {2, 2, 5, 10}, .axis_neuron = 4,
-                          .type_one_side = true, .resnet_dt = true, .nfit = 2, .fit = {9, 9}};
+    struct dp_config c = {.ntypes = 4,
+                          .type_map = {"Li", "P", "S", "O"},
+                          .rcut = 5.0,
+                          .rcut_smth = 0.5,
+                          .sel = {6, 3, 7, 2},
+                          .nneuron = 4,
+                          .neuron = {2, 2, 5, 10},
+                          .axis_neuron = 4,
+                          .type_one_side = true,
+                          .resnet_dt = true,
+                          .nfit = 2,
+                          .fit = {9, 9}};
     check_gradient(&c, 3, 12, 7.0);
 }
 
@@ -153,7 +175,8 @@ static void small_cell(void **state) // an atom is its own neighbour through the
     check_gradient(NULL, 4, 6, 4.4);
 }
 
-// Energy, forces and virial of the trainer are those of the potential: the loss against the potential's own results is 0.
+// Energy, forces and virial of the trainer are those of the potential: the loss against the potential's own
+// results is 0.
 static void agrees_with_potential(void **state)
 {
     (void)state;
@@ -174,8 +197,11 @@ static void agrees_with_potential(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_sided),  cmocka_unit_test(two_sided_resnet_dt), cmocka_unit_test(overflow_and_scalar_skip),
-        cmocka_unit_test(small_cell), cmocka_unit_test(agrees_with_potential),
+        cmocka_unit_test(one_sided),
+        cmocka_unit_test(two_sided_resnet_dt),
+        cmocka_unit_test(overflow_and_scalar_skip),
+        cmocka_unit_test(small_cell),
+        cmocka_unit_test(agrees_with_potential),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// npy files and deepmd/npy systems: round trips, foreign number types, damaged and contradictory input.
+#include "dp_fixture.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fsio.h"
+#include "train/dataset.h"
+#include "train/npy.h"
+
+static const int LI_P_S[] = {3, 15, 16, 3};
+static char dir[] = "/tmp/alnd-data-XXXXXX";
+
+static const char *at(const char *name)
+{
+    static char buf[4][256];
+    static int k;
+    k = (k + 1) % 4;
+    snprintf(buf[k], sizeof buf[k], "%s/%s", dir, name);
+    return buf[k];
+}
+
+static void npy_round_trip(void **state)
+{
+    (void)state;
+    const double data[6] = {0.1, -2, 1e300, 5e-324, 1.0 / 3, 7};
+    size_t shape[2] = {3, 2};
+    struct npy *a = NULL;
+    MUST(npy_write(at("a.npy"), 2, shape, data));
+    MUST(npy_read(at("a.npy"), &a));
+    assert_true(a->ndim == 2 && a->shape[0] == 3 && a->shape[1] == 2 && a->n == 6);
+    assert_memory_equal(a->data, data, sizeof data);
+    npy_destroy(&a);
+    size_t one[1] = {6};
+    MUST(npy_write(at("a.npy"), 1, one, data));
+    MUST(npy_read(at("a.npy"), &a));
+    assert_true(a->ndim == 1 && a->n == 6);
+    npy_destroy(&a);
+}
+
+static void write_raw(const char *name, const char *dict, const void *data, size_t n)
+{
+    char buf[256] = "\x93NUMPY\x01";
+    size_t len = strlen(dict) + 1;
+    buf[7] = 0;
+    buf[8] = (char)len;
+    buf[9] = 0;
+    memcpy(buf + 10, dict, len - 1);
+    buf[10 + len - 1] = '\n';
+    memcpy(buf + 10 + len, data, n);
+    MUST(al_file_write(at(name), buf, 10 + len + n));
+}
+
+static void npy_types(void **state) // float32, big-endian doubles, integers
+{
+    (void)state;
+    struct npy *a = NULL;
+    const float f[2] = {0.5f, -3.25f};
+    write_raw("b.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", f, sizeof f);
+    MUST(npy_read(at("b.npy"), &a));
+    assert_true(a->data[0] == 0.5 && a->data[1] == -3.25);
+    npy_destroy(&a);
+    const unsigned char big[8] = {0xc0, 0x08, 0, 0, 0, 0, 0, 0}; // -3.0
+    write_raw("b.npy", "{'descr': '>f8', 'fortran_order': False, 'shape': (), }", big, sizeof big);
+    MUST(npy_read(at("b.npy"), &a));
+    assert_true(a->ndim == 0 && a->n == 1 && a->data[0] == -3);
+    npy_destroy(&a);
+    const int32_t i[3] = {-1, 2, 3};
+    write_raw("b.npy", "{'descr': '<i4', 'fortran_order': False, 'shape': (1, 3), }", i, sizeof i);
+    MUST(npy_read(at("b.npy"), &a));
+    assert_true(a->n == 3 && a->data[0] == -1 && a->data[2] == 3);
+    npy_destroy(&a);
+    write_raw("b.npy", "{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }", f, sizeof f); // too short
+    assert_int_equal(npy_read(at("b.npy"), &a), AL_ERR_CORRUPT);
+    write_raw("b.npy", "{'descr': '<c16', 'fortran_order': False, 'shape': (1,), }", i, sizeof i);
+    assert_int_equal(npy_read(at("b.npy"), &a), AL_ERR_CORRUPT);
+    write_raw("b.npy", "{'descr': '<f4', 'fortran_order': True, 'shape': (1, 2), }", f, sizeof f);
+    assert_int_equal(npy_read(at("b.npy"), &a), AL_ERR_UNSUPPORTED);
+    MUST(al_file_write(at("b.npy"), "no npy file at all", 18));
+    assert_int_equal(npy_read(at("b.npy"), &a), AL_ERR_CORRUPT);
+    assert_int_equal(npy_read(at("none.npy"), &a), AL_ERR_NOTFOUND);
+}
+
+static struct al_frame *labelled(int n, uint64_t seed)
+{
+    struct al_frame *f = fixture_frame(n, LI_P_S, 4, 8, 1.5, seed);
+    struct al_rng r;
+    al_rng_stream(&r, seed, "label", 0, 0, 0);
+    f->energy = al_rng_normal(&r);
+    for (int i = 0; i < 3 * n; i++)
+        (&f->forces[0][0])[i] = al_rng_normal(&r);
+    for (int a = 0; a < 9; a++)
+        f->virial[a / 3][a % 3] = al_rng_normal(&r);
+    f->have = AL_HAVE_ENERGY | AL_HAVE_FORCES | AL_HAVE_VIRIAL;
+    return f;
+}
+
+static void same_frames(const struct al_frame *a, const struct al_frame *b)
+{
+    size_t n = (size_t)a->natoms;
+    assert_int_equal(a->natoms, b->natoms);
+    assert_int_equal(a->have, b->have);
+    assert_memory_equal(a->z, b->z, n * sizeof *a->z);
+    assert_memory_equal(a->pos, b->pos, n * sizeof *a->pos);
+    assert_memory_equal(a->forces, b->forces, n * sizeof *a->forces);
+    assert_memory_equal(a->cell, b->cell, sizeof a->cell);
+    assert_memory_equal(a->virial, b->virial, sizeof a->virial);
+    assert_memory_equal(&a->energy, &b->energy, sizeof a->energy);
+}
+
+static void systems(void **state) // append twice, read back; a directory of systems is searched
+{
+    (void)state;
+    enum { N = 5 };
+    const char *map[] = {"Li", "P", "S", "O"};
+    struct al_frame *f[N];
+    int set;
+    for (int i = 0; i < N; i++)
+        f[i] = labelled(8, 20 + (uint64_t)i);
+    MUST(dp_dataset_append_set(at("sys/a"), (const struct al_frame *const *)f, 3, map, 4, "task-1", &set));
+    assert_int_equal(set, 0);
+    MUST(dp_dataset_append_set(at("sys/a"), (const struct al_frame *const *)f + 3, 2, NULL, 0, "task-2",
+                               &set));
+    assert_int_equal(set, 1);
+    // a gathering that was killed after this and is repeated writes nothing
+    MUST(dp_dataset_append_set(at("sys/a"), (const struct al_frame *const *)f, 3, map, 4, "task-1", &set));
+    assert_int_equal(set, 0);
+    struct al_frame *g = labelled(12, 40);
+    g->have = AL_HAVE_ENERGY; // no forces in this system
+    MUST(dp_dataset_append_set(at("sys/b"), (const struct al_frame *const *)&g, 1, NULL, 0, NULL, NULL));
+    const char *paths[] = {at("sys")};
+    struct dp_dataset *d = NULL;
+    MUST(dp_dataset_read(paths, 1, &d));
+    assert_int_equal(d->nsys, 2);
+    assert_string_equal(d->sys[0].name, "a");
+    assert_true(d->sys[0].nframes == N && d->sys[0].nsets == 2 && d->sys[0].set_frames[1] == 2);
+    assert_int_equal(d->sys[1].have, AL_HAVE_ENERGY);
+    assert_int_equal(dp_dataset_nframes(d), N + 1);
+    for (int i = 0; i < N; i++) {
+        struct al_frame *h = NULL;
+        MUST(dp_system_frame(&d->sys[0], i, &h));
+        same_frames(f[i], h);
+        al_frame_destroy(&h);
+    }
+    dp_dataset_destroy(&d);
+    g->have |= AL_HAVE_FORCES;
+    assert_int_equal(
+        dp_dataset_append_set(at("sys/a"), (const struct al_frame *const *)&g, 1, NULL, 0, NULL, NULL),
+        AL_ERR_INPUT);
+    for (int i = 0; i < N; i++)
+        al_frame_destroy(&f[i]);
+    al_frame_destroy(&g);
+}
+
+static void from_frames(void **state) // grouped by composition, and back
+{
+    (void)state;
+    struct al_frames *fs = NULL, *back = NULL;
+    struct dp_dataset *d = NULL;
+    MUST(al_frames_create(&fs));
+    for (int i = 0; i < 4; i++) {
+        struct al_frame *f = labelled(i % 2 ? 12 : 8, 60 + (uint64_t)i);
+        MUST(al_frames_push(fs, &f));
+    }
+    MUST(dp_dataset_create(&d));
+    MUST(dp_dataset_add_frames(d, "x", fs));
+    assert_int_equal(d->nsys, 2);
+    assert_int_equal(d->sys[1].nframes, 2);
+    assert_string_equal(d->sys[1].name, "x-2");
+    MUST(dp_dataset_frames(d, &back));
+    same_frames(fs->f[2], back->f[1]);
+    same_frames(fs->f[3], back->f[3]);
+    al_frames_destroy(&fs);
+    al_frames_destroy(&back);
+    dp_dataset_destroy(&d);
+}
+
+static enum al_err read_bad(void)
+{
+    const char *paths[] = {at("bad")};
+    struct dp_dataset *d = NULL;
+    enum al_err e = dp_dataset_read(paths, 1, &d);
+    assert_null(d);
+    return e;
+}
+
+static void bad_systems(void **state)
+{
+    (void)state;
+    struct al_frame *f = labelled(8, 80);
+    assert_int_equal(read_bad(), AL_ERR_NOTFOUND);
+    MUST(al_mkdirs(at("bad")));
+    assert_int_equal(read_bad(), AL_ERR_INPUT); // nothing there
+    MUST(dp_dataset_append_set(at("bad"), (const struct al_frame *const *)&f, 1, NULL, 0, NULL, NULL));
+    double few[9] = {0};
+    size_t shape[2] = {1, 9};
+    MUST(npy_write(at("bad/set.000/force.npy"), 2, shape, few));
+    assert_int_equal(read_bad(), AL_ERR_INPUT); // wrong number of force components
+    unlink(at("bad/set.000/force.npy"));
+    few[3] = (double)NAN;
+    MUST(npy_write(at("bad/set.000/virial.npy"), 2, shape, few));
+    assert_int_equal(read_bad(), AL_ERR_INPUT); // NaN
+    unlink(at("bad/set.000/virial.npy"));
+    unlink(at("bad/set.000/box.npy"));
+    assert_int_equal(read_bad(), AL_ERR_INPUT); // periodic without a cell
+    MUST(al_file_write(at("bad/nopbc"), "", 0));
+    const char *paths[] = {at("bad")};
+    struct dp_dataset *d = NULL;
+    MUST(dp_dataset_read(paths, 1, &d));
+    assert_true(!d->sys[0].pbc && d->sys[0].have == AL_HAVE_ENERGY);
+    dp_dataset_destroy(&d);
+    MUST(al_file_write(at("bad/type.raw"), "0 1 2 0 0 1 2 9\n", 16));
+    assert_int_equal(read_bad(), AL_ERR_INPUT); // type beyond the map
+    al_frame_destroy(&f);
+}
+
+int main(void)
+{
+    if (!mkdtemp(dir)) return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(npy_round_trip), cmocka_unit_test(npy_types),   cmocka_unit_test(systems),
+        cmocka_unit_test(from_frames),    cmocka_unit_test(bad_systems),
+    };
+    int rc = cmocka_run_group_tests(tests, NULL, NULL);
+    MUST(al_remove_tree(dir));
+    return rc;
+}

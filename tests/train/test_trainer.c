@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// The trainer: Adam and the learning rate by hand, statistics against sums written out here, batches, and
+// restarts that give the bits of an undisturbed run.
+#include "train_fixture.h"
+
+#include <unistd.h>
+
+#include "base/fsio.h"
+#include "train/stats.h"
+#include "train/trainer_impl.h"
+
+static char dir[] = "/tmp/alnd-train-XXXXXX";
+
+static void near(double a, double b, double tol)
+{
+    if (!(fabs(a - b) <= tol)) fail_msg("%.17g instead of %.17g", a, b);
+}
+
+// Two steps of one number: m = 0.1 g, v = 0.001 g^2 at first, so the first step is lr g/(|g| +
+// eps/sqrt(0.001)).
+static void adam(void **state)
+{
+    (void)state;
+    struct adam a;
+    MUST(adam_create(1, &a));
+    double x = 1, g1 = 0.5, g2 = -0.25, lr = 0.01;
+    adam_update(&a, 1, lr, &g1, &x);
+    double x1 = 1 - lr * 0.5 / (0.5 + 1e-8 / sqrt(0.001));
+    near(x, x1, 1e-15);
+    adam_update(&a, 2, lr, &g2, &x);
+    double m = 0.9 * 0.1 * 0.5 + 0.1 * -0.25, v = 0.999 * 0.001 * 0.25 + 0.001 * 0.0625;
+    near(x, x1 - lr * sqrt(1 - 0.999 * 0.999) / (1 - 0.81) * m / (sqrt(v) + 1e-8), 1e-15);
+    adam_free(&a);
+}
+
+static void learning_rate(void **state)
+{
+    (void)state;
+    struct train_options o;
+    train_options_default(&o);
+    o.steps = 1000000;
+    o.lr_stop = 1e-8;
+    near(train_learning_rate(&o, 4999), 1e-3, 1e-10); // float32 of it
+    near(train_learning_rate(&o, 5000) / 1e-3, pow(1e-5, 0.005), 1e-6);
+    near(train_learning_rate(&o, 2000000) / 1e-8, 1, 1e-6);
+    o.steps = 4000; // default 5000 is too long: 100
+    near(train_learning_rate(&o, 99) / 1e-3, 1, 1e-6);
+    near(train_learning_rate(&o, 250) / 1e-3, pow(1e-5, 200.0 / 4000), 1e-6);
+    o.steps = 500; // floor(500/100) + 1 = 6
+    near(train_learning_rate(&o, 6) / 1e-3, pow(1e-5, 6.0 / 500), 1e-6);
+    struct loss_weights w = train_prefactors(&o, 0), z = train_prefactors(&o, 100000);
+    near(w.e, 0.02, 1e-15);
+    near(w.f, 1000, 1e-12);
+    near(z.f, 1 + 999e-5, 1e-3);
+    near(w.v, 0, 0);
+}
+
+static double row_s(double r, double rc, double rs)
+{
+    double u = (r - rs) / (rc - rs);
+    u = u < 0 ? 0 : u;
+    return u >= 1 ? 0 : (1 + u * u * u * (-10 + u * (15 - 6 * u))) / r;
+}
+
+// davg, dstd by plain sums over a brute-force neighbour search (cells of 7.5 Ang, cut-off 4.5: 27 images
+// suffice).
+static void statistics(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(6, true, 100);
+    struct dp_model *m = fixture_model(NULL, 1);
+    struct env_cache *env = NULL;
+    MUST(env_cache_create(&m->c, d, 1 << 20, &env));
+    MUST(stats_environment(m, d, env));
+    double n[4] = {0}, s1[4] = {0}, s2[4] = {0}, a1[4] = {0}, a2[4] = {0};
+    for (int k = 0; k < d->nsys; k++)
+        for (int f = 0; f < d->sys[k].nframes; f++) {
+            const struct dp_system *q = &d->sys[k];
+            const double(*x)[3] = (const double(*)[3])(q->coord + (size_t)(3 * q->natoms * f));
+            const double(*c)[3] = (const double(*)[3])(q->box + 9 * (size_t)f);
+            for (int i = 0; i < q->natoms; i++) {
+                int t = dp_config_type(&m->c, q->z[i]);
+                n[t] += m->nnei;
+                for (int j = 0; j < 27 * q->natoms; j++) {
+                    double v[3], r = 0;
+                    for (int a = 0; a < 3; a++) {
+                        int p = j / q->natoms;
+                        v[a] = x[j % q->natoms][a] - x[i][a] + (p % 3 - 1) * c[0][a] +
+                               (p / 3 % 3 - 1) * c[1][a] + (p / 9 - 1) * c[2][a];
+                        r += v[a] * v[a];
+                    }
+                    r = sqrt(r);
+                    if (r < 1e-9 || r >= 4.5) continue;
+                    double s = row_s(r, 4.5, 0.5);
+                    s1[t] += s;
+                    s2[t] += s * s;
+                    for (int a = 0; a < 3; a++) {
+                        a1[t] += s * v[a] / r;
+                        a2[t] += s * v[a] / r * s * v[a] / r;
+                    }
+                }
+            }
+        }
+    for (int t = 0; t < 4; t++) {
+        near(m->davg[t][0], s1[t] / n[t], 1e-14);
+        near(m->dstd[t][0], sqrt(s2[t] / n[t] - pow(s1[t] / n[t], 2)), 1e-12);
+        near(m->dstd[t][2], sqrt(a2[t] / (3 * n[t]) - pow(a1[t] / (3 * n[t]), 2)), 1e-12);
+        assert_true(m->dstd[t][0] > 0.01 && m->davg[t][1] == 0);
+    }
+    env_cache_destroy(&env);
+    dp_model_destroy(&m);
+    dp_dataset_destroy(&d);
+}
+
+// Exactly solvable energies give the bias back; fixed composition gives the minimum-norm solution.
+static void energy_bias(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(4, false, 200);
+    struct dp_model *m = fixture_model(NULL, 1);
+    struct env_cache *env = NULL;
+    for (int i = 0; i < 4; i++)
+        d->sys[0].energy[i] = -24;
+    MUST(env_cache_create(&m->c, d, 0, &env));
+    MUST(stats_energy_bias(m, d, env));
+    // 12 atoms Li4 P2 S4 O2: b = E n/|n|^2 with n = (4, 2, 4, 2), |n|^2 = 40
+    near(m->bias[0], -24 * 4.0 / 40, 1e-12);
+    near(m->bias[1], -24 * 2.0 / 40, 1e-12);
+    near(m->bias[2], -24 * 4.0 / 40, 1e-12);
+    env_cache_destroy(&env);
+    dp_dataset_destroy(&d);
+    dp_model_destroy(&m);
+    assert_int_equal(stats_sel(10), 12);
+    assert_int_equal(stats_sel(40), 44);
+    assert_int_equal(stats_sel(41), 48);
+}
+
+static void batches(void **state) // every frame of a set once per pass; the state survives a save
+{
+    (void)state;
+    enum { FRAMES = 9 };
+    struct dp_dataset *d = fixture_data(FRAMES, true, 300);
+    struct al_rng rng;
+    al_rng_stream(&rng, 1, "b", 0, 0, 0);
+    struct batcher *b = NULL, *c = NULL;
+    MUST(batcher_create(d, 2, &rng, &b));
+    int seen[2][FRAMES] = {0}, calls[2] = {0}, s, n;
+    const int *f;
+    for (int k = 0; k < 60; k++) {
+        batcher_next(b, &s, &n, &f);
+        assert_int_equal(n, 2);
+        calls[s]++;
+        for (int i = 0; i < n; i++)
+            assert_true(f[i] >= 0 && f[i] < d->sys[s].nframes && ++seen[s][f[i]]);
+    }
+    for (int i = 0; i < 6; i++) // system 0: 6 frames, 3 batches a pass
+        assert_true(seen[0][i] >= calls[0] / 3 && seen[0][i] <= calls[0] / 3 + 1);
+    assert_true(calls[0] > calls[1] && calls[1] > 0); // 3 batches against 1
+    char *buf = NULL;
+    size_t len;
+    FILE *out = open_memstream(&buf, &len);
+    batcher_save(b, out);
+    fclose(out);
+    MUST(batcher_create(d, 2, &rng, &c));
+    const unsigned char *at = (const unsigned char *)buf;
+    MUST(batcher_load(c, &at, at + len));
+    assert_true(at == (const unsigned char *)buf + len);
+    for (int k = 0; k < 30; k++) {
+        int s2, n2;
+        const int *f2;
+        batcher_next(b, &s, &n, &f);
+        batcher_next(c, &s2, &n2, &f2);
+        assert_true(s == s2 && n == n2 && f[0] == f2[0] && f[1] == f2[1]);
+    }
+    at = (const unsigned char *)buf;
+    assert_int_equal(batcher_load(c, &at, at + len - 1), AL_ERR_CORRUPT);
+    free(buf);
+    batcher_destroy(&b);
+    batcher_destroy(&c);
+    dp_dataset_destroy(&d);
+}
+
+static int stop_after, asked;
+
+static bool check_stop(void *ctx)
+{
+    (void)ctx;
+    return ++asked == stop_after;
+}
+
+static void file_of(const char *sub, const char *name, char **ret, size_t *n)
+{
+    char path[AL_PATH];
+    MUST(al_path(path, "%s/%s/%s", dir, sub, name));
+    MUST(al_file_read(path, 0, ret, n));
+}
+
+static void same_file(const char *name)
+{
+    char *a = NULL, *b = NULL;
+    size_t na, nb;
+    file_of("whole", name, &a, &na);
+    file_of("parts", name, &b, &nb);
+    assert_int_equal(na, nb);
+    assert_memory_equal(a, b, na);
+    al_free(a);
+    al_free(b);
+}
+
+static enum al_err run(struct train_options *o, const char *sub, const struct dp_dataset *d,
+                       const struct dp_dataset *v)
+{
+    char path[AL_PATH];
+    MUST(al_path(path, "%s/%s", dir, sub));
+    MUST(al_mkdirs(path));
+    o->dir = path;
+    struct trainer *t = NULL;
+    enum al_err e = trainer_create(o, d, v, &t);
+    if (e == AL_ERR_OK) e = trainer_run(t);
+    trainer_destroy(&t);
+    return e;
+}
+
+// Stopped twice (once between checkpoints of the clock) and resumed, also with a cache that holds nothing:
+// same files.
+static void restart(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(7, true, 400), *v = fixture_data(2, false, 500);
+    struct train_options o = fixture_options(60);
+    MUST(run(&o, "whole", d, v));
+    o.check_stop = check_stop;
+    stop_after = 23;
+    assert_int_equal(run(&o, "parts", d, v), AL_ERR_STOPPED);
+    o.cache_bytes = 0;
+    asked = 0;
+    stop_after = 14;
+    assert_int_equal(run(&o, "parts", d, v), AL_ERR_STOPPED);
+    o.check_stop = NULL;
+    MUST(run(&o, "parts", d, v));
+    same_file("model.dp");
+    same_file("checkpoint.bin");
+    same_file("lcurve.out");
+    char *curve = NULL;
+    size_t n, lines = 0;
+    file_of("whole", "lcurve.out", &curve, &n);
+    for (size_t i = 0; i < n; i++)
+        lines += curve[i] == '\n';
+    assert_int_equal(lines, 2 + 7); // header; steps 0, 10, ..., 60
+    assert_non_null(strstr(
+        curve, "# step       rmse_val    rmse_trn    rmse_e_val  rmse_e_trn    rmse_f_val  rmse_f_trn"));
+    al_free(curve);
+    MUST(run(&o, "parts", d, v)); // finished: again the same
+    same_file("model.dp");
+    same_file("lcurve.out");
+    dp_dataset_destroy(&d);
+    dp_dataset_destroy(&v);
+}
+
+// Killed after a checkpoint in the middle: steps and rows after it are done again.
+static void killed(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(7, true, 400), *v = fixture_data(2, false, 500);
+    struct train_options o = fixture_options(60);
+    char from[AL_PATH], to[AL_PATH];
+    MUST(al_path(to, "%s/keep.bin", dir));
+    MUST(al_path(from, "%s/parts", dir));
+    MUST(al_remove_tree(from));
+    MUST(al_path(from, "%s/parts/checkpoint.bin", dir));
+    o.check_stop = check_stop;
+    asked = 0;
+    stop_after = 31;
+    assert_int_equal(run(&o, "parts", d, v), AL_ERR_STOPPED);
+    MUST(al_file_copy(from, to));
+    asked = 0;
+    stop_after = 25; // goes on to step 56, writing rows 40 and 50; then the older checkpoint comes back
+    assert_int_equal(run(&o, "parts", d, v), AL_ERR_STOPPED);
+    MUST(al_file_copy(to, from));
+    o.check_stop = NULL;
+    MUST(run(&o, "parts", d, v));
+    same_file("model.dp");
+    same_file("lcurve.out");
+    o.seed++; // another run must not take this checkpoint
+    assert_int_equal(run(&o, "parts", d, v), AL_ERR_CORRUPT);
+    o.seed--;
+    char *buf = NULL;
+    size_t n;
+    MUST(al_file_read(from, 0, &buf, &n));
+    buf[n / 2] ^= 1;
+    MUST(al_file_write(from, buf, n));
+    assert_int_equal(run(&o, "parts", d, v), AL_ERR_CORRUPT);
+    al_free(buf);
+    dp_dataset_destroy(&d);
+    dp_dataset_destroy(&v);
+}
+
+static void warm_start(void **state) // from a file: statistics and weights are those of the file
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(4, false, 600);
+    char path[AL_PATH];
+    MUST(al_path(path, "%s/whole/model.dp", dir));
+    struct dp_model *m = NULL;
+    MUST(dp_model_read(path, &m));
+    struct train_options o = fixture_options(5);
+    o.init = path;
+    o.meta = "{\"member\":1}";
+    struct trainer *t = NULL;
+    MUST(trainer_create(&o, d, NULL, &t));
+    assert_memory_equal(trainer_model(t)->param, m->param, m->nparam * sizeof *m->param);
+    assert_memory_equal(trainer_model(t)->davg, m->davg, sizeof m->davg);
+    assert_string_equal(trainer_model(t)->meta, "{\"member\":1}");
+    MUST(trainer_run(t));
+    assert_true(trainer_step(t) == 5 && trainer_model(t)->param[0] != m->param[0]);
+    trainer_destroy(&t);
+    dp_model_destroy(&m);
+    dp_dataset_destroy(&d);
+}
+
+static void bad_input(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(2, false, 700);
+    struct train_options o = fixture_options(5);
+    struct trainer *t = NULL;
+    o.steps = 0;
+    assert_int_equal(trainer_create(&o, d, NULL, &t), AL_ERR_INPUT);
+    o = fixture_options(5);
+    o.lr_stop = 1;
+    assert_int_equal(trainer_create(&o, d, NULL, &t), AL_ERR_INPUT);
+    o = fixture_options(5);
+    o.model.fit[1] = 11; // deepmd-kit's backends would disagree
+    assert_int_equal(trainer_create(&o, d, NULL, &t), AL_ERR_INPUT);
+    o = fixture_options(5);
+    o.model.ntypes = 1;
+    snprintf(o.model.type_map[0], DP_TYPE_NAME, "Au");
+    assert_int_equal(trainer_create(&o, d, NULL, &t), AL_ERR_INPUT);
+    o = fixture_options(5);
+    d->sys[0].energy[0] = d->sys[0].energy[1] = 1e308; // loss overflows
+    MUST(trainer_create(&o, d, NULL, &t));
+    assert_int_equal(trainer_run(t), AL_ERR_UNPHYSICAL);
+    assert_non_null(strstr(al_err_message(), "not finite"));
+    trainer_destroy(&t);
+    dp_dataset_destroy(&d);
+}
+
+// Errors of the teacher on its own data are zero; of another model, the differences written out here.
+static void evaluation(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(5, true, 800);
+    struct dp_model *teacher = fixture_model(NULL, 77), *other = fixture_model(NULL, 78);
+    struct train_rmse r;
+    MUST(train_rmse(teacher, d, 1, -1, &r));
+    assert_true(r.nframes == 5 && r.e < 1e-12 && r.f < 1e-12 && r.v < 1e-12 && isnan(r.f_by_z[1]));
+    MUST(train_rmse(other, d, 1, -1, &r));
+    struct potential *p = NULL;
+    MUST(dp_potential_from_model(other, &p));
+    double e2 = 0, f2 = 0, s2 = 0;
+    long nf = 0, ns = 0;
+    for (int s = 0; s < d->nsys; s++)
+        for (int k = 0; k < d->sys[s].nframes; k++) {
+            struct al_frame *f = NULL;
+            double force[16][3];
+            MUST(dp_system_frame(&d->sys[s], k, &f));
+            struct pot_result q = {.forces = force};
+            MUST(p->ops->eval(p, f, &q));
+            e2 += pow((q.energy - f->energy) / f->natoms, 2) / 5;
+            for (int i = 0; i < f->natoms; i++)
+                for (int a = 0; a < 3; a++) {
+                    double x = pow(force[i][a] - f->forces[i][a], 2);
+                    f2 += x;
+                    nf++;
+                    if (f->z[i] == 16) {
+                        s2 += x;
+                        ns++;
+                    }
+                }
+            al_frame_destroy(&f);
+        }
+    near(r.e, sqrt(e2), 1e-10);
+    near(r.f, sqrt(f2 / (double)nf), 1e-10);
+    near(r.f_by_z[16], sqrt(s2 / (double)ns), 1e-10);
+    assert_true(r.f > 1e-3 && r.e > 1e-3);
+    potential_destroy(&p);
+    dp_model_destroy(&teacher);
+    dp_model_destroy(&other);
+    dp_dataset_destroy(&d);
+}
+
+int main(void)
+{
+    if (!mkdtemp(dir)) return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(adam),        cmocka_unit_test(learning_rate), cmocka_unit_test(statistics),
+        cmocka_unit_test(energy_bias), cmocka_unit_test(batches),       cmocka_unit_test(restart),
+        cmocka_unit_test(killed),      cmocka_unit_test(warm_start),    cmocka_unit_test(bad_input),
+        cmocka_unit_test(evaluation),
+    };
+    int rc = cmocka_run_group_tests(tests, NULL, NULL);
+    MUST(al_remove_tree(dir));
+    return rc;
+}
