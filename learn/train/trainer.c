@@ -144,7 +144,7 @@ enum al_err trainer_create(const struct train_options *o, const struct dp_datase
     t->valid = valid && dp_dataset_nframes(valid) ? valid : NULL;
     AL_TRY(al_strdup(o->dir, &t->dir));
     AL_TRY_MSG(prepare(t), "setting up the training");
-    t->o.init = t->o.meta = t->o.fingerprint = t->o.dir = NULL; // the caller's strings are not needed any more
+    t->o.init = t->o.meta = t->o.fingerprint = t->o.dir = NULL; // the strings are the caller's
     *ret = t;
     t = NULL;
     return AL_ERR_OK;
