@@ -307,9 +307,12 @@ static enum al_err change_attempt(struct journal *j, const struct jr_change *c)
     if (c->pid)
         RUN_SQL(j, "write the attempt", "UPDATE attempt SET pid = ? WHERE task = ? AND n = ?", "isi", c->pid, c->task, n);
     if (c->ended)
-        RUN_SQL(j, "end the attempt",
-                "UPDATE attempt SET ended = ?, exit = ?, class = ?, message = ? WHERE task = ? AND n = ?", "sisssi", time,
-                (long)c->exit, c->cause ? c->cause : "", c->message ? c->message : "", c->task, n);
+        RUN_SQL(j, "end the attempt", "UPDATE attempt SET ended = ?, exit = ? WHERE task = ? AND n = ?", "sisi", time,
+                (long)c->exit, c->task, n);
+    // a failure told by result.yaml comes after the attempt's end
+    if (c->cause && c->cause[0])
+        RUN_SQL(j, "write the attempt's cause", "UPDATE attempt SET class = ?, message = ? WHERE task = ? AND n = ?", "sssi",
+                c->cause, c->message ? c->message : "", c->task, n);
     return AL_ERR_OK;
 }
 
