@@ -24,7 +24,7 @@ void loop_config_destroy(struct loop_config **cp)
 static enum al_err read_systems(struct loop_config *c)
 {
     const struct al_node *list = al_node_get(c->tree, "systems");
-    if (!list) AL_TRY(al_node_error(c->tree, "key 'systems' is missing: a list of {name, structure}"));
+    if (!list) return al_node_error(c->tree, "key 'systems' is missing: a list of {name, structure}");
     if (list->kind != AL_NODE_LIST || !list->nchild) AL_TRY(al_node_error(list, "systems: a list of maps is wanted"));
     for (const struct al_node *n = list->child; n; n = n->next) {
         if (c->nsystems == CFG_MAX_SYSTEMS) AL_TRY(al_node_error(n, "more than %d systems", CFG_MAX_SYSTEMS));

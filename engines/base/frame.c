@@ -108,7 +108,9 @@ enum al_err al_frame_min_distance(const struct al_frame *f, double *ret_d, int *
 {
     // Grow the radius until something is found: the list costs radius^3.
     double limit = f->pbc ? 2 * cbrt(al_frame_volume(f)) + 1 : 1e4;
-    for (double radius = 2.0;; radius *= 2) {
+    double radius = 1.0;
+    for (;;) {
+        radius *= 2;
         AL_OWN(al_neigh) list = NULL;
         AL_TRY(al_neigh_create(radius, 0.0, &list));
         AL_TRY(al_neigh_update(list, f->natoms, (const double (*)[3])f->pos, f->cell, f->pbc));

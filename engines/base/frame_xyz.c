@@ -159,7 +159,7 @@ static enum al_err parse_atom(const struct reader *r, struct al_frame *f, const 
         if (c->col[k] == COL_SPECIES || c->col[k] == COL_NUMBER) {
             char symbol[8] = "";
             if (len < sizeof symbol) memcpy(symbol, p, len);
-            f->z[i] = c->col[k] == COL_SPECIES ? al_element_z(symbol) : atoi(symbol);
+            f->z[i] = c->col[k] == COL_SPECIES ? al_element_z(symbol) : (int)strtol(symbol, NULL, 10);
             if (f->z[i] < 1 || f->z[i] > AL_ZMAX)
                 AL_FAIL(AL_ERR_INPUT, "%s:%ld: '%.*s' is not an element", r->path, r->lineno, (int)(len < 40 ? len : 40), p);
         } else if (c->col[k] != COL_SKIP) {

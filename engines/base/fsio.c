@@ -18,7 +18,7 @@
 
 enum al_err al_path(char ret[AL_PATH], const char *fmt, ...)
 {
-    char buf[AL_PATH];
+    char buf[AL_PATH] = "";
     va_list ap;
     va_start(ap, fmt);
     int n = vsnprintf(buf, sizeof buf, fmt, ap);
@@ -143,7 +143,7 @@ void al_outfile_drop(struct al_outfile *f)
 
 enum al_err al_file_write(const char *path, const void *data, size_t n)
 {
-    struct al_outfile f;
+    struct al_outfile f = {0};
     AL_TRY(al_outfile_open(path, &f));
     if (n) (void)fwrite(data, 1, n, f.out); // publish checks ferror
     AL_TRY(al_outfile_publish(&f));

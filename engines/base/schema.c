@@ -75,7 +75,7 @@ static enum al_err parse_string(const struct schema_key *k, const struct al_node
     }
     if (strlen(t) >= k->size) AL_TRY(al_node_error(n, "%s is longer than %zu characters", n->key, k->size - 1));
     memset(dst, 0, k->size);
-    memcpy(dst, t, strlen(t));
+    memcpy(dst, t, strlen(t) + 1);
     return AL_ERR_OK;
 }
 

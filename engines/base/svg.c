@@ -134,10 +134,11 @@ static int linear_ticks(const struct axis *a, struct tick *t)
 {
     double step = nice_step(a->hi - a->lo, 6);
     int n = 0;
-    for (double k = ceil(a->lo / step - 1e-9); k * step <= a->hi + 1e-9 * step && n < MAX_TICKS; k += 1.0) {
-        t[n].at = k * step;
+    long k = (long)ceil(a->lo / step - 1e-9);
+    for (; (double)k * step <= a->hi + 1e-9 * step && n < MAX_TICKS; k++) {
+        t[n].at = (double)k * step;
         t[n].major = true;
-        label_number(t[n++].label, k * step, step);
+        label_number(t[n++].label, (double)k * step, step);
     }
     return n;
 }

@@ -63,10 +63,11 @@ static enum al_err next_event(struct builder *b, yaml_event_t *ret)
     if (!yaml_parser_parse(&b->parser, ret)) AL_TRY(syntax_error(b));
     const yaml_mark_t *m = &ret->start_mark;
     const char *refused = NULL;
+    bool anchor = (ret->type == YAML_SCALAR_EVENT && ret->data.scalar.anchor) ||
+                  (ret->type == YAML_SEQUENCE_START_EVENT && ret->data.sequence_start.anchor) ||
+                  (ret->type == YAML_MAPPING_START_EVENT && ret->data.mapping_start.anchor);
     if (ret->type == YAML_ALIAS_EVENT) refused = "aliases (*name) are";
-    else if (ret->type == YAML_SCALAR_EVENT && ret->data.scalar.anchor) refused = "anchors (&name) are";
-    else if (ret->type == YAML_SEQUENCE_START_EVENT && ret->data.sequence_start.anchor) refused = "anchors (&name) are";
-    else if (ret->type == YAML_MAPPING_START_EVENT && ret->data.mapping_start.anchor) refused = "anchors (&name) are";
+    else if (anchor) refused = "anchors (&name) are";
     else if (ret->type == YAML_SCALAR_EVENT && ret->data.scalar.tag) refused = "tags (!name) are";
     if (!refused) return AL_ERR_OK;
     size_t line = m->line + 1, col = m->column + 1;
@@ -237,9 +238,9 @@ enum al_err al_node_need_str(const struct al_node *map, const char *key, const c
 // YAML's own spellings of the non-finite numbers; empty text or trailing characters are no number
 static bool to_double(const char *text, double *v)
 {
-    if (strcmp(text, ".nan") == 0) *v = NAN;
-    else if (strcmp(text, ".inf") == 0) *v = INFINITY;
-    else if (strcmp(text, "-.inf") == 0) *v = -INFINITY;
+    if (strcmp(text, ".nan") == 0) *v = (double)NAN;
+    else if (strcmp(text, ".inf") == 0) *v = HUGE_VAL;
+    else if (strcmp(text, "-.inf") == 0) *v = -HUGE_VAL;
     else {
         char *end;
         *v = strtod(text, &end);
