@@ -153,7 +153,7 @@ enum al_err al_file_write(const char *path, const void *data, size_t n)
 enum al_err al_file_copy(const char *from, const char *to)
 {
     AL_AUTOFREE char *data = NULL;
-    size_t n;
+    size_t n = 0;
     AL_TRY(al_file_read(from, 0, &data, &n));
     AL_TRY(al_file_write(to, data, n));
     return AL_ERR_OK;
