@@ -154,8 +154,8 @@ enum al_err dmat_heevd(struct dmat *a, int n, double *w, struct dmat *z)
     pzheevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, wq, &query, rq, &query, iq,
              &query, &info);
     if (info != 0) AL_FAIL(AL_ERR_BUG, "pzheevd workspace query: info %d", info);
-    // Some releases ask for too little real workspace: give generously.
-    int lwork = (int)creal(wq[0]) + 64 * g->block, lrwork = 2 * (int)rq[0] + 8 * n + 64;
+    // The query forgets what pdlasrt needs on ranks with few columns, local rows x block: give generously.
+    int lwork = (int)creal(wq[0]) + 64 * g->block, lrwork = 2 * (int)rq[0] + 2 * n * (g->block + 4) + 64;
     int liwork = iq[0] + 8 * n + 16 * (g->npcol + 2);
     AL_TRY(workspace(g, (size_t)lwork, (size_t)lrwork, (size_t)liwork));
     pzheevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, g->work, &lwork, g->rwork,

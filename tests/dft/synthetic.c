@@ -136,6 +136,30 @@ static void apply_strain(const double e[3][3], double v[3])
             v[a] += e[a][b] * x[b];
 }
 
+static struct psp8 *psp[2]; // made once
+static struct formfac *ff[2];
+
+static void drop_tables(void)
+{
+    for (int i = 0; i < 2; i++) {
+        formfac_destroy(&ff[i]);
+        psp8_destroy(&psp[i]);
+    }
+}
+
+static enum al_err make_tables(double ecut)
+{
+    if (ff[1]) return AL_ERR_OK;
+    atexit(drop_tables);
+    for (int i = 0; i < 2; i++) {
+        AL_AUTOFREE char *text = NULL;
+        AL_TRY(synthetic_psp8(i == 0 ? 12 : 8, &text));
+        AL_TRY(psp8_parse("test", text, strlen(text), &psp[i]));
+        AL_TRY(formfac_create(psp[i], 2.4 * sqrt(2 * ecut), &ff[i]));
+    }
+    return AL_ERR_OK;
+}
+
 enum al_err synthetic_system(struct comm *c, double ecut, const double strain[3][3], int atom, const double d[3],
                              struct synthetic_system *ret)
 {
@@ -146,12 +170,7 @@ enum al_err synthetic_system(struct comm *c, double ecut, const double strain[3]
     struct basis *b = NULL;
     *ret = (struct synthetic_system){0};
     AL_TRY(synthetic_frame(1, &f));
-    for (int i = 0; i < 2; i++) {
-        AL_AUTOFREE char *text = NULL;
-        AL_TRY(synthetic_psp8(i == 0 ? 12 : 8, &text));
-        AL_TRY(psp8_parse("test", text, strlen(text), &ret->psp[i]));
-        AL_TRY(formfac_create(ret->psp[i], 2.4 * sqrt(2 * ecut), &ret->ff[i]));
-    }
+    AL_TRY(make_tables(ecut));
     for (int i = 0; i < 3; i++)
         for (int a = 0; a < 3; a++)
             cell[i][a] = sphere[i][a] = f->cell[i][a] / AL_BOHR_ANG;
@@ -163,7 +182,7 @@ enum al_err synthetic_system(struct comm *c, double ecut, const double strain[3]
     for (int i = 0; strain && i < 2; i++)
         apply_strain(strain, f->pos[i]);
     AL_TRY(basis_create(c, ecut, cell, sphere, grid, &b));
-    AL_TRY(dft_system_create(&b, 2, kind, f->pos, 2, (const struct formfac *const *)ret->ff, &ret->s));
+    AL_TRY(dft_system_create(&b, 2, kind, f->pos, 2, (const struct formfac *const *)ff, &ret->s));
     al_frame_destroy(&f);
     return AL_ERR_OK;
 }
@@ -171,8 +190,4 @@ enum al_err synthetic_system(struct comm *c, double ecut, const double strain[3]
 void synthetic_system_drop(struct synthetic_system *x)
 {
     dft_system_destroy(&x->s);
-    for (int i = 0; i < 2; i++) {
-        formfac_destroy(&x->ff[i]);
-        psp8_destroy(&x->psp[i]);
-    }
 }

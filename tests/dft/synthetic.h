@@ -16,11 +16,9 @@ enum al_err synthetic_psp8(int z, char **ret);
 enum al_err synthetic_options(struct dft_options *opt);
 // 2 n atoms (n = 1, 2) in a skewed cell, moved off their sites.
 enum al_err synthetic_frame(int n, struct al_frame **ret);
-// The frame as a dft_system at ecut (Ha); tables in ret_ff[2], psp in ret_psp[2]. strain: cell and positions are
+// The two-atom frame as a dft_system at ecut (Ha; the same in every call of a program). strain: cell and positions are
 // multiplied by (1 + strain) while the plane waves stay those of the unstrained cell; atom >= 0 is moved by d (bohr).
 struct synthetic_system {
-    struct psp8 *psp[2];
-    struct formfac *ff[2];
     struct dft_system *s;
 };
 enum al_err synthetic_system(struct comm *c, double ecut, const double strain[3][3], int atom, const double d[3],

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// The same numbers on any number of ranks: sums in rank order, block-cyclic matrices against LAPACK, and the engine on
+// all ranks against itself on one (1e-8 Ha at tight convergence), with ScaLAPACK and with its LAPACK twin.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/linalg.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/units.h"
+#include "comm/dmat.h"
+#include "synthetic.h"
+
+static struct comm *world, *self;
+
+static void sums_are_in_rank_order(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1, 7, 1024, 1025, 50001};
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        size_t n = sizes[k];
+        double *x = NULL;
+        assert_int_equal(al_alloc(n, sizeof *x, &x), AL_ERR_OK);
+        for (size_t i = 0; i < n; i++)
+            x[i] = 1.0 / (1 + (double)i + 3.7 * world->rank);
+        assert_int_equal(comm_sum_d(world, x, n), AL_ERR_OK);
+        for (size_t i = 0; i < n; i++) {
+            double s = 1.0 / (1 + (double)i);
+            for (int r = 1; r < world->size; r++)
+                s += 1.0 / (1 + (double)i + 3.7 * r);
+            assert_memory_equal(&s, &x[i], sizeof s);
+        }
+        al_free(x);
+    }
+}
+
+static void errors_reach_all_ranks(void **state)
+{
+    (void)state;
+    enum al_err mine = world->rank == world->size - 1 ? AL_ERR_NOTCONV : AL_ERR_OK;
+    assert_int_equal(comm_agree(world, mine), AL_ERR_NOTCONV);
+    assert_int_equal(comm_agree(world, AL_ERR_OK), AL_ERR_OK);
+    struct comm *half = NULL;
+    assert_int_equal(comm_split(world, world->rank % 2, world->rank, &half), AL_ERR_OK);
+    assert_int_equal(half->size, world->rank % 2 ? world->size / 2 : (world->size + 1) / 2);
+    comm_destroy(&half);
+}
+
+enum { N = 83 };
+
+// Random Hermitian; shift makes it positive definite.
+static void matrix(double complex *a, double shift)
+{
+    struct al_rng r;
+    al_rng_seed(&r, 3, 1);
+    for (int j = 0; j < N; j++)
+        for (int i = 0; i <= j; i++) {
+            double re = al_rng_uniform(&r) - 0.5, im = i == j ? 0 : al_rng_uniform(&r) - 0.5;
+            a[j * N + i] = CMPLX(re + (i == j) * shift, im);
+            a[i * N + j] = conj(a[j * N + i]);
+        }
+}
+
+static void block_cyclic_matches_lapack(void **state)
+{
+    (void)state;
+    if (world->size == 1) return; // nothing is distributed
+    static double complex a[N * N], z[N * N], l[N * N];
+    double w[N], wl[N];
+    struct dgrid *g = NULL;
+    struct dmat *m = NULL, *v = NULL;
+    assert_int_equal(dgrid_create(world, 8, &g), AL_ERR_OK);
+    assert_int_equal(dmat_create(g, N + 10, &m), AL_ERR_OK);
+    assert_int_equal(dmat_create(g, N + 10, &v), AL_ERR_OK);
+    matrix(a, 0);
+    dmat_put(m, N, 0, N, a, N);
+    assert_int_equal(dmat_get(m, N, 5, 40, z), AL_ERR_OK);
+    for (int i = 0; i < 40 * N; i++)
+        assert_true(z[i] == a[5 * N + i]);
+    assert_int_equal(dmat_heevd(m, N, w, v), AL_ERR_OK);
+    assert_int_equal(dmat_get(v, N, 0, N, z), AL_ERR_OK);
+    memcpy(l, a, sizeof l);
+    assert_int_equal(al_zheevd(N, l, N, wl), AL_ERR_OK);
+    al_zgemm('N', 'N', N, N, N, 1, a, N, z, N, 0, l, N);
+    for (int j = 0; j < N; j++) {
+        assert_true(fabs(w[j] - wl[j]) < 1e-12);
+        for (int i = 0; i < N; i++)
+            assert_true(cabs(l[j * N + i] - w[j] * z[j * N + i]) < 1e-12); // a z = w z
+    }
+    matrix(a, 20);
+    dmat_put(m, N, 0, N, a, N);
+    assert_int_equal(dmat_inverse_cholesky(m, N), AL_ERR_OK);
+    assert_int_equal(dmat_get(m, N, 0, N, z), AL_ERR_OK);
+    al_zgemm('N', 'N', N, N, N, 1, a, N, z, N, 0, l, N); // U^-H a U^-1 = 1
+    al_zgemm('C', 'N', N, N, N, 1, z, N, l, N, 0, a, N);
+    for (int i = 0; i < N * N; i++)
+        assert_true(cabs(a[i] - (i % (N + 1) == 0)) < 1e-12);
+    matrix(a, -20);
+    dmat_put(m, N, 0, N, a, N);
+    assert_int_equal(dmat_inverse_cholesky(m, N), AL_ERR_UNPHYSICAL);
+    dmat_destroy(&m);
+    dmat_destroy(&v);
+    dgrid_destroy(&g);
+}
+
+// Sizes around the block length: some ranks own nothing or one column.
+static void every_size_can_be_solved(void **state)
+{
+    (void)state;
+    if (world->size == 1) return;
+    static double complex a[N * N];
+    struct dgrid *g = NULL;
+    struct dmat *m = NULL, *v = NULL;
+    double w[N], sum = 0, trace = 0;
+    assert_int_equal(dgrid_create(world, 32, &g), AL_ERR_OK);
+    assert_int_equal(dmat_create(g, N, &m), AL_ERR_OK);
+    assert_int_equal(dmat_create(g, N, &v), AL_ERR_OK);
+    matrix(a, 0);
+    for (int n = 1; n <= N; n += n < 30 ? 7 : 1) {
+        dmat_put(m, n, 0, n, a, N);
+        assert_int_equal(dmat_heevd(m, n, w, v), AL_ERR_OK);
+        sum = trace = 0;
+        for (int i = 0; i < n; i++) {
+            sum += w[i];
+            trace += creal(a[i * N + i]);
+        }
+        assert_true(fabs(sum - trace) < 1e-11);
+    }
+    dmat_destroy(&m);
+    dmat_destroy(&v);
+    dgrid_destroy(&g);
+}
+
+static struct al_frame *labelled(struct comm *c, bool lapack)
+{
+    static const double k[2][3] = {{0.13, -0.21, 0.37}, {0.4, 0.25, -0.1}};
+    struct dft_options o;
+    struct al_frame *f = NULL;
+    struct labeler *l = NULL;
+    struct label_report rep;
+    assert_int_equal(synthetic_options(&o), AL_ERR_OK);
+    o.kpoints = (struct dft_kpoints){.kind = DFT_KPOINTS_LIST, .n = 2, .k = k};
+    o.lapack_only = lapack;
+    assert_int_equal(synthetic_frame(2, &f), AL_ERR_OK);
+    assert_int_equal(dft_labeler_open(&o, c, &l), AL_ERR_OK);
+    assert_int_equal(l->ops->label(l, f, &rep), AL_ERR_OK);
+    labeler_destroy(&l);
+    return f;
+}
+
+static void same_label_on_all_ranks(void **state)
+{
+    (void)state;
+    struct al_frame *one = labelled(self, false);
+    for (int lapack = 0; lapack < 2; lapack++) {
+        struct al_frame *f = labelled(world, lapack);
+        assert_true(fabs(f->energy - one->energy) < 1e-8 * AL_HARTREE_EV);
+        for (int i = 0; i < 3 * f->natoms; i++)
+            assert_true(fabs(f->forces[i / 3][i % 3] - one->forces[i / 3][i % 3]) < 1e-6);
+        for (int i = 0; i < 9; i++)
+            assert_true(fabs(f->virial[i / 3][i % 3] - one->virial[i / 3][i % 3]) < 1e-6);
+        double e = f->energy; // every rank has rank 0's bits
+        comm_bcast(world, &e, sizeof e, 0);
+        assert_memory_equal(&e, &f->energy, sizeof e);
+        al_frame_destroy(&f);
+    }
+    al_frame_destroy(&one);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sums_are_in_rank_order),
+        cmocka_unit_test(errors_reach_all_ranks),
+        cmocka_unit_test(block_cyclic_matches_lapack),
+        cmocka_unit_test(every_size_can_be_solved),
+        cmocka_unit_test(same_label_on_all_ranks),
+    };
+    if (comm_init(&argc, &argv) != AL_ERR_OK || comm_world(&world) != AL_ERR_OK || comm_self(&self) != AL_ERR_OK)
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    failed = comm_max_i(world, failed);
+    comm_destroy(&world);
+    comm_destroy(&self);
+    comm_finalize();
+    return failed != 0;
+}

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Each energy term alone: forces and strain derivatives against differences of that term's energy, potentials and
+// H|psi> against differences of the energy, Ewald against its splitting and a known lattice sum.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "base/units.h"
+#include "dft/ham.h"
+#include "dft/xc_func.h"
+#include "synthetic.h"
+
+static struct comm *comm;
+static const double ecut = 6;
+enum { NB = 3 };
+static const double occ[NB] = {2.0, 1.3, 0.7};
+static const double kp[3] = {0.2, -0.35, 0.1};
+
+// One arrangement with everything the terms need.
+struct scene {
+    struct synthetic_system x;
+    struct kbasis *k;
+    struct nonlocal *nl;
+    struct xc_term *xc;
+    double complex *c;              // [NB][nloc] the same random coefficients in every scene
+    double complex *p;              // [NB][nproj]
+    double complex *rho;            // [ng] electrons per cell fixed: rho volume is the same in every scene
+    double complex *field, *vloc, *core; // [ng]
+    double *v;                      // [nr]
+};
+
+static struct xc_func *func;
+
+static void make_scene(struct scene *t, const double strain[3][3], int atom, const double d[3])
+{
+    memset(t, 0, sizeof *t);
+    assert_int_equal(synthetic_system(comm, ecut, strain, atom, d, &t->x), AL_ERR_OK);
+    const struct dft_system *s = t->x.s;
+    struct basis *b = s->b;
+    assert_int_equal(kbasis_create(b, kp, 1, &t->k), AL_ERR_OK);
+    assert_int_equal(nonlocal_create(s, t->k, &t->nl), AL_ERR_OK);
+    assert_int_equal(xc_term_create(func, b, &t->xc), AL_ERR_OK);
+    assert_int_equal(al_alloc((size_t)(NB * t->k->nloc), sizeof *t->c, &t->c), AL_ERR_OK);
+    assert_int_equal(al_alloc((size_t)(NB * t->nl->nproj), sizeof *t->p, &t->p), AL_ERR_OK);
+    double complex **fields[] = {&t->rho, &t->field, &t->vloc, &t->core};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(al_alloc((size_t)b->ng, sizeof **fields[i], fields[i]), AL_ERR_OK);
+    assert_int_equal(al_alloc((size_t)b->nr, sizeof *t->v, &t->v), AL_ERR_OK);
+    struct al_rng r;
+    al_rng_seed(&r, 5, 7);
+    for (int i = 0; i < NB * t->k->nloc; i++)
+        t->c[i] = CMPLX(al_rng_uniform(&r) - 0.5, al_rng_uniform(&r) - 0.5) / 10;
+    // a smooth positive density and a random real field
+    for (int i = 0; i <= b->ng / 2; i++) {
+        double m2 = 0;
+        for (int a = 0; a < 3; a++)
+            m2 += b->mill[i][a] * b->mill[i][a];
+        t->rho[i] = 8 / b->volume * 0.25 * exp(-0.3 * m2) * CMPLX(al_rng_uniform(&r) - 0.5, al_rng_uniform(&r) - 0.5);
+        t->field[i] = CMPLX(al_rng_uniform(&r) - 0.5, al_rng_uniform(&r) - 0.5);
+        t->rho[b->ng - 1 - i] = conj(t->rho[i]);
+        t->field[b->ng - 1 - i] = conj(t->field[i]);
+    }
+    t->rho[b->ng / 2] = 8 / b->volume;
+    t->field[b->ng / 2] = 0.3;
+    assert_int_equal(superpose(s, FORM_LOCAL, t->vloc), AL_ERR_OK);
+    assert_int_equal(superpose(s, FORM_CORE, t->core), AL_ERR_OK);
+    assert_int_equal(nonlocal_project(t->nl, NB, t->c, t->p), AL_ERR_OK);
+}
+
+static void drop_scene(struct scene *t)
+{
+    void *all[] = {t->c, t->p, t->rho, t->field, t->vloc, t->core, t->v};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        al_free(all[i]);
+    xc_term_destroy(&t->xc);
+    nonlocal_destroy(&t->nl);
+    kbasis_destroy(&t->k);
+    synthetic_system_drop(&t->x);
+}
+
+enum term { T_EWALD, T_HARTREE, T_LOCAL, T_XC, T_KINETIC, T_NONLOCAL };
+
+static double energy(enum term term, struct scene *t)
+{
+    double e = 0;
+    switch (term) {
+    case T_EWALD: assert_int_equal(ewald(t->x.s, 0, &e, NULL, NULL), AL_ERR_OK); break;
+    case T_HARTREE: e = hartree_energy(t->x.s->b, t->rho); break;
+    case T_LOCAL: e = local_energy(t->x.s->b, t->rho, t->vloc); break;
+    case T_XC: assert_int_equal(xc_potential(t->xc, t->rho, t->core, &e, t->v), AL_ERR_OK); break;
+    case T_KINETIC: e = kinetic_energy(t->k, NB, occ, t->c); break;
+    case T_NONLOCAL: e = nonlocal_energy(t->nl, NB, occ, t->p); break;
+    }
+    return e;
+}
+
+static void analytic(enum term term, struct scene *t, double (*f)[3], double (*s)[3])
+{
+    const struct dft_system *sys = t->x.s;
+    double e;
+    switch (term) {
+    case T_EWALD: assert_int_equal(ewald(sys, 0, &e, f, s), AL_ERR_OK); break;
+    case T_HARTREE: hartree_strain(sys->b, t->rho, s); break;
+    case T_LOCAL:
+        assert_int_equal(superpose_force(sys, FORM_LOCAL, t->rho, f), AL_ERR_OK);
+        assert_int_equal(local_strain(sys, t->rho, t->vloc, s), AL_ERR_OK);
+        break;
+    case T_XC:
+        e = energy(T_XC, t);
+        xc_strain(t->xc, e, t->v, s);
+        basis_to_g(sys->b, t->v, t->field);
+        assert_int_equal(superpose_force(sys, FORM_CORE, t->field, f), AL_ERR_OK);
+        assert_int_equal(superpose_strain(sys, FORM_CORE, t->field, s), AL_ERR_OK);
+        break;
+    case T_KINETIC: kinetic_strain(t->k, NB, occ, t->c, s); break;
+    case T_NONLOCAL:
+        assert_int_equal(nonlocal_force(t->nl, NB, occ, t->c, t->p, f), AL_ERR_OK);
+        assert_int_equal(nonlocal_strain(t->nl, NB, occ, t->c, t->p, s), AL_ERR_OK);
+        break;
+    }
+}
+
+static double energy_at(enum term term, const double strain[3][3], int atom, const double d[3])
+{
+    struct scene t;
+    make_scene(&t, strain, atom, d);
+    double e = energy(term, &t);
+    drop_scene(&t);
+    return e;
+}
+
+// Fourth-order difference along a displacement (strain NULL) or a strain component.
+static double difference(enum term term, bool strained, int i, int a, double h)
+{
+    double e[4];
+    for (int n = 0; n < 4; n++) {
+        const double x = (n < 2 ? 1 : 2) * (n % 2 ? -h : h);
+        double d[3] = {0}, s[3][3] = {{0}};
+        if (strained)
+            s[i][a] = x;
+        else
+            d[a] = x;
+        e[n] = energy_at(term, strained ? (const double(*)[3])s : NULL, strained ? -1 : i, d);
+    }
+    return (8 * (e[0] - e[1]) - (e[2] - e[3])) / (12 * h);
+}
+
+static void close_to(const char *what, double got, double fd, double tol)
+{
+    if (!(fabs(got - fd) < tol * (1 + fabs(fd)))) print_error("%s: analytic %.10f, difference %.10f\n", what, got, fd);
+    assert_true(fabs(got - fd) < tol * (1 + fabs(fd)));
+    assert_true(fabs(fd) > 1e-4); // something was tested
+    assert_true(got != fd);
+}
+
+// Differences of fourth order with steps of 0.01 leave less than 1e-6 of these energies; interpolated form factors 1e-6.
+static void check(enum term term, bool has_force)
+{
+    struct scene t;
+    double f[2][3] = {{0}}, s[3][3] = {{0}};
+    make_scene(&t, NULL, -1, NULL);
+    analytic(term, &t, f, s);
+    drop_scene(&t);
+    for (int i = 0; i < 2 && has_force; i++)
+        close_to("force", f[i][i], -difference(term, false, i, i, 0.01), 2e-6);
+    static const int which[3][2] = {{0, 0}, {1, 2}, {2, 0}};
+    for (int i = 0; i < 3; i++)
+        close_to("strain", s[which[i][0]][which[i][1]], difference(term, true, which[i][0], which[i][1], 0.004), 5e-6);
+}
+
+static void ewald_derivatives(void **state)
+{
+    (void)state;
+    check(T_EWALD, true);
+}
+static void hartree_derivatives(void **state)
+{
+    (void)state;
+    check(T_HARTREE, false);
+}
+static void local_derivatives(void **state)
+{
+    (void)state;
+    check(T_LOCAL, true);
+}
+static void xc_derivatives(void **state)
+{
+    (void)state;
+    check(T_XC, true);
+}
+static void kinetic_derivatives(void **state)
+{
+    (void)state;
+    check(T_KINETIC, false);
+}
+static void nonlocal_derivatives(void **state)
+{
+    (void)state;
+    check(T_NONLOCAL, true);
+}
+
+static void ewald_does_not_depend_on_splitting(void **state)
+{
+    (void)state;
+    struct scene t;
+    double e[3], eta[3] = {0.25, 0.4, 0.7}, s[3][3][3] = {{{0}}}, f[3][2][3] = {{{0}}};
+    make_scene(&t, NULL, -1, NULL);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ewald(t.x.s, eta[i], &e[i], f[i], s[i]), AL_ERR_OK);
+    for (int i = 1; i < 3; i++) {
+        assert_true(fabs(e[i] - e[0]) < 1e-11 * fabs(e[0]));
+        assert_true(fabs(f[i][0][1] - f[0][0][1]) < 1e-11);
+        assert_true(fabs(s[i][0][2] - s[0][0][2]) < 1e-11);
+    }
+    drop_scene(&t);
+}
+
+// Simple cubic lattice of charge Z in a background: E = -1.418648739740... Z^2 / L (R. A. Coldwell-Horsfall and
+// A. A. Maradudin, J. Math. Phys. 1, 395, 1960).
+static void ewald_lattice_sum(void **state)
+{
+    (void)state;
+    struct scene t;
+    make_scene(&t, NULL, -1, NULL);
+    static const double cube[3][3] = {{5, 0, 0}, {0, 5, 0}, {0, 0, 5}}, at[1][3] = {{0.3, 1, 2}};
+    static const int grid[3] = {0}, kind[1] = {1};
+    struct basis *b = NULL;
+    struct dft_system *s = NULL;
+    double e;
+    assert_int_equal(basis_create(comm, 2, cube, NULL, grid, &b), AL_ERR_OK);
+    assert_int_equal(dft_system_create(&b, 1, kind, at, 2, t.x.s->ff, &s), AL_ERR_OK);
+    assert_int_equal(ewald(s, 0, &e, NULL, NULL), AL_ERR_OK);
+    assert_true(fabs(e + 0.5 * 2.8372974794806 * 36 / 5) < 1e-10);
+    dft_system_destroy(&s);
+    drop_scene(&t);
+}
+
+// dE along a random field equals int v field: Hartree and xc.
+static void potentials_are_derivatives(void **state)
+{
+    (void)state;
+    struct scene t;
+    make_scene(&t, NULL, -1, NULL);
+    struct basis *b = t.x.s->b;
+    double e[2][2], h = 1e-5, vxc, vh = 0, exc;
+    for (int n = 0; n < 2; n++) {
+        double x = n ? -h : h;
+        for (int i = 0; i < b->ng; i++)
+            t.rho[i] += x * t.field[i] * exp(-0.2 * b->g2[i]);
+        assert_int_equal(xc_potential(t.xc, t.rho, t.core, &e[0][n], t.v), AL_ERR_OK);
+        e[1][n] = hartree_energy(b, t.rho);
+        for (int i = 0; i < b->ng; i++)
+            t.rho[i] -= x * t.field[i] * exp(-0.2 * b->g2[i]);
+    }
+    assert_int_equal(xc_potential(t.xc, t.rho, t.core, &exc, t.v), AL_ERR_OK);
+    double complex *g = t.vloc;
+    basis_to_g(b, t.v, g);
+    vxc = 0;
+    for (int i = 0; i < b->ng; i++)
+        vxc += b->volume * creal(conj(g[i]) * t.field[i]) * exp(-0.2 * b->g2[i]);
+    memset(g, 0, (size_t)b->ng * sizeof *g);
+    hartree_potential(b, t.rho, g);
+    for (int i = 0; i < b->ng; i++)
+        vh += b->volume * creal(conj(g[i]) * t.field[i]) * exp(-0.2 * b->g2[i]);
+    close_to("vxc", vxc, (e[0][0] - e[0][1]) / (2 * h), 1e-6);
+    close_to("vh", vh, (e[1][0] - e[1][1]) / (2 * h), 1e-6);
+    drop_scene(&t);
+}
+
+// E(psi) = kinetic + nonlocal + int v |psi|^2: dE = 2 Re <dpsi|H psi>, and H is Hermitian.
+static void hamiltonian_is_the_derivative(void **state)
+{
+    (void)state;
+    struct scene t;
+    make_scene(&t, NULL, -1, NULL);
+    struct basis *b = t.x.s->b;
+    const size_t n = (size_t)t.k->nloc;
+    struct ham *h = NULL;
+    double complex *hc = NULL, *d = NULL;
+    double *rho = NULL;
+    basis_to_r(b, t.field, t.v);
+    assert_int_equal(ham_create(t.x.s, t.k, t.v, NB, &h), AL_ERR_OK);
+    assert_int_equal(al_alloc(NB * n, sizeof *hc, &hc), AL_ERR_OK);
+    assert_int_equal(al_alloc(NB * n, sizeof *d, &d), AL_ERR_OK);
+    assert_int_equal(al_alloc((size_t)b->nr, sizeof *rho, &rho), AL_ERR_OK);
+    assert_int_equal(ham_apply(h, NB, t.c, hc), AL_ERR_OK);
+    struct al_rng r;
+    al_rng_seed(&r, 9, 9);
+    double along = 0, e[2], step = 1e-4;
+    for (size_t i = 0; i < NB * n; i++) {
+        d[i] = CMPLX(al_rng_uniform(&r) - 0.5, al_rng_uniform(&r) - 0.5) / 10;
+        along += 2 * occ[i / n] * creal(conj(d[i]) * hc[i]);
+    }
+    for (int m = 0; m < 2; m++) {
+        double x = m ? -step : step, w[NB];
+        for (size_t i = 0; i < NB * n; i++)
+            t.c[i] += x * d[i];
+        memset(rho, 0, (size_t)b->nr * sizeof *rho);
+        for (int j = 0; j < NB; j++)
+            w[j] = occ[j] / b->volume;
+        ham_density(h, NB, w, t.c, rho);
+        assert_int_equal(nonlocal_project(t.nl, NB, t.c, t.p), AL_ERR_OK);
+        e[m] = kinetic_energy(t.k, NB, occ, t.c) + nonlocal_energy(t.nl, NB, occ, t.p);
+        for (int i = 0; i < b->nr; i++)
+            e[m] += t.v[i] * rho[i] * b->volume / b->nr;
+        for (size_t i = 0; i < NB * n; i++)
+            t.c[i] -= x * d[i];
+    }
+    close_to("H psi", along, (e[0] - e[1]) / (2 * step), 1e-8); // E is quadratic: no step error
+    double complex ab = 0, ba = 0;
+    for (size_t i = 0; i < n; i++) {
+        ab += conj(t.c[i]) * hc[n + i];
+        ba += conj(t.c[n + i]) * hc[i];
+    }
+    assert_true(cabs(ab - conj(ba)) < 1e-11 && cabs(ab) > 1e-3);
+    al_free(hc);
+    al_free(d);
+    al_free(rho);
+    ham_destroy(&h);
+    drop_scene(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ewald_derivatives),          cmocka_unit_test(hartree_derivatives),
+        cmocka_unit_test(local_derivatives),          cmocka_unit_test(xc_derivatives),
+        cmocka_unit_test(kinetic_derivatives),        cmocka_unit_test(nonlocal_derivatives),
+        cmocka_unit_test(ewald_lattice_sum),          cmocka_unit_test(ewald_does_not_depend_on_splitting),
+        cmocka_unit_test(potentials_are_derivatives), cmocka_unit_test(hamiltonian_is_the_derivative),
+    };
+    if (comm_self(&comm) != AL_ERR_OK || xc_func_create("PBE", &func) != AL_ERR_OK) return 1;
+    int rc = cmocka_run_group_tests(tests, NULL, NULL);
+    xc_func_destroy(&func);
+    comm_destroy(&comm);
+    return rc;
+}
