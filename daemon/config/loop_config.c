@@ -57,6 +57,11 @@ static enum al_err check_relations(const struct loop_config *c)
         AL_TRY(al_node_error(train, "learning_rate.stop must not be larger than learning_rate.start"));
     if (c->train.axis_neurons > c->train.neurons[c->train.nneurons - 1])
         AL_TRY(al_node_error(train, "descriptor.axis_neurons must not be larger than the last of descriptor.neurons"));
+    int d = c->train.neurons[c->train.nneurons - 1] * c->train.axis_neurons;
+    for (int i = 0; i < c->train.nfitting; i++)
+        if (c->train.fitting[i] != c->train.fitting[0] || c->train.fitting[i] == d || c->train.fitting[i] == 2 * d)
+            AL_TRY(al_node_error(train, "fitting.neurons must be equal to each other and other than %d and %d "
+                                 "(deepmd-kit's programs disagree there)", d, 2 * d));
     if (c->select.trust_low >= c->select.trust_high)
         AL_TRY(al_node_error(select ? select : c->tree, "select.trust.low must be smaller than select.trust.high"));
     if (c->converge.min_iterations > c->converge.max_iterations)

@@ -175,8 +175,9 @@ static void write_point(FILE *out, const struct point *p)
     al_yaml_str(out, 2, "regime", d->regime);
     al_yaml_int(out, 2, "mobile_ions", d->nions);
     al_yaml_int(out, 2, "blocks", d->nblocks);
-    al_yaml_double(out, 2, "conductivity_nernst_einstein_s_per_cm",
-                   tr_conductivity(d->d, d->nions, p->volume, p->temperature, 1.0));
+    if (d->d > 0) // a negative slope is noise around zero, not a conductivity
+        al_yaml_double(out, 2, "conductivity_nernst_einstein_s_per_cm",
+                       tr_conductivity(d->d, d->nions, p->volume, p->temperature, 1.0));
 }
 
 static enum al_err write_yaml(struct task *t, const struct analysis *a, const struct tr_arrhenius *arr)

@@ -100,6 +100,8 @@ enum al_err verb_train(struct task *t)
     o.batch = c->batch;
     o.lr_start = o.init && c->lr_start_next > 0 ? c->lr_start_next : c->lr_start;
     o.lr_stop = c->lr_stop;
+    o.decay_steps = o.steps / 200 > 0 ? o.steps / 200 : 1; // deepmd's own rule hardly decays in runs of some thousand steps
+    o.sel_margin = 1.5; // hot and compressed frames have more neighbours than the perturbed ones
     memcpy(o.pref_e, c->pref_e, sizeof o.pref_e);
     memcpy(o.pref_f, c->pref_f, sizeof o.pref_f);
     memcpy(o.pref_v, c->pref_v, sizeof o.pref_v);

@@ -45,7 +45,7 @@ enum al_err dp_dataset_frames(const struct dp_dataset *d, struct al_frames **ret
 // the atoms must agree with it). type_map: element symbols, used when the directory is new; NULL = by first
 // appearance. Energy, forces and virial are written where every frame has them. Durable: the set appears
 // whole or not at all. ret_set may be NULL: number of the new set.
-// origin (NULL = none): who writes, e.g. a task's name, kept in the set's file `origin`; a second call with the same
+// origin (NULL = none): who writes, e.g. a task, kept in the file `origin` of the set; a second call with the same
 // origin writes nothing, so that a gathering that was killed can be repeated.
 enum al_err dp_dataset_append_set(const char *dir, const struct al_frame *const frames[], int n,
                                   const char *const type_map[], int ntypes, const char *origin, int *ret_set);

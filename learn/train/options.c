@@ -7,6 +7,7 @@
 void train_options_default(struct train_options *o)
 {
     *o = (struct train_options){.steps = 100000,
+                                .sel_margin = 1.1,
                                 .batch = 1,
                                 .lr_start = 1e-3,
                                 .lr_stop = 1e-8,
@@ -46,6 +47,7 @@ struct loss_weights train_prefactors(const struct train_options *o, long step)
 enum al_err train_options_check(const struct train_options *o)
 {
     if (o->steps < 1) AL_FAIL(AL_ERR_INPUT, "training of %ld steps", o->steps);
+    if (!(o->sel_margin >= 1)) AL_FAIL(AL_ERR_INPUT, "sel margin %g is below 1", o->sel_margin);
     if (o->batch < 0) AL_FAIL(AL_ERR_INPUT, "batch of %d frames", o->batch);
     if (!(o->lr_start > 0 && o->lr_stop > 0 && o->lr_stop <= o->lr_start))
         AL_FAIL(AL_ERR_INPUT, "learning rate from %g to %g", o->lr_start, o->lr_stop);

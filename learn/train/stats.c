@@ -95,8 +95,8 @@ enum al_err stats_energy_bias(struct dp_model *m, const struct dp_dataset *d, st
     return AL_ERR_OK;
 }
 
-int stats_sel(int max)
+int stats_sel(int max, double margin)
 {
-    int n = (int)(1.1 * max);
+    int n = (int)(margin * max);
     return (n + 3) / 4 * 4;
 }

@@ -15,7 +15,7 @@ enum { STATS_FRAMES = 100 }; // of each system, evenly spaced; deepmd-kit sample
 enum al_err stats_environment(struct dp_model *m, const struct dp_dataset *d, struct env_cache *env);
 // bias of m: minimum-norm least squares of E = sum_t n_t b_t, one row per frame with an energy.
 enum al_err stats_energy_bias(struct dp_model *m, const struct dp_dataset *d, struct env_cache *env);
-// deepmd's "auto": int(1.1 max) rounded up to a multiple of 4.
-int stats_sel(int max);
+// int(margin * max) rounded up to a multiple of 4; deepmd's "auto" has margin 1.1.
+int stats_sel(int max, double margin);
 
 #endif

@@ -24,6 +24,7 @@ struct train_progress {
 struct train_options {
     struct dp_config
         model;        // type_map from the data when ntypes = 0; sel[0] = 0: automatic. Not used with init
+    double sel_margin;        // automatic sel: this times the most neighbours met, rounded up to 4 (deepmd: 1.1)
     const char *init; // .dp to start from (warm start; statistics and energy bias are kept), or NULL
     long steps;
     int batch; // frames a step; 0 = ceil(32/N) of the system

@@ -55,7 +55,7 @@ static enum al_err fresh_model(struct trainer *t)
     AL_TRY(env_scan(&c, t->train, max, &dmin));
     if (c.sel[0] == 0)
         for (int k = 0; k < c.ntypes; k++)
-            c.sel[k] = max[k] ? stats_sel(max[k]) : 4;
+            c.sel[k] = max[k] ? stats_sel(max[k], t->o.sel_margin) : 4;
     AL_TRY(train_exportable(&c));
     AL_TRY(dp_model_create(&c, &t->model));
     t->model->min_nbor_dist = dmin;

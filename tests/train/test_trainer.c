@@ -132,9 +132,9 @@ static void energy_bias(void **state)
     env_cache_destroy(&env);
     dp_dataset_destroy(&d);
     dp_model_destroy(&m);
-    assert_int_equal(stats_sel(10), 12);
-    assert_int_equal(stats_sel(40), 44);
-    assert_int_equal(stats_sel(41), 48);
+    assert_int_equal(stats_sel(10, 1.1), 12);
+    assert_int_equal(stats_sel(40, 1.1), 44);
+    assert_int_equal(stats_sel(41, 1.1), 48);
 }
 
 static void batches(void **state) // every frame of a set once per pass; the state survives a save
