@@ -10,13 +10,13 @@
 enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, EXIT_HELD = 4 };
 
 // name, arguments, one line of help
-#define CLI_COMMANDS(X)                                                                            \
-    X(start, "LOOP.yaml | RUN [--detach]", "run the loop, or go on with it")                       \
-    X(status, "RUN [--json]", "stage, iteration, running tasks")                                   \
-    X(stop, "RUN", "let the running tasks save their state, then end")                             \
-    X(errors, "RUN [-i N] [--json]", "error tables of each iteration and every failure")           \
-    X(export, "RUN DIR", "models, data and inputs for LAMMPS and ASE into a new directory")        \
-    X(describe, "[KEY] [--markdown]", "the keys of loop.yaml")                                     \
+#define CLI_COMMANDS(X)                                                                                      \
+    X(start, "LOOP.yaml | RUN [--detach]", "run the loop, or go on with it")                                 \
+    X(status, "RUN [--json]", "stage, iteration, running tasks")                                             \
+    X(stop, "RUN", "let the running tasks save their state, then end")                                       \
+    X(errors, "RUN [-i N] [--json]", "error tables of each iteration and every failure")                     \
+    X(export, "RUN DIR", "models, data and inputs for LAMMPS and ASE into a new directory")                  \
+    X(describe, "[KEY] [--markdown]", "the keys of loop.yaml")                                               \
     X(help, "[COMMAND]", "this text")
 
 #define CLI_DECLARE(name, args, help) int cmd_##name(int argc, char **argv);
@@ -26,9 +26,10 @@ CLI_COMMANDS(CLI_DECLARE)
 // "alnd: MESSAGE", "hint: ..." of the last error on stderr; the exit code that goes with it.
 int cli_fail(enum al_err e);
 [[gnu::format(printf, 1, 2)]] int cli_usage(const char *fmt, ...); // message, EXIT_USAGE
-// Positional arguments of a command that has exactly n of them; flags are "--name" words, ret_flag[i] set when met.
-// Returns EXIT_OK or prints the usage.
-int cli_arguments(int argc, char **argv, int n, const char **ret_arg, const char *const *flags, bool *ret_flag);
+// Positional arguments of a command that has exactly n of them; flags are "--name" words, ret_flag[i] set
+// when met. Returns EXIT_OK or prints the usage.
+int cli_arguments(int argc, char **argv, int n, const char **ret_arg, const char *const *flags,
+                  bool *ret_flag);
 // Duration as 12.3 s, 4 min 05 s, 2 h 03 min.
 const char *cli_duration(double seconds, char buf[32]);
 // Printed wherever results are shown and the settings are too small for physics.

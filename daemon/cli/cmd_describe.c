@@ -12,9 +12,12 @@ int cmd_describe(int argc, char **argv)
     const char *key = NULL;
     bool markdown = false;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--markdown") == 0) markdown = true;
-        else if (argv[i][0] == '-' || key) return cli_usage("usage: alnd describe [KEY] [--markdown]");
-        else key = argv[i];
+        if (strcmp(argv[i], "--markdown") == 0)
+            markdown = true;
+        else if (argv[i][0] == '-' || key)
+            return cli_usage("usage: alnd describe [KEY] [--markdown]");
+        else
+            key = argv[i];
     }
     char *text = NULL;
     size_t n = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// alnd errors: the tables that the evaluations wrote (iterations/III/errors.yaml) and every failure with its cause:
-// failed starts of tasks from the journal, frames that could not be labelled from failed.extxyz.
+// alnd errors: the tables that the evaluations wrote (iterations/III/errors.yaml) and every failure with its
+// cause: failed starts of tasks from the journal, frames that could not be labelled from failed.extxyz.
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +16,8 @@
 
 struct report {
     char run[AL_PATH];
-    int iteration;             // -1: all
-    struct json_doc *json;     // NULL: text
+    int iteration;         // -1: all
+    struct json_doc *json; // NULL: text
     int nfailures, nframes;
     bool demonstration;
 };
@@ -34,11 +34,13 @@ static void print_number(const struct al_node *row, const char *key, const char 
 static void print_table(const struct al_node *tree)
 {
     const struct al_node *table = al_node_get(tree, "table");
-    printf("  %-6s %-12s %-18s %7s %12s %12s %12s   %s\n", "set", "by", "of", "frames", "energy", "force", "virial",
-           "force, 95 %");
-    printf("  %-6s %-12s %-18s %7s %12s %12s %12s   %s\n", "", "", "", "", "meV/atom", "eV/Ang", "meV/atom", "eV/Ang");
+    printf("  %-6s %-12s %-18s %7s %12s %12s %12s   %s\n", "set", "by", "of", "frames", "energy", "force",
+           "virial", "force, 95 %");
+    printf("  %-6s %-12s %-18s %7s %12s %12s %12s   %s\n", "", "", "", "", "meV/atom", "eV/Ang", "meV/atom",
+           "eV/Ang");
     for (const struct al_node *r = table ? table->child : NULL; r; r = r->next) {
-        printf("  %-6s %-12s %-18s", al_node_str(r, "set", "?"), al_node_str(r, "group", "?"), al_node_str(r, "label", "?"));
+        printf("  %-6s %-12s %-18s", al_node_str(r, "set", "?"), al_node_str(r, "group", "?"),
+               al_node_str(r, "label", "?"));
         print_number(r, "frames", "%.0f", 7);
         char mev[3][32] = {"-", "-", "-"};
         const char *keys[3] = {"energy_rmse", "force_rmse", "virial_rmse"};
@@ -49,7 +51,8 @@ static void print_table(const struct al_node *tree)
         }
         printf(" %12s %12s %12s", mev[0], mev[1], mev[2]);
         if (al_node_str(r, "force_rmse_low", NULL))
-            printf("   %.4g .. %.4g", al_node_double(r, "force_rmse_low", 0), al_node_double(r, "force_rmse_high", 0));
+            printf("   %.4g .. %.4g", al_node_double(r, "force_rmse_low", 0),
+                   al_node_double(r, "force_rmse_high", 0));
         putchar('\n');
     }
 }
@@ -63,14 +66,16 @@ static void print_iteration(const struct al_node *tree)
     print_table(tree);
     if (sel)
         printf("  explored frames: %s accurate, %s candidate, %s failed; candidate fraction %.3g\n",
-               al_node_str(sel, "accurate", "?"), al_node_str(sel, "candidate", "?"), al_node_str(sel, "failed", "?"),
-               al_node_double(sel, "candidate_fraction", 0));
+               al_node_str(sel, "accurate", "?"), al_node_str(sel, "candidate", "?"),
+               al_node_str(sel, "failed", "?"), al_node_double(sel, "candidate_fraction", 0));
     for (const struct al_node *c = cal ? cal->child : NULL; c; c = c->next)
         printf("  %s deviation %5.3g .. %-5.3g eV/Ang: true force error %.3g eV/Ang (%s frames)\n",
                c == cal->child ? "calibration:" : "            ", al_node_double(c, "deviation_low", 0),
-               al_node_double(c, "deviation_high", 0), al_node_double(c, "force_rmse", 0), al_node_str(c, "frames", "?"));
+               al_node_double(c, "deviation_high", 0), al_node_double(c, "force_rmse", 0),
+               al_node_str(c, "frames", "?"));
     if (cv)
-        printf("  converge: force %.3g of %.3g eV/Ang, energy %.3g of %.3g meV/atom, candidates %.3g of %.3g: %s\n",
+        printf("  converge: force %.3g of %.3g eV/Ang, energy %.3g of %.3g meV/atom, candidates %.3g of "
+               "%.3g: %s\n",
                al_node_double(cv, "force_rmse", 0), al_node_double(cv, "force_limit", 0),
                1000 * al_node_double(cv, "energy_rmse", 0), 1000 * al_node_double(cv, "energy_limit", 0),
                al_node_double(cv, "candidate_fraction", 0), al_node_double(cv, "candidate_limit", 0),
@@ -86,8 +91,10 @@ static enum al_err show_iteration(struct report *r, int iteration, bool *ret_the
     *ret_there = al_exists(path);
     if (!*ret_there) return AL_ERR_OK;
     AL_TRY(al_yaml_read(path, &tree));
-    if (r->json) AL_TRY(json_doc_node(r->json, "iterations", tree));
-    else print_iteration(tree);
+    if (r->json)
+        AL_TRY(json_doc_node(r->json, "iterations", tree));
+    else
+        print_iteration(tree);
     return AL_ERR_OK;
 }
 
@@ -128,7 +135,8 @@ static void show_failure(void *ctx, const struct jr_attempt *a)
         (void)!json_doc_row(r->json, "failures", 6, keys, values);
     } else {
         if (!r->nfailures) puts("failed starts of tasks");
-        printf("  %s  %s, start %s (%s)\n    cause  %s\n    log    %s\n", a->ended, a->task, start, a->cause, a->message, log);
+        printf("  %s  %s, start %s (%s)\n    cause  %s\n    log    %s\n", a->ended, a->task, start, a->cause,
+               a->message, log);
     }
     r->nfailures++;
 }
@@ -159,7 +167,8 @@ static enum al_err show_frame(struct report *r, const char *path, const char *co
         AL_TRY(json_doc_row(r->json, "failed_frames", 3, keys, values));
     } else {
         if (!r->nframes) puts("frames that could not be labelled (left out; the loop goes on)");
-        printf("  %s\n    cause  %s\n    file   %s\n", frame[0] ? frame : "?", reason[0] ? reason : "?", path);
+        printf("  %s\n    cause  %s\n    file   %s\n", frame[0] ? frame : "?", reason[0] ? reason : "?",
+               path);
     }
     r->nframes++;
     return AL_ERR_OK;
@@ -176,7 +185,8 @@ static enum al_err show_failed_file(struct report *r, const char *path)
         long natoms = strtol(line, NULL, 10);
         if (natoms <= 0 || getline(&line, &cap, in) <= 0) break;
         e = show_frame(r, path, line);
-        for (long i = 0; i < natoms && getline(&line, &cap, in) > 0; i++) {}
+        for (long i = 0; i < natoms && getline(&line, &cap, in) > 0; i++) {
+        }
     }
     free(line);
     fclose(in);
@@ -186,13 +196,15 @@ static enum al_err show_failed_file(struct report *r, const char *path)
 
 static enum al_err show_failed_frames(struct report *r)
 {
-    static const char *const patterns[] = {"initial/*/label/*/failed.extxyz", "iterations/*/label/*/failed.extxyz"};
+    static const char *const patterns[] = {"initial/*/label/*/failed.extxyz",
+                                           "iterations/*/label/*/failed.extxyz"};
     for (int i = r->iteration >= 0; i < 2; i++) {
         char pattern[AL_PATH];
         glob_t g;
         // the run directory's own name may hold * or [: only the part below it is a pattern
         AL_TRY(al_path(pattern, "%s", patterns[i]));
-        if (r->iteration >= 0) AL_TRY(al_path(pattern, "iterations/%03d/label/*/failed.extxyz", r->iteration));
+        if (r->iteration >= 0)
+            AL_TRY(al_path(pattern, "iterations/%03d/label/*/failed.extxyz", r->iteration));
         if (glob(pattern, 0, NULL, &g) != 0) continue;
         enum al_err e = AL_ERR_OK;
         for (size_t k = 0; k < g.gl_pathc && !e; k++)
@@ -233,7 +245,8 @@ static int parse(int argc, char **argv, const char **ret_arg, struct report *r, 
         } else if (strcmp(argv[i], "-i") == 0 && i + 1 < argc) {
             char *end;
             long v = strtol(argv[++i], &end, 10);
-            if (*end || end == argv[i] || v < 0 || v > 100000) return cli_usage("errors: '%s' is no iteration", argv[i]);
+            if (*end || end == argv[i] || v < 0 || v > 100000)
+                return cli_usage("errors: '%s' is no iteration", argv[i]);
             r->iteration = (int)v;
         } else if (argv[i][0] == '-' || *ret_arg) {
             return cli_usage("usage: alnd errors RUN [-i N] [--json]");

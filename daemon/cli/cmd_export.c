@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// alnd export: the hand-off of a finished training. DIR gets models/, data/, errors/, transport/, structures/, the
-// model card README.md, and inputs for LAMMPS and ASE (export_inputs.c), all as real files. It is built beside DIR and
-// renamed at the end, so that DIR exists whole or not at all.
+// alnd export: the hand-off of a finished training. DIR gets models/, data/, errors/, transport/,
+// structures/, the model card README.md, and inputs for LAMMPS and ASE (export_inputs.c), all as real files.
+// It is built beside DIR and renamed at the end, so that DIR exists whole or not at all.
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -52,8 +52,10 @@ static enum al_err copy_artifacts(const struct export *x, const struct view_task
         const char *path = t->artifact[i].path, *slash = strrchr(path, '/');
         AL_TRY(al_path(from, "%s/%s", x->run, path));
         AL_TRY(al_path(to, "%s/%s/%s", x->dir, subdir, slash ? slash + 1 : path));
-        if (is_dir(from)) AL_TRY(copy_tree(from, to));
-        else AL_TRY(al_file_copy(from, to));
+        if (is_dir(from))
+            AL_TRY(copy_tree(from, to));
+        else
+            AL_TRY(al_file_copy(from, to));
     }
     return AL_ERR_OK;
 }
@@ -90,7 +92,8 @@ static enum al_err fill(struct export *x, const struct view *v)
     char from[AL_PATH], to[AL_PATH];
     const struct view_task *models = view_find(v, "models");
     if (!models || models->state != TASK_DONE)
-        AL_FAIL_HINT(AL_ERR_NOTFOUND, "models are published when the loop has converged or used its iterations",
+        AL_FAIL_HINT(AL_ERR_NOTFOUND,
+                     "models are published when the loop has converged or used its iterations",
                      "%s has no published models yet", x->run);
     AL_TRY(copy_artifacts(x, models, "models"));
     for (int i = 0; i < models->nartifacts; i++) {
@@ -133,13 +136,16 @@ static enum al_err publish(const char *tmp, const char *dir)
     if (rename(tmp, dir) != 0) {
         int err = errno;
         if (err == ENOTEMPTY || err == EEXIST || err == ENOTDIR)
-            AL_FAIL_HINT(AL_ERR_INPUT, "name a new directory", "%s exists and is not an empty directory", dir);
+            AL_FAIL_HINT(AL_ERR_INPUT, "name a new directory", "%s exists and is not an empty directory",
+                         dir);
         AL_FAIL(al_err_from_errno(err), "cannot make %s: %s", dir, strerror(err));
     }
     AL_TRY(al_path(parent, "%s", dir));
     char *slash = strrchr(parent, '/');
-    if (slash == parent) slash[1] = '\0';
-    else if (slash) *slash = '\0';
+    if (slash == parent)
+        slash[1] = '\0';
+    else if (slash)
+        *slash = '\0';
     AL_TRY(al_fsync_dir(slash ? parent : "."));
     return AL_ERR_OK;
 }
@@ -159,7 +165,9 @@ static enum al_err run_export(struct export *x, const char *run, const char *dir
         while (d && readdir(d))
             n++;
         if (d) closedir(d);
-        if (n != 2) AL_FAIL_HINT(AL_ERR_INPUT, "name a new directory", "%s exists and is not an empty directory", target);
+        if (n != 2)
+            AL_FAIL_HINT(AL_ERR_INPUT, "name a new directory", "%s exists and is not an empty directory",
+                         target);
     }
     AL_TRY(view_create(&v));
     AL_TRY(open_run(x, v));
@@ -185,7 +193,8 @@ int cmd_export(int argc, char **argv)
     enum al_err e = al_alloc(1, sizeof *x, &x);
     if (!e) e = run_export(x, arg[0], arg[1]);
     if (!e) {
-        printf("%d models, data, errors, transport and inputs for LAMMPS and ASE are in %s; README.md there explains them\n",
+        printf("%d models, data, errors, transport and inputs for LAMMPS and ASE are in %s; README.md there "
+               "explains them\n",
                x->nmodels, arg[1]);
         if (x->config->demonstration) cli_demonstration();
     }

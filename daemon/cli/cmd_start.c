@@ -14,9 +14,9 @@
 #include "core/proc.h"
 
 struct front {
-    struct display *display;   // NULL: plain lines
+    struct display *display; // NULL: plain lines
     double started;
-    int ready_fd;              // --detach: tells the parent; -1
+    int ready_fd; // --detach: tells the parent; -1
 };
 
 static void on_message(void *ctx, const char *text)
@@ -52,9 +52,11 @@ static void on_ready(void *ctx)
 static void tell_finished(const struct rundir *r, const struct loop_outcome *out)
 {
     if (out->nothing_to_do) printf("%s is finished; nothing is left to do\n", r->path);
-    if (out->converged) printf("converged after %d iterations\n", out->niterations);
+    if (out->converged)
+        printf("converged after %d iterations\n", out->niterations);
     else
-        printf("NOT converged after %d iterations (converge.max_iterations): the models are those of the last one\n",
+        printf("NOT converged after %d iterations (converge.max_iterations): the models are those of the "
+               "last one\n",
                out->niterations);
     printf("models      %s/models\n", r->path);
     printf("transport   %s/transport\n", r->path);
@@ -115,7 +117,8 @@ static int run_detached(struct rundir *r, const char *worker)
     ssize_t n = read(fd[0], &byte, 1);
     close(fd[0]);
     if (n == 1) {
-        printf("alnd works in the background (process %ld)\nalnd status %s shows how far it is\n", (long)pid, r->path);
+        printf("alnd works in the background (process %ld)\nalnd status %s shows how far it is\n", (long)pid,
+               r->path);
         return EXIT_OK;
     }
     int status = 0;

@@ -11,8 +11,10 @@ static void print_status(const struct status *s)
 {
     char line[512], time[32];
     printf("%s  %s\n", s->name, s->run);
-    if (s->pid) printf("state       %s (process %ld)\n", s->state, s->pid);
-    else printf("state       %s\n", s->state);
+    if (s->pid)
+        printf("state       %s (process %ld)\n", s->state, s->pid);
+    else
+        printf("state       %s\n", s->state);
     printf("stage       %s", s->stage);
     if (s->stage_total) printf("  %d/%d tasks", s->stage_done, s->stage_total);
     printf("\niterations  %d evaluated%s\n", s->niterations, s->converged ? ", converged" : "");
@@ -26,8 +28,10 @@ static void print_status(const struct status *s)
         puts(line);
     }
     if (s->message[0]) printf("message     %s\n", s->message);
-    if (s->hint[0]) printf("hint        %s\n", s->hint);
-    else if (strcmp(s->state, "interrupted") == 0) printf("hint        alnd start %s goes on\n", s->run);
+    if (s->hint[0])
+        printf("hint        %s\n", s->hint);
+    else if (strcmp(s->state, "interrupted") == 0)
+        printf("hint        alnd start %s goes on\n", s->run);
     if (s->demonstration) cli_demonstration();
 }
 
@@ -46,7 +50,9 @@ int cmd_status(int argc, char **argv)
     if (!e) e = status_read(run, s);
     if (!e && flag[0]) e = status_to_json(s, &json);
     if (e) return cli_fail(e);
-    if (json) puts(json);
-    else print_status(s);
+    if (json)
+        puts(json);
+    else
+        print_status(s);
     return EXIT_OK;
 }

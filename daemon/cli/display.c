@@ -11,7 +11,7 @@
 enum { BAR_CELLS = 24, NAME_COLUMNS = 34, MAX_BARS = 12, LINE_BYTES = 512 };
 
 struct display {
-    int nlines;                // of the block now on the screen
+    int nlines; // of the block now on the screen
 };
 
 enum al_err display_create(struct display **ret)
@@ -71,8 +71,8 @@ void display_bar(const struct status_task *t, int width, char *ret, size_t n)
     for (int i = 0; i < BAR_CELLS; i++)
         bar[i] = i < full ? '#' : '.';
     bar[BAR_CELLS] = '\0';
-    snprintf(ret, n, "  %-*s [%s] %3.0f %%  %-12s %s", NAME_COLUMNS, name, bar, 100 * part, cli_duration(t->seconds, time),
-             t->text);
+    snprintf(ret, n, "  %-*s [%s] %3.0f %%  %-12s %s", NAME_COLUMNS, name, bar, 100 * part,
+             cli_duration(t->seconds, time), t->text);
     if (width > 0 && (size_t)width < n) ret[width] = '\0';
 }
 

@@ -8,7 +8,8 @@
 #include "cli/cli.h"
 #include "config/loop_config.h"
 
-struct export {
+struct export
+{
     char run[AL_PATH], dir[AL_PATH]; // from, to
     struct loop_config *config;
     int nmodels, nelements, z[CFG_MAX_LIST]; // type map

@@ -9,19 +9,21 @@
 #include "base/mem.h"
 #include "cli/export.h"
 
-static const char demo_note[] = "DEMONSTRATION settings: far too small for physics; no number here says anything about the material.";
+static const char demo_note[] =
+    "DEMONSTRATION settings: far too small for physics; no number here says anything about the material.";
 
 static double dot(const double a[3], const double b[3])
 {
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
-// The cell as LAMMPS wants it: a along x, b in the xy plane (https://docs.lammps.org/Howto_triclinic.html). h: ax, bx, by,
-// cx, cy, cz. A left-handed cell has negative cz: LAMMPS cannot take it.
+// The cell as LAMMPS wants it: a along x, b in the xy plane (https://docs.lammps.org/Howto_triclinic.html).
+// h: ax, bx, by, cx, cy, cz. A left-handed cell has negative cz: LAMMPS cannot take it.
 static enum al_err lammps_cell(const struct al_frame *f, double h[6])
 {
     const double *a = f->cell[0], *b = f->cell[1], *c = f->cell[2];
-    double la = sqrt(dot(a, a)), det = a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0]) +
+    double la = sqrt(dot(a, a)), det = a[0] * (b[1] * c[2] - b[2] * c[1]) -
+                                       a[1] * (b[0] * c[2] - b[2] * c[0]) +
                                        a[2] * (b[0] * c[1] - b[1] * c[0]);
     if (!(det > 0)) AL_FAIL(AL_ERR_UNSUPPORTED, "the cell is left-handed, which LAMMPS cannot take");
     h[0] = la;
@@ -62,9 +64,11 @@ static enum al_err write_data(const struct export *x, const char *name)
     AL_TRY(lammps_cell(f, h));
     AL_TRY(al_path(path, "%s/lammps/%s.data", x->dir, name));
     AL_TRY(al_outfile_open(path, &o));
-    fprintf(o.out, "%s, the loop's starting structure (alnd)\n\n%d atoms\n%d atom types\n\n", name, f->natoms, x->nelements);
-    fprintf(o.out, "0 %.12f xlo xhi\n0 %.12f ylo yhi\n0 %.12f zlo zhi\n%.12f %.12f %.12f xy xz yz\n\nMasses\n\n", h[0], h[2], h[5],
-            h[1], h[3], h[4]);
+    fprintf(o.out, "%s, the loop's starting structure (alnd)\n\n%d atoms\n%d atom types\n\n", name, f->natoms,
+            x->nelements);
+    fprintf(o.out,
+            "0 %.12f xlo xhi\n0 %.12f ylo yhi\n0 %.12f zlo zhi\n%.12f %.12f %.12f xy xz yz\n\nMasses\n\n",
+            h[0], h[2], h[5], h[1], h[3], h[4]);
     for (int i = 0; i < x->nelements; i++)
         fprintf(o.out, "%d %.4f # %s\n", i + 1, al_element_mass(x->z[i]), al_element_symbol(x->z[i]));
     fputs("\nAtoms # atomic\n\n", o.out);
@@ -73,8 +77,8 @@ static enum al_err write_data(const struct export *x, const char *name)
         fractional(f, f->pos[i], s);
         for (int k = 0; k < 3; k++)
             s[k] -= floor(s[k]);
-        fprintf(o.out, "%d %d %.12f %.12f %.12f\n", i + 1, type_of(x, f->z[i]), s[0] * h[0] + s[1] * h[1] + s[2] * h[3],
-                s[1] * h[2] + s[2] * h[4], s[2] * h[5]);
+        fprintf(o.out, "%d %d %.12f %.12f %.12f\n", i + 1, type_of(x, f->z[i]),
+                s[0] * h[0] + s[1] * h[1] + s[2] * h[3], s[1] * h[2] + s[2] * h[4], s[2] * h[5]);
     }
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
@@ -88,13 +92,19 @@ static enum al_err write_lammps(const struct export *x, const char *name)
     double t = c->production.temperatures.v[0];
     AL_TRY(al_path(path, "%s/lammps/in.%s", x->dir, name));
     AL_TRY(al_outfile_open(path, &o));
-    fprintf(o.out, "# NVT of %s with the committee; LAMMPS with the deepmd plug-in (deepmd-kit >= 3).\n", name);
+    fprintf(o.out, "# NVT of %s with the committee; LAMMPS with the deepmd plug-in (deepmd-kit >= 3).\n",
+            name);
     fputs("# First ../convert.sh, then in this directory: lmp -in ", o.out);
     fprintf(o.out, "in.%s\n", name);
     if (c->demonstration) fprintf(o.out, "# %s\n", demo_note);
-    fprintf(o.out, "units           metal\natom_style      atomic\nboundary        p p p\nread_data       %s.data\n", name);
-    fprintf(o.out, "replicate       %d %d %d\n", c->production.supercell[0], c->production.supercell[1], c->production.supercell[2]);
-    fputs("# with several models deepmd also writes their force deviation (eV/Ang) to model_devi.out\npair_style      deepmd", o.out);
+    fprintf(o.out,
+            "units           metal\natom_style      atomic\nboundary        p p p\nread_data       %s.data\n",
+            name);
+    fprintf(o.out, "replicate       %d %d %d\n", c->production.supercell[0], c->production.supercell[1],
+            c->production.supercell[2]);
+    fputs("# with several models deepmd also writes their force deviation (eV/Ang) to "
+          "model_devi.out\npair_style      deepmd",
+          o.out);
     for (int i = 0; i < x->nmodels; i++)
         fprintf(o.out, " ../models/graph.%d.pb", i);
     fprintf(o.out, "%s\npair_coeff      * *", x->nmodels > 1 ? " out_file model_devi.out out_freq 100" : "");
@@ -104,7 +114,8 @@ static enum al_err write_lammps(const struct export *x, const char *name)
     fprintf(o.out, "velocity        all create %g 20261123 mom yes rot no dist gaussian\n", t);
     fprintf(o.out, "fix             nvt all nvt temp %g %g 0.1\n", t, t);
     fputs("thermo          100\nthermo_style    custom step temp pe ke etotal press vol\n", o.out);
-    fputs("dump            traj all custom 100 traj.lammpstrj id type xu yu zu\nrun             10000\n", o.out);
+    fputs("dump            traj all custom 100 traj.lammpstrj id type xu yu zu\nrun             10000\n",
+          o.out);
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
 }
@@ -132,9 +143,11 @@ static enum al_err write_ase(const struct export *x)
             "atoms.calc = DP(model=\"models/graph.0.pb\")\n"
             "print(\"energy\", atoms.get_potential_energy(), \"eV\")\n"
             "print(\"forces\", atoms.get_forces(), \"eV/Ang\")\n\n"
-            "md = Langevin(atoms, timestep=%g * units.fs, temperature_K=%g, friction=0.01 / units.fs, trajectory=\"md.traj\")\n"
+            "md = Langevin(atoms, timestep=%g * units.fs, temperature_K=%g, friction=0.01 / units.fs, "
+            "trajectory=\"md.traj\")\n"
             "md.run(100)\n",
-            x->config->system[0].name, x->config->production.timestep, x->config->production.temperatures.v[0]);
+            x->config->system[0].name, x->config->production.timestep,
+            x->config->production.temperatures.v[0]);
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
 }
@@ -150,8 +163,10 @@ enum al_err export_inputs(const struct export *x)
     }
     AL_TRY(write_ase(x));
     AL_TRY(write_text(x, "convert.sh",
-                      "#!/bin/sh\n# .dp (deepmd-kit's portable format) to .pb for LAMMPS and fast ASE runs; needs deepmd-kit >= 3\n"
-                      "# with the TensorFlow backend (pip install 'deepmd-kit[cpu]').\nset -e\ncd \"$(dirname \"$0\")/models\"\n"
+                      "#!/bin/sh\n# .dp (deepmd-kit's portable format) to .pb for LAMMPS and fast ASE runs; "
+                      "needs deepmd-kit >= 3\n"
+                      "# with the TensorFlow backend (pip install 'deepmd-kit[cpu]').\nset -e\ncd "
+                      "\"$(dirname \"$0\")/models\"\n"
                       "for f in graph.*.dp; do dp convert-backend \"$f\" \"${f%.dp}.pb\"; done\n"));
     AL_TRY(al_path(path, "%s/convert.sh", x->dir));
     if (chmod(path, 0755) != 0) AL_FAIL(AL_ERR_IO, "cannot make %s executable", path);
@@ -175,30 +190,40 @@ enum al_err export_card(const struct export *x, const struct view_task *models)
     fprintf(o.out, "# %s: interatomic potentials made by alnd\n\n", c->name);
     if (c->demonstration) fprintf(o.out, "**%s**\n\n", demo_note);
     bool converged = view_fact_int(models, "converged", 0) == 1;
-    fprintf(o.out, "%d Deep Potential models (se_e2_a, cut-off %g Ang) of the elements", x->nmodels, c->train.rcut);
+    fprintf(o.out, "%d Deep Potential models (se_e2_a, cut-off %g Ang) of the elements", x->nmodels,
+            c->train.rcut);
     for (int i = 0; i < x->nelements; i++)
         fprintf(o.out, " %s", al_element_symbol(x->z[i]));
-    fprintf(o.out, ", in this order of types. Trained by active learning on %s labels (%s, plane waves, cut-off %g Ha, "
-                   "pseudopotentials %s).\nThe loop **%s** by its own rule (section `converge` of loop.yaml; errors on held-out frames).\n",
-            c->label.engine, c->label.functional, c->label.cutoff, c->label.pseudopotentials,
-            converged ? "converged" : "did not converge");
+    fprintf(
+        o.out,
+        ", in this order of types. Trained by active learning on %s labels (%s, plane waves, cut-off %g Ha, "
+        "pseudopotentials %s).\nThe loop **%s** by its own rule (section `converge` of loop.yaml; errors on "
+        "held-out frames).\n",
+        c->label.engine, c->label.functional, c->label.cutoff, c->label.pseudopotentials,
+        converged ? "converged" : "did not converge");
     fputs("\nTrained for: ", o.out);
     for (int i = 0; i < c->nsystems; i++)
         fprintf(o.out, "%s%s", i ? ", " : "", c->system[i].name);
     fputs("; explored at", o.out);
     for (int i = 0; i < c->explore.temperatures.n; i++)
-        fprintf(o.out, " %g K%s", c->explore.temperatures.v[i], i + 1 < c->explore.temperatures.n ? "," : ".");
+        fprintf(o.out, " %g K%s", c->explore.temperatures.v[i],
+                i + 1 < c->explore.temperatures.n ? "," : ".");
     fputs(" Elsewhere watch the committee's deviation.\n", o.out);
     write_facts(o.out, models);
-    fputs("\n| path | what |\n|---|---|\n| models/ | the committee, .dp (deepmd-kit >= 3); model.yaml: card of the training |\n"
+    fputs("\n| path | what |\n|---|---|\n| models/ | the committee, .dp (deepmd-kit >= 3); model.yaml: card "
+          "of the training |\n"
           "| data/{train,valid,test} | labelled frames, deepmd/npy; test was never trained on |\n"
           "| errors/ | error tables of each iteration (eV/atom, eV/Ang; test: held-out) |\n"
           "| transport/ | diffusion of the production runs, when there are any |\n"
           "| structures/ | starting structures, extended XYZ |\n| loop.yaml | every setting |\n\n"
-          "## Use\n\n    ./convert.sh                       # .dp -> .pb, needs deepmd-kit >= 3\n", o.out);
+          "## Use\n\n    ./convert.sh                       # .dp -> .pb, needs deepmd-kit >= 3\n",
+          o.out);
     fprintf(o.out, "    (cd lammps && lmp -in in.%s)\n    python ase_md.py\n\n", c->system[0].name);
-    fputs("Convert first, whatever uses the models: deepmd-kit reads .dp files with its NumPy backend, which has no\n"
-          "derivatives, and gives NaN for forces and virial. After that: `dp test -m models/graph.0.pb -s data/test/SYSTEM`.\n", o.out);
+    fputs("Convert first, whatever uses the models: deepmd-kit reads .dp files with its NumPy backend, which "
+          "has no\n"
+          "derivatives, and gives NaN for forces and virial. After that: `dp test -m models/graph.0.pb -s "
+          "data/test/SYSTEM`.\n",
+          o.out);
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
 }

@@ -23,10 +23,14 @@ int cli_fail(enum al_err e)
     switch (e) {
     case AL_ERR_INPUT:
     case AL_ERR_NOTFOUND:
-    case AL_ERR_UNSUPPORTED: return EXIT_USAGE;
-    case AL_ERR_BUSY: return EXIT_HELD;
-    case AL_ERR_STOPPED: return EXIT_STOPPED;
-    default: return EXIT_FAILED;
+    case AL_ERR_UNSUPPORTED:
+        return EXIT_USAGE;
+    case AL_ERR_BUSY:
+        return EXIT_HELD;
+    case AL_ERR_STOPPED:
+        return EXIT_STOPPED;
+    default:
+        return EXIT_FAILED;
     }
 }
 
@@ -48,19 +52,25 @@ static int flag_index(const char *const *flags, const char *word)
     return -1;
 }
 
-int cli_arguments(int argc, char **argv, int n, const char **ret_arg, const char *const *flags, bool *ret_flag)
+int cli_arguments(int argc, char **argv, int n, const char **ret_arg, const char *const *flags,
+                  bool *ret_flag)
 {
     int have = 0;
     for (int i = 1; i < argc; i++) {
         int f = flag_index(flags, argv[i]);
-        if (f >= 0) ret_flag[f] = true;
-        else if (argv[i][0] == '-' && argv[i][1]) return cli_usage("%s: unknown option '%s'", argv[0], argv[i]);
-        else if (have == n) return cli_usage("%s: one argument too many: '%s'", argv[0], argv[i]);
-        else ret_arg[have++] = argv[i];
+        if (f >= 0)
+            ret_flag[f] = true;
+        else if (argv[i][0] == '-' && argv[i][1])
+            return cli_usage("%s: unknown option '%s'", argv[0], argv[i]);
+        else if (have == n)
+            return cli_usage("%s: one argument too many: '%s'", argv[0], argv[i]);
+        else
+            ret_arg[have++] = argv[i];
     }
     if (have < n) {
         for (int k = 0; k < NCOMMANDS; k++)
-            if (strcmp(commands[k].name, argv[0]) == 0) return cli_usage("usage: alnd %s %s", argv[0], commands[k].args);
+            if (strcmp(commands[k].name, argv[0]) == 0)
+                return cli_usage("usage: alnd %s %s", argv[0], commands[k].args);
     }
     return EXIT_OK;
 }
@@ -68,15 +78,19 @@ int cli_arguments(int argc, char **argv, int n, const char **ret_arg, const char
 const char *cli_duration(double seconds, char buf[32])
 {
     long s = (long)(seconds + 0.5);
-    if (seconds < 60) snprintf(buf, 32, "%.1f s", seconds);
-    else if (s < 3600) snprintf(buf, 32, "%ld min %02ld s", s / 60, s % 60);
-    else snprintf(buf, 32, "%ld h %02ld min", s / 3600, s / 60 % 60);
+    if (seconds < 60)
+        snprintf(buf, 32, "%.1f s", seconds);
+    else if (s < 3600)
+        snprintf(buf, 32, "%ld min %02ld s", s / 60, s % 60);
+    else
+        snprintf(buf, 32, "%ld h %02ld min", s / 3600, s / 60 % 60);
     return buf;
 }
 
 void cli_demonstration(void)
 {
-    puts("DEMONSTRATION settings: far too small for physics; no number here says anything about the material.");
+    puts("DEMONSTRATION settings: far too small for physics; no number here says anything about the "
+         "material.");
 }
 
 int cmd_help(int argc, char **argv)
@@ -92,7 +106,8 @@ int cmd_help(int argc, char **argv)
     for (int k = 0; k < NCOMMANDS; k++)
         printf("  alnd %-8s %-28s %s\n", commands[k].name, commands[k].args, commands[k].help);
     puts("\nRUN is a run directory or the loop.yaml that names it.\n"
-         "Exit codes: 0 done, 1 failed, 2 bad input or usage, 3 stopped (start goes on), 4 another alnd holds the run.");
+         "Exit codes: 0 done, 1 failed, 2 bad input or usage, 3 stopped (start goes on), 4 another alnd "
+         "holds the run.");
     return EXIT_OK;
 }
 

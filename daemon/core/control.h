@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The control socket RUN/alnd.sock: a Unix socket of mode 0600; one line of JSON as request, one as answer. The path
-// goes through /proc/self/fd, so that long run directories do not meet the 107 characters of sun_path.
+// The control socket RUN/alnd.sock: a Unix socket of mode 0600; one line of JSON as request, one as answer.
+// The path goes through /proc/self/fd, so that long run directories do not meet the 107 characters of
+// sun_path.
 #ifndef AL_CORE_CONTROL_H
 #define AL_CORE_CONTROL_H
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Local executor: fork, exec, waitpid. Each worker leads a session of its own, so that Ctrl-C on the terminal and
-// the daemon's death do not reach it, and so that all its processes (mpirun's ranks sit in process groups of their own)
-// can be found and killed together.
+// Local executor: fork, exec, waitpid. Each worker leads a session of its own, so that Ctrl-C on the terminal
+// and the daemon's death do not reach it, and so that all its processes (mpirun's ranks sit in process groups
+// of their own) can be found and killed together.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -19,17 +19,17 @@
 #include "core/proc.h"
 
 enum { MAX_ENV = 128, MAX_ARG = 16 };
-#define SUSPENDED_S 10.0           // the daemon itself slept: workers get a fresh heartbeat period
+#define SUSPENDED_S 10.0 // the daemon itself slept: workers get a fresh heartbeat period
 
 struct job {
     char task[TASK_ID], token[TASK_TOKEN];
-    pid_t pid;                     // 0: adopted by its lock alone
-    bool child;                    // ours to wait for
+    pid_t pid;  // 0: adopted by its lock alone
+    bool child; // ours to wait for
     bool mpi, killed;
     int cores;
-    double started, last_change;   // s, monotonic
-    double silent;                 // s, when killed for it
-    struct timespec mtime;         // of the heartbeat file at last_change
+    double started, last_change; // s, monotonic
+    double silent;               // s, when killed for it
+    struct timespec mtime;       // of the heartbeat file at last_change
 };
 
 struct exec_local {
@@ -92,9 +92,14 @@ static void drop_job(struct exec_local *l, struct job *j)
 // Only what workers and MPI need: a daemon's environment may hold credentials.
 static bool env_passes(const char *entry)
 {
-    static const char *const names[] = {"PATH=", "HOME=", "USER=", "LOGNAME=", "LANG=", "TZ=", "TMPDIR=",
-                                        "LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", NULL};
-    static const char *const prefixes[] = {"LC_", "ALND_", "OMPI_MCA_", "OMPI_ALLOW_", "PMIX_MCA_", "PRTE_MCA_", NULL};
+    static const char *const names[] = {"PATH=",         "HOME=",
+                                        "USER=",         "LOGNAME=",
+                                        "LANG=",         "TZ=",
+                                        "TMPDIR=",       "LD_LIBRARY_PATH=",
+                                        "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
+                                        "LSAN_OPTIONS=", NULL};
+    static const char *const prefixes[] = {"LC_",       "ALND_",     "OMPI_MCA_", "OMPI_ALLOW_",
+                                           "PMIX_MCA_", "PRTE_MCA_", NULL};
     static const char *const never[] = {"ALND_TOKEN=", "ALND_CRASH_AT=", NULL};
     for (int i = 0; never[i]; i++)
         if (strncmp(entry, never[i], strlen(never[i])) == 0) return false;
@@ -108,7 +113,7 @@ static bool env_passes(const char *entry)
 struct command {
     char *argv[MAX_ARG], *envp[MAX_ENV];
     char task_yaml[TASK_ID + 16], ranks[16];
-    char own[8][96];               // environment entries made here
+    char own[8][96]; // environment entries made here
     char log[AL_PATH];
 };
 
@@ -160,7 +165,8 @@ _Noreturn static void child_run(const char *run, const struct command *c)
         signal(sig, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
     int null = open("/dev/null", O_RDONLY), out = open(c->log, O_WRONLY | O_CREAT | O_APPEND, 0666);
-    if (null < 0 || out < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || chdir(run) != 0) _exit(126);
+    if (null < 0 || out < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || chdir(run) != 0)
+        _exit(126);
     close_range(3, ~0u, 0);
     execvpe(c->argv[0], c->argv, c->envp);
     static const char text[] = "alnd: the worker program cannot be started\n";
@@ -242,7 +248,8 @@ static bool job_ended(const struct exec_local *l, struct job *j, int *code)
 {
     if (!j->child) {
         *code = EXEC_UNKNOWN;
-        // the process first: testing the lock takes it for a moment, which a worker just starting must not meet
+        // the process first: testing the lock takes it for a moment, which a worker just starting must not
+        // meet
         return !proc_has_token(j->pid, j->token) && !lock_held(l, j->task);
     }
     int status;
@@ -269,7 +276,9 @@ static bool poll_local(struct executor *x, struct exec_end *ret)
         int code;
         if (slept) j->last_change = now;
         if (job_ended(l, j, &code)) {
-            *ret = (struct exec_end){.code = code, .hung = j->killed && j->silent > 0, .silent = j->silent,
+            *ret = (struct exec_end){.code = code,
+                                     .hung = j->killed && j->silent > 0,
+                                     .silent = j->silent,
                                      .seconds = now - j->started};
             snprintf(ret->task, sizeof ret->task, "%s", j->task);
             drop_job(l, j);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Executors start workers and tell when they end. They know processes, not physics and not the journal. `local`
-// runs workers on this machine within a core budget; others (Slurm, a simulated one) fill the same record.
+// Executors start workers and tell when they end. They know processes, not physics and not the journal.
+// `local` runs workers on this machine within a core budget; others (Slurm, a simulated one) fill the same
+// record.
 #ifndef AL_CORE_EXECUTOR_H
 #define AL_CORE_EXECUTOR_H
 
@@ -10,19 +11,19 @@
 
 #include "core/view.h"
 
-enum { EXEC_UNKNOWN = -1000 };     // exit code of a worker that somebody else started
+enum { EXEC_UNKNOWN = -1000 }; // exit code of a worker that somebody else started
 
 struct exec_spec {
     const char *task, *verb, *token;
-    int ranks, threads;            // ranks 0: one process without mpirun
+    int ranks, threads; // ranks 0: one process without mpirun
 };
 
 struct exec_end {
     char task[TASK_ID];
-    int code;                      // exit code, -signal, or EXEC_UNKNOWN
-    bool hung;                     // killed because its heartbeat stood still
-    double silent;                 // s without heartbeat, when hung
-    double seconds;                // since it was started or adopted
+    int code;       // exit code, -signal, or EXEC_UNKNOWN
+    bool hung;      // killed because its heartbeat stood still
+    double silent;  // s without heartbeat, when hung
+    double seconds; // since it was started or adopted
 };
 
 enum exec_cancel { EXEC_STOP, EXEC_KILL }; // ask to checkpoint and end with 3 | SIGKILL to all its processes
@@ -31,26 +32,26 @@ struct executor;
 
 struct exec_ops {
     const char *name;
-    bool (*fits)(const struct executor *x, const struct exec_spec *s);  // free cores now
+    bool (*fits)(const struct executor *x, const struct exec_spec *s); // free cores now
     enum al_err (*submit)(struct executor *x, const struct exec_spec *s, long *ret_pid);
     // A worker that an earlier daemon started: *ret_runs tells whether it still does; then it is watched on.
     enum al_err (*adopt)(struct executor *x, const struct exec_spec *s, long *ret_pid, bool *ret_runs);
-    bool (*poll)(struct executor *x, struct exec_end *ret);             // one ended worker at a time
+    bool (*poll)(struct executor *x, struct exec_end *ret); // one ended worker at a time
     void (*cancel)(struct executor *x, const char *task, enum exec_cancel how);
     int (*count)(const struct executor *x);
-    double (*seconds)(const struct executor *x, const char *task);      // since it was started or adopted
+    double (*seconds)(const struct executor *x, const char *task); // since it was started or adopted
     void (*destroy)(struct executor **x);
 };
 
 struct executor {
-    const struct exec_ops *ops;    // first member of every implementation
+    const struct exec_ops *ops; // first member of every implementation
 };
 
 struct exec_local_options {
-    const char *run;               // run directory, absolute
-    const char *worker, *mpirun;   // programs
-    int cores;                     // budget; 0: all of the machine
-    double heartbeat;              // s
+    const char *run;             // run directory, absolute
+    const char *worker, *mpirun; // programs
+    int cores;                   // budget; 0: all of the machine
+    double heartbeat;            // s
 };
 
 enum al_err exec_local_create(const struct exec_local_options *o, struct executor **ret);

@@ -14,11 +14,20 @@ static const char *const event_names[TASK_NEVENTS] = {
 #define TO(state) (TASK_##state + 1)
 static const unsigned char table[TASK_NSTATES][TASK_NEVENTS] = {
     [TASK_PENDING] = {[EV_SUBMIT] = TO(SUBMITTING), [EV_HOLD] = TO(HELD)},
-    [TASK_SUBMITTING] = {[EV_STARTED] = TO(INFLIGHT), [EV_ADOPTED] = TO(INFLIGHT), [EV_RESULT] = TO(COLLECTING),
-                         [EV_INTERRUPTED] = TO(PENDING), [EV_LOST] = TO(PENDING), [EV_GIVEUP] = TO(FAILED)},
-    [TASK_INFLIGHT] = {[EV_ADOPTED] = TO(INFLIGHT), [EV_RESULT] = TO(COLLECTING), [EV_INTERRUPTED] = TO(PENDING),
-                       [EV_LOST] = TO(PENDING), [EV_GIVEUP] = TO(FAILED)},
-    [TASK_COLLECTING] = {[EV_COLLECTED] = TO(DONE), [EV_INTERRUPTED] = TO(PENDING), [EV_LOST] = TO(PENDING),
+    [TASK_SUBMITTING] = {[EV_STARTED] = TO(INFLIGHT),
+                         [EV_ADOPTED] = TO(INFLIGHT),
+                         [EV_RESULT] = TO(COLLECTING),
+                         [EV_INTERRUPTED] = TO(PENDING),
+                         [EV_LOST] = TO(PENDING),
+                         [EV_GIVEUP] = TO(FAILED)},
+    [TASK_INFLIGHT] = {[EV_ADOPTED] = TO(INFLIGHT),
+                       [EV_RESULT] = TO(COLLECTING),
+                       [EV_INTERRUPTED] = TO(PENDING),
+                       [EV_LOST] = TO(PENDING),
+                       [EV_GIVEUP] = TO(FAILED)},
+    [TASK_COLLECTING] = {[EV_COLLECTED] = TO(DONE),
+                         [EV_INTERRUPTED] = TO(PENDING),
+                         [EV_LOST] = TO(PENDING),
                          [EV_GIVEUP] = TO(FAILED)},
     [TASK_FAILED] = {[EV_RETRY] = TO(PENDING), [EV_HOLD] = TO(HELD)},
     [TASK_HELD] = {[EV_RELEASE] = TO(PENDING)},
@@ -41,7 +50,8 @@ enum al_err fsm_apply(struct journal *j, struct view *v, struct view_task *t, en
 {
     enum task_state next = fsm_next(t->state, ev);
     if (next == TASK_NSTATES)
-        AL_FAIL(AL_ERR_BUG, "task %s: event '%s' in state %s", t->id, task_event_name(ev), task_state_name(t->state));
+        AL_FAIL(AL_ERR_BUG, "task %s: event '%s' in state %s", t->id, task_event_name(ev),
+                task_state_name(t->state));
     c->task = t->id;
     c->ev = task_event_name(ev);
     c->was = t->state;

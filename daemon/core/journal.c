@@ -17,13 +17,14 @@ enum { SCHEMA_VERSION = 1, BUSY_MS = 10000 };
 
 struct journal {
     sqlite3 *db;
-    double seconds0;           // spent in earlier sessions
-    struct timespec opened;    // of this one (monotonic)
+    double seconds0;        // spent in earlier sessions
+    struct timespec opened; // of this one (monotonic)
 };
 
 static const char schema_sql[] =
     "CREATE TABLE campaign(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE task(n INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, verb TEXT NOT NULL, identity TEXT NOT NULL,"
+    "CREATE TABLE task(n INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, verb TEXT NOT NULL, identity TEXT NOT "
+    "NULL,"
     "  iteration INTEGER NOT NULL, state TEXT NOT NULL, desired TEXT NOT NULL DEFAULT 'run',"
     "  attempts INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0,"
     "  cause TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '');"
@@ -35,24 +36,36 @@ static const char schema_sql[] =
     "  value TEXT NOT NULL, PRIMARY KEY(task, n)) WITHOUT ROWID;"
     "CREATE TABLE artifact(task TEXT NOT NULL REFERENCES task(id), n INTEGER NOT NULL, path TEXT NOT NULL,"
     "  sha256 TEXT NOT NULL, PRIMARY KEY(task, n)) WITHOUT ROWID;"
-    "CREATE TABLE event(seq INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, task TEXT NOT NULL, ev TEXT NOT NULL,"
+    "CREATE TABLE event(seq INTEGER PRIMARY KEY AUTOINCREMENT, time TEXT NOT NULL, task TEXT NOT NULL, ev "
+    "TEXT NOT NULL,"
     "  was TEXT NOT NULL, now TEXT NOT NULL, detail TEXT NOT NULL);"
-    "CREATE TRIGGER event_update BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;"
-    "CREATE TRIGGER event_delete BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;"
+    "CREATE TRIGGER event_update BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); "
+    "END;"
+    "CREATE TRIGGER event_delete BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); "
+    "END;"
     "PRAGMA user_version=1;";
 
 static enum al_err fail_sql(struct journal *j, const char *what)
 {
     enum al_err code;
     switch (sqlite3_errcode(j->db)) {
-    case SQLITE_FULL: code = AL_ERR_NOSPACE; break;
+    case SQLITE_FULL:
+        code = AL_ERR_NOSPACE;
+        break;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: code = AL_ERR_BUSY; break;
+    case SQLITE_LOCKED:
+        code = AL_ERR_BUSY;
+        break;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-    case SQLITE_CONSTRAINT: code = AL_ERR_CORRUPT; break;
-    case SQLITE_NOMEM: code = AL_ERR_NOMEM; break;
-    default: code = AL_ERR_IO;
+    case SQLITE_CONSTRAINT:
+        code = AL_ERR_CORRUPT;
+        break;
+    case SQLITE_NOMEM:
+        code = AL_ERR_NOMEM;
+        break;
+    default:
+        code = AL_ERR_IO;
     }
     AL_FAIL(code, "journal: cannot %s: %s", what, sqlite3_errmsg(j->db));
 }
@@ -72,8 +85,10 @@ static enum al_err prepare(struct journal *j, sqlite3_stmt **ret, const char *sq
     int bad = 0;
     va_start(ap, types);
     for (int i = 0; types[i]; i++) {
-        if (types[i] == 's') bad |= sqlite3_bind_text(st, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
-        else bad |= sqlite3_bind_int64(st, i + 1, va_arg(ap, long));
+        if (types[i] == 's')
+            bad |= sqlite3_bind_text(st, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+        else
+            bad |= sqlite3_bind_int64(st, i + 1, va_arg(ap, long));
     }
     va_end(ap);
     if (bad) {
@@ -92,11 +107,11 @@ static enum al_err run_statement(struct journal *j, sqlite3_stmt *st, const char
     return AL_ERR_OK;
 }
 
-#define RUN_SQL(j, what, sql, types, ...)                                                          \
-    do {                                                                                           \
-        sqlite3_stmt *st_;                                                                         \
-        AL_TRY(prepare((j), &st_, (sql), (types), __VA_ARGS__));                                   \
-        AL_TRY(run_statement((j), st_, (what)));                                                   \
+#define RUN_SQL(j, what, sql, types, ...)                                                                    \
+    do {                                                                                                     \
+        sqlite3_stmt *st_;                                                                                   \
+        AL_TRY(prepare((j), &st_, (sql), (types), __VA_ARGS__));                                             \
+        AL_TRY(run_statement((j), st_, (what)));                                                             \
     } while (0)
 
 // Commits when body succeeded, rolls back when not; a crash point on either side of the commit.
@@ -128,24 +143,26 @@ double journal_seconds(const struct journal *j)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return j->seconds0 + (double)(t.tv_sec - j->opened.tv_sec) + 1e-9 * (double)(t.tv_nsec - j->opened.tv_nsec);
+    return j->seconds0 + (double)(t.tv_sec - j->opened.tv_sec) +
+           1e-9 * (double)(t.tv_nsec - j->opened.tv_nsec);
 }
 
 static enum al_err put_campaign(struct journal *j, const char *key, const char *value)
 {
-    RUN_SQL(j, "write", "INSERT INTO campaign VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2", "ss", key,
-            value);
+    RUN_SQL(j, "write", "INSERT INTO campaign VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = ?2", "ss",
+            key, value);
     return AL_ERR_OK;
 }
 
-static enum al_err append_event(struct journal *j, const char *task, const char *ev, const char *was, const char *now,
-                                const char *detail)
+static enum al_err append_event(struct journal *j, const char *task, const char *ev, const char *was,
+                                const char *now, const char *detail)
 {
     char time[32], seconds[32];
     now_text(time);
     snprintf(seconds, sizeof seconds, "%.1f", journal_seconds(j));
-    RUN_SQL(j, "append the event", "INSERT INTO event(time, task, ev, was, now, detail) VALUES(?, ?, ?, ?, ?, ?)",
-            "ssssss", time, task, ev, was, now, detail);
+    RUN_SQL(j, "append the event",
+            "INSERT INTO event(time, task, ev, was, now, detail) VALUES(?, ?, ?, ?, ?, ?)", "ssssss", time,
+            task, ev, was, now, detail);
     AL_TRY(put_campaign(j, "seconds", seconds));
     return AL_ERR_OK;
 }
@@ -156,8 +173,10 @@ static enum al_err refuse_network(const char *path)
     static const struct {
         unsigned long magic;
         const char *name;
-    } remote[] = {{0x6969, "NFS"},       {0x517B, "SMB"},    {0xFF534D42, "CIFS"},   {0xFE534D42, "SMB2"},
-                  {0x0BD00BD0, "Lustre"}, {0x47504653, "GPFS"}, {0x5346414F, "AFS"}, {0x00C36400, "Ceph"},
+    } remote[] = {{0x6969, "NFS"},        {0x517B, "SMB"},
+                  {0xFF534D42, "CIFS"},   {0xFE534D42, "SMB2"},
+                  {0x0BD00BD0, "Lustre"}, {0x47504653, "GPFS"},
+                  {0x5346414F, "AFS"},    {0x00C36400, "Ceph"},
                   {0x19830326, "BeeGFS"}, {0, NULL}};
     char dir[AL_PATH];
     struct statfs fs;
@@ -210,10 +229,13 @@ enum al_err journal_open(const char *path, bool create, struct journal **ret)
     AL_ALLOC(j, 1);
     clock_gettime(CLOCK_MONOTONIC, &j->opened);
     AL_TRY(refuse_network(path));
-    if (sqlite3_open_v2(path, &j->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL) != SQLITE_OK)
-        AL_FAIL(AL_ERR_IO, "cannot open the journal %s: %s", path, j->db ? sqlite3_errmsg(j->db) : "no memory");
+    if (sqlite3_open_v2(path, &j->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL) !=
+        SQLITE_OK)
+        AL_FAIL(AL_ERR_IO, "cannot open the journal %s: %s", path,
+                j->db ? sqlite3_errmsg(j->db) : "no memory");
     enum al_err e = set_up(j, path, create);
-    if (e == AL_ERR_CORRUPT) al_err_hint("%s is damaged or of another program; its artefacts are untouched", path);
+    if (e == AL_ERR_CORRUPT)
+        al_err_hint("%s is damaged or of another program; its artefacts are untouched", path);
     AL_TRY(e);
     *ret = j;
     j = NULL;
@@ -266,7 +288,8 @@ enum al_err journal_set(struct journal *j, int n, const char *const *key, const 
 static enum al_err add_all(struct journal *j, int n, const struct jr_new *t)
 {
     for (int i = 0; i < n; i++) {
-        RUN_SQL(j, "add the task", "INSERT INTO task(id, verb, identity, iteration, state) VALUES(?, ?, ?, ?, 'PENDING')",
+        RUN_SQL(j, "add the task",
+                "INSERT INTO task(id, verb, identity, iteration, state) VALUES(?, ?, ?, ?, 'PENDING')",
                 "sssi", t[i].id, t[i].verb, t[i].identity, (long)t[i].iteration);
         AL_TRY(append_event(j, t[i].id, "planned", "", task_state_name(TASK_PENDING), ""));
     }
@@ -282,9 +305,11 @@ enum al_err journal_add(struct journal *j, int n, const struct jr_new *tasks)
 
 static enum al_err replan(struct journal *j, const char *task, const char *identity)
 {
-    RUN_SQL(j, "write the identity", "UPDATE task SET identity = ? WHERE id = ? AND state = 'PENDING' AND attempts = 0",
-            "ss", identity, task);
-    if (sqlite3_changes(j->db) != 1) AL_FAIL(AL_ERR_BUG, "task %s has been started and keeps its identity", task);
+    RUN_SQL(j, "write the identity",
+            "UPDATE task SET identity = ? WHERE id = ? AND state = 'PENDING' AND attempts = 0", "ss",
+            identity, task);
+    if (sqlite3_changes(j->db) != 1)
+        AL_FAIL(AL_ERR_BUG, "task %s has been started and keeps its identity", task);
     AL_TRY(append_event(j, task, "replanned", "PENDING", "PENDING", ""));
     return AL_ERR_OK;
 }
@@ -302,24 +327,27 @@ static enum al_err change_attempt(struct journal *j, const struct jr_change *c)
     long n = c->attempts;
     now_text(time);
     if (c->token)
-        RUN_SQL(j, "add the attempt", "INSERT INTO attempt(task, n, token, started) VALUES(?, ?, ?, ?)", "siss", c->task,
-                n, c->token, time);
+        RUN_SQL(j, "add the attempt", "INSERT INTO attempt(task, n, token, started) VALUES(?, ?, ?, ?)",
+                "siss", c->task, n, c->token, time);
     if (c->pid)
-        RUN_SQL(j, "write the attempt", "UPDATE attempt SET pid = ? WHERE task = ? AND n = ?", "isi", c->pid, c->task, n);
+        RUN_SQL(j, "write the attempt", "UPDATE attempt SET pid = ? WHERE task = ? AND n = ?", "isi", c->pid,
+                c->task, n);
     if (c->ended)
-        RUN_SQL(j, "end the attempt", "UPDATE attempt SET ended = ?, exit = ? WHERE task = ? AND n = ?", "sisi", time,
-                (long)c->exit, c->task, n);
+        RUN_SQL(j, "end the attempt", "UPDATE attempt SET ended = ?, exit = ? WHERE task = ? AND n = ?",
+                "sisi", time, (long)c->exit, c->task, n);
     // a failure told by result.yaml comes after the attempt's end
     if (c->cause && c->cause[0])
-        RUN_SQL(j, "write the attempt's cause", "UPDATE attempt SET class = ?, message = ? WHERE task = ? AND n = ?", "sssi",
-                c->cause, c->message ? c->message : "", c->task, n);
+        RUN_SQL(j, "write the attempt's cause",
+                "UPDATE attempt SET class = ?, message = ? WHERE task = ? AND n = ?", "sssi", c->cause,
+                c->message ? c->message : "", c->task, n);
     return AL_ERR_OK;
 }
 
 static enum al_err change_all(struct journal *j, const struct jr_change *c)
 {
-    RUN_SQL(j, "write the task", "UPDATE task SET state = ?, attempts = ?, failures = ? WHERE id = ? AND state = ?",
-            "siiss", task_state_name(c->now), (long)c->attempts, (long)c->failures, c->task, task_state_name(c->was));
+    RUN_SQL(j, "write the task",
+            "UPDATE task SET state = ?, attempts = ?, failures = ? WHERE id = ? AND state = ?", "siiss",
+            task_state_name(c->now), (long)c->attempts, (long)c->failures, c->task, task_state_name(c->was));
     if (sqlite3_changes(j->db) != 1)
         AL_FAIL(AL_ERR_BUG, "the journal does not have %s as %s", c->task, task_state_name(c->was));
     if (c->cause)
@@ -327,13 +355,15 @@ static enum al_err change_all(struct journal *j, const struct jr_change *c)
                 c->message ? c->message : "", c->task);
     AL_TRY(change_attempt(j, c));
     for (int i = 0; i < c->nfacts; i++)
-        RUN_SQL(j, "write the fact", "INSERT INTO fact VALUES(?, ?, ?, ?)", "siss", c->task, (long)i, c->fact[i].key,
-                c->fact[i].value);
+        RUN_SQL(j, "write the fact", "INSERT INTO fact VALUES(?, ?, ?, ?)", "siss", c->task, (long)i,
+                c->fact[i].key, c->fact[i].value);
     for (int i = 0; i < c->nartifacts; i++)
         RUN_SQL(j, "write the artefact", "INSERT INTO artifact VALUES(?, ?, ?, ?)", "siss", c->task, (long)i,
                 c->artifact[i].path, c->artifact[i].sha256);
     AL_TRY(append_event(j, c->task, c->ev, task_state_name(c->was), task_state_name(c->now),
-                        c->detail ? c->detail : c->message ? c->message : ""));
+                        c->detail    ? c->detail
+                        : c->message ? c->message
+                                     : ""));
     return AL_ERR_OK;
 }
 
@@ -352,7 +382,8 @@ enum al_err journal_event(struct journal *j, const char *ev, const char *detail)
 }
 
 // Calls row for each row of a query without parameters.
-static enum al_err each_row(struct journal *j, const char *sql, enum al_err (*row)(void *ctx, sqlite3_stmt *st), void *ctx)
+static enum al_err each_row(struct journal *j, const char *sql,
+                            enum al_err (*row)(void *ctx, sqlite3_stmt *st), void *ctx)
 {
     sqlite3_stmt *st;
     AL_TRY(prepare(j, &st, sql, ""));
@@ -399,10 +430,11 @@ static enum al_err load_artifact(void *ctx, sqlite3_stmt *st)
 
 static enum al_err load_all(struct journal *j, struct view *v)
 {
-    AL_TRY(each_row(j,
-                    "SELECT t.id, t.verb, t.identity, t.state, t.desired, t.attempts, t.failures, t.cause, t.message,"
-                    " a.token, a.pid FROM task t LEFT JOIN attempt a ON a.task = t.id AND a.n = t.attempts ORDER BY t.n",
-                    load_task, v));
+    AL_TRY(each_row(
+        j,
+        "SELECT t.id, t.verb, t.identity, t.state, t.desired, t.attempts, t.failures, t.cause, t.message,"
+        " a.token, a.pid FROM task t LEFT JOIN attempt a ON a.task = t.id AND a.n = t.attempts ORDER BY t.n",
+        load_task, v));
     AL_TRY(each_row(j, "SELECT task, key, value FROM fact ORDER BY task, n", load_fact, v));
     AL_TRY(each_row(j, "SELECT task, path, sha256 FROM artifact ORDER BY task, n", load_artifact, v));
     return AL_ERR_OK;
@@ -425,17 +457,24 @@ struct failures_ctx {
 static enum al_err one_failure(void *ctx, sqlite3_stmt *st)
 {
     struct failures_ctx *f = ctx;
-    struct jr_attempt a = {.task = column(st, 0), .n = sqlite3_column_int(st, 1), .started = column(st, 2),
-                           .ended = column(st, 3), .exit = sqlite3_column_int(st, 4), .cause = column(st, 5),
+    struct jr_attempt a = {.task = column(st, 0),
+                           .n = sqlite3_column_int(st, 1),
+                           .started = column(st, 2),
+                           .ended = column(st, 3),
+                           .exit = sqlite3_column_int(st, 4),
+                           .cause = column(st, 5),
                            .message = column(st, 6)};
     f->each(f->ctx, &a);
     return AL_ERR_OK;
 }
 
-enum al_err journal_failures(struct journal *j, void (*each)(void *ctx, const struct jr_attempt *a), void *ctx)
+enum al_err journal_failures(struct journal *j, void (*each)(void *ctx, const struct jr_attempt *a),
+                             void *ctx)
 {
     struct failures_ctx f = {each, ctx};
-    AL_TRY(each_row(j, "SELECT task, n, started, ended, exit, class, message FROM attempt WHERE class != ''"
-                       " ORDER BY started, task, n", one_failure, &f));
+    AL_TRY(each_row(j,
+                    "SELECT task, n, started, ended, exit, class, message FROM attempt WHERE class != ''"
+                    " ORDER BY started, task, n",
+                    one_failure, &f));
     return AL_ERR_OK;
 }

@@ -10,8 +10,9 @@
 //   artifact(task, n, path, sha256)      from result.yaml
 //   event(seq, time, task, ev, was, now, detail)    append-only: triggers refuse UPDATE and DELETE
 //
-// One transaction per transition: it changes the task, its attempt, facts and artefacts and appends the event.
-// One writer (the daemon, which holds RUN/alnd.lock); readers at any time. Only journal.c knows SQLite.
+// One transaction per transition: it changes the task, its attempt, facts and artefacts and appends the
+// event. One writer (the daemon, which holds RUN/alnd.lock); readers at any time. Only journal.c knows
+// SQLite.
 #ifndef AL_CORE_JOURNAL_H
 #define AL_CORE_JOURNAL_H
 
@@ -24,12 +25,12 @@ struct journal;
 // A transition of one task. NULL and 0 members are left as they are.
 struct jr_change {
     const char *task, *ev, *detail;
-    enum task_state was, now;  // AL_ERR_BUG when the journal has another state than `was`
-    int attempts, failures;    // new values, always written
-    const char *token;         // starts attempt number `attempts`
-    long pid;                  // of the current attempt, once known
-    bool ended;                // the current attempt ended with:
-    int exit;                  // exit code, or -signal, or -1000 when nobody knows
+    enum task_state was, now;    // AL_ERR_BUG when the journal has another state than `was`
+    int attempts, failures;      // new values, always written
+    const char *token;           // starts attempt number `attempts`
+    long pid;                    // of the current attempt, once known
+    bool ended;                  // the current attempt ended with:
+    int exit;                    // exit code, or -signal, or -1000 when nobody knows
     const char *cause, *message; // of a failure, written to the attempt and to the task; "" clears the task's
     int nfacts, nartifacts;
     const struct view_fact *fact;
@@ -63,6 +64,7 @@ enum al_err journal_replan(struct journal *j, const char *task, const char *iden
 enum al_err journal_change(struct journal *j, const struct jr_change *c);
 enum al_err journal_event(struct journal *j, const char *ev, const char *detail);
 // Every ended attempt that has a cause, oldest first.
-enum al_err journal_failures(struct journal *j, void (*each)(void *ctx, const struct jr_attempt *a), void *ctx);
+enum al_err journal_failures(struct journal *j, void (*each)(void *ctx, const struct jr_attempt *a),
+                             void *ctx);
 
 #endif

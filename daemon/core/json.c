@@ -174,8 +174,10 @@ static json_t *node_to_json(const struct al_node *n)
     if (n->kind == AL_NODE_SCALAR) return scalar_to_json(n);
     json_t *j = n->kind == AL_NODE_MAP ? json_object() : json_array();
     for (const struct al_node *c = n->child; c; c = c->next) {
-        if (n->kind == AL_NODE_MAP) json_object_set_new(j, c->key, node_to_json(c));
-        else json_array_append_new(j, node_to_json(c));
+        if (n->kind == AL_NODE_MAP)
+            json_object_set_new(j, c->key, node_to_json(c));
+        else
+            json_array_append_new(j, node_to_json(c));
     }
     return j;
 }
@@ -218,12 +220,15 @@ static json_t *list_of(struct json_doc *d, const char *list)
 
 enum al_err json_doc_node(struct json_doc *d, const char *list, const struct al_node *n)
 {
-    if (!n) (void)list_of(d, list); // an empty list
-    else if (json_array_append_new(list_of(d, list), node_to_json(n)) != 0) AL_FAIL(AL_ERR_NOMEM, "no memory for JSON");
+    if (!n)
+        (void)list_of(d, list); // an empty list
+    else if (json_array_append_new(list_of(d, list), node_to_json(n)) != 0)
+        AL_FAIL(AL_ERR_NOMEM, "no memory for JSON");
     return AL_ERR_OK;
 }
 
-enum al_err json_doc_row(struct json_doc *d, const char *list, int n, const char *const *key, const char *const *value)
+enum al_err json_doc_row(struct json_doc *d, const char *list, int n, const char *const *key,
+                         const char *const *value)
 {
     json_t *row = json_object();
     for (int i = 0; i < n; i++)

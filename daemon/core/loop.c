@@ -41,7 +41,8 @@ static void fill_status(const struct loop *l, struct status *s)
     if (l->failed) snprintf(s->message, sizeof s->message, "%s", l->outcome.message);
     for (int i = 0; i < l->v->ntasks; i++)
         if (l->v->task[i].state == TASK_INFLIGHT)
-            (void)!status_add_running(s, l->r->path, &l->v->task[i], l->x->ops->seconds(l->x, l->v->task[i].id));
+            (void)!status_add_running(s, l->r->path, &l->v->task[i],
+                                      l->x->ops->seconds(l->x, l->v->task[i].id));
 }
 
 static enum al_err plan_add_new(struct loop *l)
@@ -52,7 +53,8 @@ static enum al_err plan_add_new(struct loop *l)
     for (int i = 0; i < l->p->ntasks; i++) {
         const struct plan_task *t = &l->p->task[i];
         if (!view_find(l->v, t->id))
-            fresh[n++] = (struct jr_new){.id = t->id, .verb = t->verb, .identity = t->identity, .iteration = t->iteration};
+            fresh[n++] = (struct jr_new){
+                .id = t->id, .verb = t->verb, .identity = t->identity, .iteration = t->iteration};
     }
     if (!n) return AL_ERR_OK;
     AL_TRY(journal_add(l->j, n, fresh));
@@ -64,7 +66,8 @@ static enum al_err plan_add_new(struct loop *l)
     return AL_ERR_OK;
 }
 
-// What was planned before must be what is planned now: settings of started tasks do not change (rundir_commit).
+// What was planned before must be what is planned now: settings of started tasks do not change
+// (rundir_commit).
 static enum al_err plan_check(struct loop *l)
 {
     for (int i = 0; i < l->p->ntasks; i++) {
@@ -72,8 +75,8 @@ static enum al_err plan_check(struct loop *l)
         struct view_task *t = view_find(l->v, pt->id);
         if (!t || strcmp(t->identity, pt->identity) == 0) continue;
         if (t->attempts || t->state != TASK_PENDING)
-            AL_FAIL(AL_ERR_CORRUPT, "task %s was done with other inputs (identity %.12s..., now %.12s...)", t->id,
-                    t->identity, pt->identity);
+            AL_FAIL(AL_ERR_CORRUPT, "task %s was done with other inputs (identity %.12s..., now %.12s...)",
+                    t->id, t->identity, pt->identity);
         AL_TRY(journal_replan(l->j, t->id, pt->identity));
         snprintf(t->identity, sizeof t->identity, "%s", pt->identity);
     }
@@ -126,7 +129,9 @@ static void request_stop(struct loop *l, const char *who)
     if (l->stopping) return;
     l->stopping = true;
     al_log(AL_LOG_INFO, "daemon", "ev=stop_requested by=%s running=%d", who, n);
-    if (n) loop_say(l, "stopping: waiting for %d task%s to save their state (Ctrl-C again kills them)", n, n > 1 ? "s" : "");
+    if (n)
+        loop_say(l, "stopping: waiting for %d task%s to save their state (Ctrl-C again kills them)", n,
+                 n > 1 ? "s" : "");
     cancel_all(l, EXEC_STOP);
 }
 
@@ -203,8 +208,10 @@ static enum al_err turn(struct loop *l, bool *ret_over)
         cancel_all(l, EXEC_STOP);
     }
     int running = l->x->ops->count(l->x);
-    if ((l->stopping || l->failed) && running == 0) *ret_over = true;
-    else if (l->p->finished) *ret_over = true;
+    if ((l->stopping || l->failed) && running == 0)
+        *ret_over = true;
+    else if (l->p->finished)
+        *ret_over = true;
     else if (running == 0 && !l->replan && l->v->count[TASK_PENDING] == 0) {
         l->failed = true;
         snprintf(l->outcome.message, sizeof l->outcome.message, "nothing can be started: %d tasks are held",
@@ -253,11 +260,14 @@ static enum al_err open_all(struct loop *l, const char *worker)
     AL_TRY(rundir_commit(l->r, l->j, l->v, changes));
     if (changes[0]) {
         AL_TRY(journal_event(l->j, "config", changes));
-        al_log(AL_LOG_INFO, "daemon", "ev=config_changed what=%s", al_log_quote(quoted, sizeof quoted, changes));
+        al_log(AL_LOG_INFO, "daemon", "ev=config_changed what=%s",
+               al_log_quote(quoted, sizeof quoted, changes));
         loop_say(l, "loop.yaml has changed (%s): taken over", changes);
     }
     const char *mpirun = getenv("ALND_MPIRUN");
-    struct exec_local_options x = {.run = l->r->path, .worker = worker, .mpirun = mpirun ? mpirun : ALND_MPIRUN,
+    struct exec_local_options x = {.run = l->r->path,
+                                   .worker = worker,
+                                   .mpirun = mpirun ? mpirun : ALND_MPIRUN,
                                    .cores = l->r->config->resources.cores,
                                    .heartbeat = l->r->config->resources.heartbeat * 1e-15};
     AL_TRY(exec_local_create(&x, &l->x));
@@ -297,7 +307,8 @@ static enum al_err run_open(struct loop *l, const char *worker)
     return AL_ERR_OK;
 }
 
-enum al_err loop_run(struct rundir *r, const char *worker, const struct loop_observer *o, struct loop_outcome *ret)
+enum al_err loop_run(struct rundir *r, const char *worker, const struct loop_observer *o,
+                     struct loop_outcome *ret)
 {
     struct loop l = {.r = r, .o = o, .signals = -1};
     sigset_t mask, old;
@@ -310,7 +321,8 @@ enum al_err loop_run(struct rundir *r, const char *worker, const struct loop_obs
     signal(SIGPIPE, SIG_IGN);
     l.signals = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
     enum al_err e = run_open(&l, worker);
-    if (e) al_log(AL_LOG_ERROR, "daemon", "ev=error code=%s message=\"%s\"", al_err_name(e), al_err_message());
+    if (e)
+        al_log(AL_LOG_ERROR, "daemon", "ev=error code=%s message=\"%s\"", al_err_name(e), al_err_message());
     control_destroy(&l.control);
     executor_destroy(&l.x);
     plan_destroy(&l.p);

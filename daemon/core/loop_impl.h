@@ -19,10 +19,10 @@ struct loop {
     struct executor *x;
     struct control *control;
     const struct loop_observer *o;
-    int signals;               // signalfd
-    bool replan;               // a task has ended since the plan was made
-    bool stopping, killing;    // asked to end; asked twice
-    bool failed, cancelled;    // a task that the loop needs has failed; the others have been told to stop
+    int signals;            // signalfd
+    bool replan;            // a task has ended since the plan was made
+    bool stopping, killing; // asked to end; asked twice
+    bool failed, cancelled; // a task that the loop needs has failed; the others have been told to stop
     struct loop_outcome outcome;
 };
 
@@ -31,7 +31,8 @@ struct loop {
 
 enum al_err loop_task_submit(struct loop *l, const struct plan_task *t);
 enum al_err loop_task_ended(struct loop *l, const struct exec_end *end);
-// After a restart: tasks that were under way are adopted, collected or started again; failed ones get another chance.
+// After a restart: tasks that were under way are adopted, collected or started again; failed ones get another
+// chance.
 enum al_err loop_task_resolve(struct loop *l, struct view_task *t);
 struct exec_spec loop_task_spec(const struct plan_task *t, const char *token);
 

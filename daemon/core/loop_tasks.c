@@ -20,22 +20,24 @@ static enum al_err apply(struct loop *l, struct view_task *t, enum task_event ev
     char quoted[AL_ERR_TEXT];
     AL_TRY(fsm_apply(l->j, l->v, t, ev, c));
     if (ev == EV_COLLECTED) l->replan = true;
-    al_log(c->cause && c->cause[0] ? AL_LOG_WARN : AL_LOG_INFO, "daemon", "ev=%s task=%s state=%s attempt=%d%s%s",
-           c->ev, t->id, task_state_name(t->state), t->attempts, c->message && c->message[0] ? " message=" : "",
+    al_log(c->cause && c->cause[0] ? AL_LOG_WARN : AL_LOG_INFO, "daemon",
+           "ev=%s task=%s state=%s attempt=%d%s%s", c->ev, t->id, task_state_name(t->state), t->attempts,
+           c->message && c->message[0] ? " message=" : "",
            c->message && c->message[0] ? al_log_quote(quoted, sizeof quoted, c->message) : "");
     return AL_ERR_OK;
 }
 
 struct exec_spec loop_task_spec(const struct plan_task *t, const char *token)
 {
-    return (struct exec_spec){.task = t->id, .verb = t->verb, .token = token, .ranks = t->ranks, .threads = t->threads};
+    return (struct exec_spec){
+        .task = t->id, .verb = t->verb, .token = token, .ranks = t->ranks, .threads = t->threads};
 }
 
 // What a worker's end means; ended: the attempt is closed with this exit code.
 struct end_of {
     bool ended;
     int code;
-    double seconds;            // it ran; 0: not known
+    double seconds; // it ran; 0: not known
 };
 
 static void give_up(struct loop *l, const struct view_task *t, const char *message, const char *hint)
@@ -43,12 +45,14 @@ static void give_up(struct loop *l, const struct view_task *t, const char *messa
     loop_say(l, "task %s failed: %s", t->id, message);
     if (l->failed) return; // the first failure is the one to tell
     l->failed = true;
-    snprintf(l->outcome.message, sizeof l->outcome.message, "task %s failed: %.400s; its log: %s/worker.log", t->id, message,
-             t->id);
-    if (hint && hint[0]) snprintf(l->outcome.hint, sizeof l->outcome.hint, "%s", hint);
+    snprintf(l->outcome.message, sizeof l->outcome.message, "task %s failed: %.400s; its log: %s/worker.log",
+             t->id, message, t->id);
+    if (hint && hint[0])
+        snprintf(l->outcome.hint, sizeof l->outcome.hint, "%s", hint);
     else
         snprintf(l->outcome.hint, sizeof l->outcome.hint,
-                 "alnd errors %.800s shows every failure; alnd start goes on once the cause is mended", l->r->path);
+                 "alnd errors %.800s shows every failure; alnd start goes on once the cause is mended",
+                 l->r->path);
 }
 
 // Retry of transient failures as long as resources.retries allows; the cause stays with the attempt.
@@ -67,7 +71,8 @@ static enum al_err fail_task(struct loop *l, struct view_task *t, enum al_err_cl
         if (c.failures <= l->r->config->resources.retries) {
             AL_TRY(task_result_put_aside(l->r->path, t->id, t->attempts));
             AL_TRY(apply(l, t, EV_LOST, &c));
-            loop_say(l, "%s: %s; starting again (%d of %d)", t->id, message, c.failures, l->r->config->resources.retries);
+            loop_say(l, "%s: %s; starting again (%d of %d)", t->id, message, c.failures,
+                     l->r->config->resources.retries);
             return AL_ERR_OK;
         }
         if (c.failures > 1) {
@@ -186,7 +191,8 @@ enum al_err loop_task_submit(struct loop *l, const struct plan_task *pt)
     enum al_err e = l->x->ops->submit(l->x, &s, &pid);
     if (e) {
         snprintf(why, sizeof why, "%s", al_err_message());
-        AL_TRY(fail_task(l, t, al_err_class(e), why, "", (struct end_of){.ended = true, .code = EXEC_UNKNOWN}));
+        AL_TRY(
+            fail_task(l, t, al_err_class(e), why, "", (struct end_of){.ended = true, .code = EXEC_UNKNOWN}));
         return AL_ERR_OK;
     }
     c = change_of(t);
@@ -197,15 +203,21 @@ enum al_err loop_task_submit(struct loop *l, const struct plan_task *pt)
 }
 
 // Why a worker that left no result ended, with the last thing it said.
-static void describe_end(const struct loop *l, const struct view_task *t, const struct exec_end *end, char *why, size_t n)
+static void describe_end(const struct loop *l, const struct view_task *t, const struct exec_end *end,
+                         char *why, size_t n)
 {
     char tail[200];
     task_log_tail(l->r->path, t->id, tail, sizeof tail);
-    if (end->hung) snprintf(why, n, "no heartbeat for %.0f s: hung, killed", end->silent);
-    else if (end->code == EXEC_UNKNOWN) snprintf(why, n, "ended without a result");
-    else if (end->code < 0) snprintf(why, n, "killed by signal %d (%s)", -end->code, strsignal(-end->code));
-    else if (end->code == 3) snprintf(why, n, "stopped, but not by alnd");
-    else snprintf(why, n, "ended with code %d without a result", end->code);
+    if (end->hung)
+        snprintf(why, n, "no heartbeat for %.0f s: hung, killed", end->silent);
+    else if (end->code == EXEC_UNKNOWN)
+        snprintf(why, n, "ended without a result");
+    else if (end->code < 0)
+        snprintf(why, n, "killed by signal %d (%s)", -end->code, strsignal(-end->code));
+    else if (end->code == 3)
+        snprintf(why, n, "stopped, but not by alnd");
+    else
+        snprintf(why, n, "ended with code %d without a result", end->code);
     size_t k = strlen(why);
     if (tail[0]) snprintf(why + k, n - k, "; last line of its log: %s", tail);
 }
@@ -250,8 +262,10 @@ enum al_err loop_task_resolve(struct loop *l, struct view_task *t)
     bool runs = false;
     switch (t->state) {
     case TASK_COLLECTING:
-        if (has_result(l, t)) AL_TRY(collect(l, t, 0));
-        else AL_TRY(interrupted(l, t, "no result to collect", gone));
+        if (has_result(l, t))
+            AL_TRY(collect(l, t, 0));
+        else
+            AL_TRY(interrupted(l, t, "no result to collect", gone));
         return AL_ERR_OK;
     case TASK_SUBMITTING:
     case TASK_INFLIGHT:
@@ -271,6 +285,7 @@ enum al_err loop_task_resolve(struct loop *l, struct view_task *t)
         loop_say(l, "%s failed before: once more", t->id);
         return AL_ERR_OK;
     }
-    default: return AL_ERR_OK;
+    default:
+        return AL_ERR_OK;
     }
 }

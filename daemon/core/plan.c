@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The walk through the loop. Each stage function emits its tasks and tells whether all of them are DONE; the walk
-// goes on only then. Iteration -1 stands for the initial data.
+// The walk through the loop. Each stage function emits its tasks and tells whether all of them are DONE; the
+// walk goes on only then. Iteration -1 stands for the initial data.
 #include "core/plan.h"
 
 #include <string.h>
@@ -32,8 +32,10 @@ static void enter(struct walk *w, int iteration, const char *stage)
     struct plan *p = w->p;
     p->iteration = iteration;
     p->stage_done = p->stage_total = 0;
-    if (iteration >= 0) snprintf(p->stage, sizeof p->stage, "iteration %d: %s", iteration, stage);
-    else snprintf(p->stage, sizeof p->stage, "%s", stage);
+    if (iteration >= 0)
+        snprintf(p->stage, sizeof p->stage, "iteration %d: %s", iteration, stage);
+    else
+        snprintf(p->stage, sizeof p->stage, "%s", stage);
 }
 
 static bool stage_complete(const struct walk *w)
@@ -69,7 +71,8 @@ static enum al_err emit_init(struct walk *w)
     return AL_ERR_OK;
 }
 
-// Where the frames to label come from: init's perturbed frames or the selection of an iteration. task NULL: not there.
+// Where the frames to label come from: init's perturbed frames or the selection of an iteration. task NULL:
+// not there.
 struct source {
     const struct view_task *task;
     const char *artifact;
@@ -104,8 +107,10 @@ static enum al_err find_source(struct walk *w, int iteration, int s, struct sour
 static enum al_err label_id(struct walk *w, int iteration, int s, int chunk, const char **ret)
 {
     const char *name = w->c->system[s].name;
-    if (iteration < 0) AL_TRY(plan_text(w->p, ret, "initial/%s/label/%03d", name, chunk));
-    else AL_TRY(plan_text(w->p, ret, "iterations/%03d/label/%s-%03d", iteration, name, chunk));
+    if (iteration < 0)
+        AL_TRY(plan_text(w->p, ret, "initial/%s/label/%03d", name, chunk));
+    else
+        AL_TRY(plan_text(w->p, ret, "iterations/%03d/label/%s-%03d", iteration, name, chunk));
     return AL_ERR_OK;
 }
 
@@ -304,13 +309,15 @@ static enum al_err emit_evaluate(struct walk *w, int iteration, const struct vie
     return AL_ERR_OK;
 }
 
-// Trains, explores, selects, labels, gathers, evaluates. *ret: the finished evaluation, or NULL when not there yet.
+// Trains, explores, selects, labels, gathers, evaluates. *ret: the finished evaluation, or NULL when not
+// there yet.
 static enum al_err walk_iteration(struct walk *w, int i, const struct view_task **ret)
 {
     static const struct {
         const char *name;
         enum al_err (*emit)(struct walk *w, int iteration);
-    } stages[] = {{"train", emit_train}, {"explore", emit_explore}, {"select", emit_select}, {"label", emit_labels}};
+    } stages[] = {
+        {"train", emit_train}, {"explore", emit_explore}, {"select", emit_select}, {"label", emit_labels}};
     *ret = NULL;
     for (unsigned k = 0; k < sizeof stages / sizeof stages[0]; k++) {
         enter(w, i, stages[k].name);
@@ -340,13 +347,14 @@ static enum al_err walk_initial(struct walk *w, bool *ret_done)
     if (!gathered) return AL_ERR_OK;
     *ret_done = view_fact_int(gathered, "ntrain", 0) > 0;
     if (!*ret_done)
-        snprintf(w->p->error, sizeof w->p->error, "no initial frame could be labelled, so there is nothing to train on;"
+        snprintf(w->p->error, sizeof w->p->error,
+                 "no initial frame could be labelled, so there is nothing to train on;"
                  " the reasons are in initial/*/label/*/failed.extxyz");
     return AL_ERR_OK;
 }
 
-// The iterations. *ret_last: the last iteration once the loop is closed, else -1. Closed is closed: when `models` has
-// been planned, limits of `converge` that were changed later do not open the loop again.
+// The iterations. *ret_last: the last iteration once the loop is closed, else -1. Closed is closed: when
+// `models` has been planned, limits of `converge` that were changed later do not open the loop again.
 static enum al_err walk_iterations(struct walk *w, int *ret_last)
 {
     const struct cfg_converge *cv = &w->c->converge;
@@ -386,7 +394,8 @@ static enum al_err emit_publish(struct walk *w, int last, const struct view_task
 
 static enum al_err produce_id(struct walk *w, int s, int t, int r, const char **ret)
 {
-    AL_TRY(plan_text(w->p, ret, "production/%s-%gK-%d", w->c->system[s].name, w->c->production.temperatures.v[t], r));
+    AL_TRY(plan_text(w->p, ret, "production/%s-%gK-%d", w->c->system[s].name,
+                     w->c->production.temperatures.v[t], r));
     return AL_ERR_OK;
 }
 
@@ -466,8 +475,10 @@ static enum al_err walk_production(struct walk *w, int last)
     for (int s = 0; s < w->c->nsystems; s++) {
         bool produced;
         AL_TRY(emit_produce(w, s, last, &produced));
-        if (produced) AL_TRY(emit_analyze(w, s));
-        else w->p->stage_total++; // the analysis that follows
+        if (produced)
+            AL_TRY(emit_analyze(w, s));
+        else
+            w->p->stage_total++; // the analysis that follows
     }
     if (!stage_complete(w)) return AL_ERR_OK;
     enter(w, -1, "report");

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The planner: a pure function of configuration and journal. plan_build walks the loop (docs/TASKS.md) from the
-// start and emits every task whose inputs exist: those that are done, those that run and those to start now.
-// Whatever needs a result that is not there yet is not planned. No file is read or written here.
+// The planner: a pure function of configuration and journal. plan_build walks the loop (docs/TASKS.md) from
+// the start and emits every task whose inputs exist: those that are done, those that run and those to start
+// now. Whatever needs a result that is not there yet is not planned. No file is read or written here.
 //
-// A task's identity is the SHA-256 over its verb, its place in the loop, the hashes of the sections of loop.yaml
-// that change its numbers and the checksums of its inputs; never paths, ranks, threads or the executor. A label's
-// identity is that of the label settings (with the pseudopotentials) and of the frames alone.
+// A task's identity is the SHA-256 over its verb, its place in the loop, the hashes of the sections of
+// loop.yaml that change its numbers and the checksums of its inputs; never paths, ranks, threads or the
+// executor. A label's identity is that of the label settings (with the pseudopotentials) and of the frames
+// alone.
 #ifndef AL_CORE_PLAN_H
 #define AL_CORE_PLAN_H
 
@@ -17,8 +18,8 @@
 // What is fixed when the run directory is made and kept in the journal.
 struct plan_env {
     char structure_sha[CFG_MAX_SYSTEMS][65];
-    char pseudo_sha[65];       // over the pseudopotentials of all elements
-    int label_batch;           // frames of a label task
+    char pseudo_sha[65]; // over the pseudopotentials of all elements
+    int label_batch;     // frames of a label task
 };
 
 struct plan_input {
@@ -31,12 +32,12 @@ struct plan_input {
 struct plan_task {
     const char *id, *verb, *system, *purpose; // system, purpose: NULL when absent
     char identity[65];
-    int iteration, index;      // -1 outside iterations
-    double temperature;        // K; 0 when absent
-    int ranks, threads;        // ranks 0: started without mpirun
+    int iteration, index; // -1 outside iterations
+    double temperature;   // K; 0 when absent
+    int ranks, threads;   // ranks 0: started without mpirun
     int ninputs, ndeps;
     struct plan_input *input;
-    const char **dep;          // ids of the tasks whose results it uses; all of them are DONE
+    const char **dep; // ids of the tasks whose results it uses; all of them are DONE
 };
 
 struct plan_arena;
@@ -44,14 +45,14 @@ struct plan_arena;
 struct plan {
     int ntasks, capacity;
     struct plan_task *task;
-    char stage[96];            // "iteration 1: train"
-    int iteration;             // -1 before the first and after the last
+    char stage[96];              // "iteration 1: train"
+    int iteration;               // -1 before the first and after the last
     int stage_done, stage_total; // tasks of the stage; total 0: not known yet
-    bool finished;             // every task of the loop is DONE
+    bool finished;               // every task of the loop is DONE
     bool converged;
-    int niterations;           // evaluated so far
-    char error[AL_ERR_TEXT];   // the loop cannot go on (no labelled frame at all, ...); empty: fine
-    struct plan_arena *arena;  // owns the strings
+    int niterations;          // evaluated so far
+    char error[AL_ERR_TEXT];  // the loop cannot go on (no labelled frame at all, ...); empty: fine
+    struct plan_arena *arena; // owns the strings
 };
 
 enum al_err plan_build(const struct loop_config *c, const struct plan_env *env, const struct view *v,

@@ -16,7 +16,7 @@ struct walk {
     const struct plan_env *env;
     const struct view *v;
     struct plan *p;
-    int nsections;             // section hashes, computed once
+    int nsections; // section hashes, computed once
     const char *section[PLAN_MAX_SECTIONS];
     char section_hash[PLAN_MAX_SECTIONS][65];
 };

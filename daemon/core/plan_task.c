@@ -49,7 +49,8 @@ enum al_err plan_text(struct plan *p, const char **ret, const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(buf, sizeof buf, fmt, ap);
     va_end(ap);
-    if (n < 0 || n >= (int)sizeof buf) AL_FAIL(AL_ERR_INPUT, "a name in the plan is longer than %zu", sizeof buf);
+    if (n < 0 || n >= (int)sizeof buf)
+        AL_FAIL(AL_ERR_INPUT, "a name in the plan is longer than %zu", sizeof buf);
     AL_TRY(arena_take(p, (size_t)n + 1, &copy));
     memcpy(copy, buf, (size_t)n + 1);
     *ret = copy;
@@ -95,8 +96,8 @@ const char *const *plan_verb_sections(const char *verb)
 
 enum al_err walk_sections(struct walk *w)
 {
-    static const char *const all[] = {"seed", "systems", "initial", "train",      "explore",
-                                      "select", "label", "test",    "production", NULL};
+    static const char *const all[] = {"seed",   "systems", "initial", "train",      "explore",
+                                      "select", "label",   "test",    "production", NULL};
     for (w->nsections = 0; all[w->nsections]; w->nsections++) {
         w->section[w->nsections] = all[w->nsections];
         AL_TRY(loop_config_section_hash(w->c, all[w->nsections], w->section_hash[w->nsections]));
@@ -223,7 +224,8 @@ enum al_err draft_artifact(struct draft *d, const char *key, const struct view_t
     return AL_ERR_OK;
 }
 
-// The place in the loop keys the random numbers of every verb but label, whose result depends on nothing else.
+// The place in the loop keys the random numbers of every verb but label, whose result depends on nothing
+// else.
 void draft_finish(struct draft *d)
 {
     struct plan_task *t = d->t;

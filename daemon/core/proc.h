@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Processes found through /proc: a worker is known by ALND_TOKEN in its environment, so that a daemon that was
-// killed between fork and its next journal entry still finds what it started.
+// Processes found through /proc: a worker is known by ALND_TOKEN in its environment, so that a daemon that
+// was killed between fork and its next journal entry still finds what it started.
 #ifndef AL_CORE_PROC_H
 #define AL_CORE_PROC_H
 
@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 bool proc_has_token(long pid, const char *token);
-long proc_find_token(const char *token);        // the session leader with this token, else any process; 0: none
-int proc_kill_session(long sid, int sig);       // number of processes signalled
-double proc_clock(void);                        // s, monotonic
+long proc_find_token(const char *token);  // the session leader with this token, else any process; 0: none
+int proc_kill_session(long sid, int sig); // number of processes signalled
+double proc_clock(void);                  // s, monotonic
 
 #endif

@@ -33,7 +33,8 @@ static enum al_err absolute(const char *path, char ret[AL_PATH])
     } else if (path[0] == '/') {
         AL_TRY(al_path(ret, "%s", path));
     } else {
-        if (!getcwd(cwd, sizeof cwd)) AL_FAIL(AL_ERR_IO, "cannot tell the current directory: %s", strerror(errno));
+        if (!getcwd(cwd, sizeof cwd))
+            AL_FAIL(AL_ERR_IO, "cannot tell the current directory: %s", strerror(errno));
         AL_TRY(al_path(ret, "%s/%s", cwd, path));
     }
     return AL_ERR_OK;
@@ -74,7 +75,8 @@ enum al_err rundir_find(const char *arg, char ret_run[AL_PATH])
     }
     AL_TRY(al_path(db, "%s/alnd.db", run));
     if (!al_exists(db))
-        AL_FAIL_HINT(AL_ERR_NOTFOUND, "alnd start loop.yaml makes one", "%s is no run directory (it has no alnd.db)", run);
+        AL_FAIL_HINT(AL_ERR_NOTFOUND, "alnd start loop.yaml makes one",
+                     "%s is no run directory (it has no alnd.db)", run);
     AL_TRY(al_path(ret_run, "%s", run));
     return AL_ERR_OK;
 }
@@ -114,7 +116,8 @@ static enum al_err check_names(const struct loop_config *c)
 {
     for (int i = 0; i < c->nsystems; i++)
         if (strcmp(c->system[i].name, "gather") == 0)
-            AL_TRY(al_node_error(c->system[i].node, "a system cannot be called 'gather': initial/gather is a task"));
+            AL_TRY(al_node_error(c->system[i].node,
+                                 "a system cannot be called 'gather': initial/gather is a task"));
     return AL_ERR_OK;
 }
 
@@ -134,7 +137,8 @@ static enum al_err check_target(const struct rundir *r)
     char lock[AL_PATH];
     AL_TRY(al_path(lock, "%s/alnd.lock", r->path));
     if (!al_exists(r->path) || al_exists(lock) || is_empty(r->path)) return AL_ERR_OK;
-    AL_FAIL_HINT(AL_ERR_INPUT, "set workdir to a new directory", "%s exists and is no run directory", r->path);
+    AL_FAIL_HINT(AL_ERR_INPUT, "set workdir to a new directory", "%s exists and is no run directory",
+                 r->path);
 }
 
 enum al_err rundir_read(const char *arg, struct rundir **ret)
@@ -153,8 +157,10 @@ enum al_err rundir_read(const char *arg, struct rundir **ret)
     }
     AL_TRY(loop_config_read(file, &r->config));
     AL_TRY(al_file_read(file, 0, &r->text, &r->ntext));
-    if (copy) AL_TRY(loop_config_use_inputs(r->config, r->path));
-    else AL_TRY(absolute(r->config->workdir, r->path));
+    if (copy)
+        AL_TRY(loop_config_use_inputs(r->config, r->path));
+    else
+        AL_TRY(absolute(r->config->workdir, r->path));
     AL_TRY(check_names(r->config));
     AL_TRY(loop_config_check_files(r->config));
     AL_TRY(fingerprint_files(r));
@@ -292,11 +298,13 @@ static enum al_err refuse(const char *key, const char *user)
 {
     static const char hint[] = "put the old values back, or start anew with another workdir";
     if (strncmp(key, "structure.", 10) == 0)
-        AL_FAIL_HINT(AL_ERR_INPUT, hint, "the structure of %s has changed, but %s has been started with it", key + 10, user);
+        AL_FAIL_HINT(AL_ERR_INPUT, hint, "the structure of %s has changed, but %s has been started with it",
+                     key + 10, user);
     if (strcmp(key, "section.pseudopotentials") == 0)
-        AL_FAIL_HINT(AL_ERR_INPUT, hint, "the pseudopotential files have changed, but %s has been started with them", user);
-    AL_FAIL_HINT(AL_ERR_INPUT, hint, "the section '%s' of loop.yaml has changed, but %s has been started with it",
-                 key + 8, user);
+        AL_FAIL_HINT(AL_ERR_INPUT, hint,
+                     "the pseudopotential files have changed, but %s has been started with them", user);
+    AL_FAIL_HINT(AL_ERR_INPUT, hint,
+                 "the section '%s' of loop.yaml has changed, but %s has been started with it", key + 8, user);
 }
 
 // changes: names of what differs and may be taken over, comma between them
@@ -324,7 +332,8 @@ static enum al_err compare(struct journal *j, const struct view *v, const struct
     return AL_ERR_OK;
 }
 
-enum al_err rundir_commit(struct rundir *r, struct journal *j, const struct view *v, char ret_changes[AL_ERR_TEXT])
+enum al_err rundir_commit(struct rundir *r, struct journal *j, const struct view *v,
+                          char ret_changes[AL_ERR_TEXT])
 {
     struct values now;
     bool text_changed;
@@ -344,7 +353,8 @@ enum al_err rundir_commit(struct rundir *r, struct journal *j, const struct view
     return AL_ERR_OK;
 }
 
-enum al_err rundir_look(const char *run, struct journal *j, struct loop_config **ret_config, struct plan_env *ret_env)
+enum al_err rundir_look(const char *run, struct journal *j, struct loop_config **ret_config,
+                        struct plan_env *ret_env)
 {
     AL_OWN(loop_config) c = NULL;
     struct plan_env env = {.label_batch = 1};

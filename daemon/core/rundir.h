@@ -9,31 +9,35 @@
 #include "core/journal.h"
 #include "core/plan.h"
 
-// RUN as a user gives it: the run directory itself, or a loop.yaml (the run's copy, or the original that names
-// workdir). Absolute path. AL_ERR_NOTFOUND when there is no run.
+// RUN as a user gives it: the run directory itself, or a loop.yaml (the run's copy, or the original that
+// names workdir). Absolute path. AL_ERR_NOTFOUND when there is no run.
 enum al_err rundir_find(const char *arg, char ret_run[AL_PATH]);
 
 // What `start` works on. Reading changes nothing on disk.
 struct rundir {
-    char path[AL_PATH];        // absolute; may not exist yet
+    char path[AL_PATH]; // absolute; may not exist yet
     struct loop_config *config;
-    char *text;                // of loop.yaml, byte for byte
+    char *text; // of loop.yaml, byte for byte
     size_t ntext;
-    struct plan_env env;       // from the files as they are now
-    int lock;                  // fd of alnd.lock, -1
+    struct plan_env env; // from the files as they are now
+    int lock;            // fd of alnd.lock, -1
 };
 
-// arg: loop.yaml or a run directory. All validation that needs no journal; AL_ERR_INPUT ends with nothing created.
+// arg: loop.yaml or a run directory. All validation that needs no journal; AL_ERR_INPUT ends with nothing
+// created.
 enum al_err rundir_read(const char *arg, struct rundir **ret);
 void rundir_destroy(struct rundir **r); // releases the lock
 // Makes the directory when absent and takes RUN/alnd.lock. AL_ERR_BUSY names the other process.
 enum al_err rundir_lock(struct rundir *r);
 void rundir_note_pid(struct rundir *r); // into alnd.lock, after a fork
-// First start: copies of loop.yaml and structures, campaign values. Later: compares, refuses changes of what has
-// been used (AL_ERR_INPUT names the section), takes over the others. *ret_changes: what changed, for the log ("" = nothing).
-enum al_err rundir_commit(struct rundir *r, struct journal *j, const struct view *v, char ret_changes[AL_ERR_TEXT]);
+// First start: copies of loop.yaml and structures, campaign values. Later: compares, refuses changes of what
+// has been used (AL_ERR_INPUT names the section), takes over the others. *ret_changes: what changed, for the
+// log ("" = nothing).
+enum al_err rundir_commit(struct rundir *r, struct journal *j, const struct view *v,
+                          char ret_changes[AL_ERR_TEXT]);
 // Configuration and plan environment of an existing run, for those who only look.
-enum al_err rundir_look(const char *run, struct journal *j, struct loop_config **ret_config, struct plan_env *ret_env);
+enum al_err rundir_look(const char *run, struct journal *j, struct loop_config **ret_config,
+                        struct plan_env *ret_env);
 // Process id noted in RUN/alnd.lock; 0 when no one holds it.
 long rundir_holder(const char *run);
 

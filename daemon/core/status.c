@@ -83,7 +83,9 @@ enum al_err status_read(const char *run, struct status *ret)
 {
     AL_AUTOFREE char *request = NULL, *answer = NULL;
     AL_TRY(json_request("status", &request));
-    if (control_ask(run, request, &answer) == AL_ERR_OK) AL_TRY(status_from_json(answer, ret));
-    else AL_TRY(from_journal(run, ret));
+    if (control_ask(run, request, &answer) == AL_ERR_OK)
+        AL_TRY(status_from_json(answer, ret));
+    else
+        AL_TRY(from_journal(run, ret));
     return AL_ERR_OK;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// What `alnd status` shows: made by the running daemon (sent as JSON over its socket) or, without one, from the journal.
-// Also the only door to JSON of the daemon's side (jansson in json.c alone).
+// What `alnd status` shows: made by the running daemon (sent as JSON over its socket) or, without one, from
+// the journal. Also the only door to JSON of the daemon's side (jansson in json.c alone).
 #ifndef AL_CORE_STATUS_H
 #define AL_CORE_STATUS_H
 
@@ -19,13 +19,13 @@ struct status_task {
 
 struct status {
     char run[AL_PATH], name[64];
-    char state[16];            // running | stopping | stopped | finished | failed | interrupted
+    char state[16]; // running | stopping | stopped | finished | failed | interrupted
     char stage[96], message[STATUS_TEXT], hint[STATUS_TEXT];
     int iteration, stage_done, stage_total, niterations;
     bool converged, demonstration;
     int ntasks, count[TASK_NSTATES];
-    double seconds;            // spent in all sessions
-    long pid;                  // of the daemon, 0: none
+    double seconds; // spent in all sessions
+    long pid;       // of the daemon, 0: none
     int nrunning;
     struct status_task running[STATUS_RUNNING];
 };
@@ -43,9 +43,11 @@ enum al_err json_from_node(const struct al_node *n, char **ret_text);
 struct json_doc;
 enum al_err json_doc_create(struct json_doc **ret);
 void json_doc_destroy(struct json_doc **d);
-enum al_err json_doc_node(struct json_doc *d, const char *list, const struct al_node *n);      // append a tree to a list
+enum al_err json_doc_node(struct json_doc *d, const char *list,
+                          const struct al_node *n); // append a tree to a list
 // Append a map of n texts to a list.
-enum al_err json_doc_row(struct json_doc *d, const char *list, int n, const char *const *key, const char *const *value);
+enum al_err json_doc_row(struct json_doc *d, const char *list, int n, const char *const *key,
+                         const char *const *value);
 enum al_err json_doc_text(struct json_doc *d, char **ret_text);
 
 // Fills everything that journal and plan know; state, pid, seconds and running tasks are the caller's.

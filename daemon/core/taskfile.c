@@ -23,8 +23,10 @@ static void write_inputs(FILE *out, const struct plan_task *t)
             al_yaml_str(out, 1, in->key, in->value[0]);
             continue;
         }
-        if (!in->n) fprintf(out, "  %s: []\n", in->key);
-        else al_yaml_open(out, 1, in->key);
+        if (!in->n)
+            fprintf(out, "  %s: []\n", in->key);
+        else
+            al_yaml_open(out, 1, in->key);
         for (int k = 0; k < in->n; k++) {
             fputs("    - ", out);
             al_yaml_quote(out, in->value[k]);
@@ -83,7 +85,8 @@ static enum al_err read_facts(const struct al_node *facts, struct task_result *r
     }
     AL_ALLOC(r->fact, facts->nchild);
     for (const struct al_node *n = facts->child; n; n = n->next) {
-        if (n->kind != AL_NODE_SCALAR) AL_FAIL(AL_ERR_CORRUPT, "%s:%d: fact %s is no scalar", n->file, n->line, n->key);
+        if (n->kind != AL_NODE_SCALAR)
+            AL_FAIL(AL_ERR_CORRUPT, "%s:%d: fact %s is no scalar", n->file, n->line, n->key);
         struct view_fact *f = &r->fact[r->nfacts++];
         AL_TRY(al_strdup(n->key, &f->key));
         AL_TRY(al_strdup(n->text, &f->value));
@@ -110,14 +113,17 @@ static bool is_inside(const char *path)
 static enum al_err read_artifacts(const struct al_node *list, struct task_result *r)
 {
     if (!list || (list->kind == AL_NODE_SCALAR && !list->text[0])) return AL_ERR_OK;
-    if (list->kind != AL_NODE_LIST) AL_FAIL(AL_ERR_CORRUPT, "%s:%d: artifacts is no list", list->file, list->line);
+    if (list->kind != AL_NODE_LIST)
+        AL_FAIL(AL_ERR_CORRUPT, "%s:%d: artifacts is no list", list->file, list->line);
     AL_ALLOC(r->artifact, list->nchild);
     for (const struct al_node *n = list->child; n; n = n->next) {
         const char *path, *sha;
         AL_TRY(al_node_need_str(n, "path", &path));
         AL_TRY(al_node_need_str(n, "sha256", &sha));
-        if (!is_hash(sha)) AL_FAIL(AL_ERR_CORRUPT, "%s:%d: sha256 of %.100s is not 64 hex digits", n->file, n->line, path);
-        if (!is_inside(path)) AL_FAIL(AL_ERR_CORRUPT, "%s:%d: %.100s is outside the run directory", n->file, n->line, path);
+        if (!is_hash(sha))
+            AL_FAIL(AL_ERR_CORRUPT, "%s:%d: sha256 of %.100s is not 64 hex digits", n->file, n->line, path);
+        if (!is_inside(path))
+            AL_FAIL(AL_ERR_CORRUPT, "%s:%d: %.100s is outside the run directory", n->file, n->line, path);
         struct view_artifact *a = &r->artifact[r->nartifacts++];
         AL_TRY(al_strdup(path, &a->path));
         snprintf(a->sha256, sizeof a->sha256, "%s", sha);
@@ -178,7 +184,8 @@ static enum al_err check_artifact(const char *run, const struct view_artifact *a
     if (stat(path, &st) != 0) AL_FAIL(AL_ERR_CORRUPT, "artefact %s is missing", a->path);
     if (!S_ISREG(st.st_mode) || st.st_size > CHECK_BYTES) return AL_ERR_OK;
     AL_TRY(al_sha256_file(path, sha));
-    if (strcmp(sha, a->sha256) != 0) AL_FAIL(AL_ERR_CORRUPT, "artefact %s does not have its checksum", a->path);
+    if (strcmp(sha, a->sha256) != 0)
+        AL_FAIL(AL_ERR_CORRUPT, "artefact %s does not have its checksum", a->path);
     return AL_ERR_OK;
 }
 
@@ -198,7 +205,8 @@ enum al_err task_result_put_aside(const char *run, const char *id, int attempt)
     AL_TRY(al_path(to, "%s/%s/result.%d.yaml", run, id, attempt));
     if (!al_exists(from)) return AL_ERR_OK;
     crash_point();
-    if (rename(from, to) != 0) AL_FAIL(al_err_from_errno(errno), "cannot rename %s: %s", from, strerror(errno));
+    if (rename(from, to) != 0)
+        AL_FAIL(al_err_from_errno(errno), "cannot rename %s: %s", from, strerror(errno));
     AL_TRY(al_path(from, "%s/%s", run, id));
     AL_TRY(al_fsync_dir(from));
     crash_point();
@@ -230,8 +238,10 @@ void task_log_tail(const char *run, const char *id, char *ret, size_t n)
     if (snprintf(path, sizeof path, "%s/%s/worker.log", run, id) >= (int)sizeof path) return;
     FILE *in = fopen(path, "re");
     if (!in) return;
-    if (fseek(in, 0, SEEK_END) == 0 && ftell(in) > (long)sizeof buf - 1) fseek(in, -(long)(sizeof buf - 1), SEEK_END);
-    else rewind(in);
+    if (fseek(in, 0, SEEK_END) == 0 && ftell(in) > (long)sizeof buf - 1)
+        fseek(in, -(long)(sizeof buf - 1), SEEK_END);
+    else
+        rewind(in);
     size_t got = fread(buf, 1, sizeof buf - 1, in);
     fclose(in);
     while (got && (buf[got - 1] == '\n' || buf[got - 1] == ' '))

@@ -9,9 +9,9 @@
 #include "core/plan.h"
 
 struct task_result {
-    bool done;                 // status: done | failed
+    bool done; // status: done | failed
     char identity[65];
-    char code[24];             // of the error when failed: "NOTCONV"
+    char code[24]; // of the error when failed: "NOTCONV"
     char message[AL_ERR_TEXT], hint[AL_ERR_TEXT];
     int nfacts, nartifacts;
     struct view_fact *fact;
@@ -19,7 +19,7 @@ struct task_result {
 };
 
 struct task_progress {
-    double done, total;        // total 0: not known
+    double done, total; // total 0: not known
     char text[96];
 };
 
@@ -27,8 +27,8 @@ enum al_err task_write(const char *run, const struct plan_task *t); // RUN/ID/ta
 // AL_ERR_NOTFOUND when there is none yet; AL_ERR_CORRUPT when it cannot be understood.
 enum al_err task_result_read(const char *run, const char *id, struct task_result **ret);
 void task_result_destroy(struct task_result **r);
-// Identity as planned; every artefact inside the run directory, there, and (regular files up to 64 MiB) with its
-// checksum.
+// Identity as planned; every artefact inside the run directory, there, and (regular files up to 64 MiB) with
+// its checksum.
 enum al_err task_result_check(const char *run, const struct task_result *r, const char *identity);
 // Puts result.yaml aside as result.N.yaml so that the task can be started again.
 enum al_err task_result_put_aside(const char *run, const char *id, int attempt);

@@ -12,7 +12,7 @@
 
 enum { TASK_ID = 256, TASK_TOKEN = 40 };
 
-#define TASK_STATES(X) X(PENDING) X(SUBMITTING) X(INFLIGHT) X(COLLECTING) X(DONE) X(FAILED) X(HELD)
+#define TASK_STATES(X)        X(PENDING) X(SUBMITTING) X(INFLIGHT) X(COLLECTING) X(DONE) X(FAILED) X(HELD)
 #define TASK_STATE_ENUM(name) TASK_##name,
 enum task_state { TASK_STATES(TASK_STATE_ENUM) TASK_NSTATES };
 #undef TASK_STATE_ENUM
@@ -25,7 +25,7 @@ struct view_fact {
 };
 
 struct view_artifact {
-    char *path;                // relative to the run directory
+    char *path; // relative to the run directory
     char sha256[65];
 };
 
@@ -33,12 +33,12 @@ struct view_task {
     char id[TASK_ID], verb[16], identity[65];
     enum task_state state;
     enum task_desired desired;
-    int attempts;              // started so far
-    int failures;              // of them ended by a transient failure (counts against resources.retries)
-    char token[TASK_TOKEN];    // of the latest attempt; empty: none
-    long pid;                  // of the latest attempt; 0: not known
-    char cause[16];            // class of the last failure: transient | expected | fault; empty: none
-    char *message;             // of the last failure, or NULL
+    int attempts;           // started so far
+    int failures;           // of them ended by a transient failure (counts against resources.retries)
+    char token[TASK_TOKEN]; // of the latest attempt; empty: none
+    long pid;               // of the latest attempt; 0: not known
+    char cause[16];         // class of the last failure: transient | expected | fault; empty: none
+    char *message;          // of the last failure, or NULL
     int nfacts, nartifacts;
     struct view_fact *fact;
     struct view_artifact *artifact;
@@ -46,12 +46,12 @@ struct view_task {
 
 struct view {
     int ntasks, capacity;
-    struct view_task *task;    // [ntasks] in the order of their creation
-    int nslots, *slot;         // hash index over ids: index into task + 1, 0 = empty
+    struct view_task *task; // [ntasks] in the order of their creation
+    int nslots, *slot;      // hash index over ids: index into task + 1, 0 = empty
     int count[TASK_NSTATES];
 };
 
-const char *task_state_name(enum task_state s);                 // "INFLIGHT"
+const char *task_state_name(enum task_state s); // "INFLIGHT"
 enum al_err task_state_parse(const char *name, enum task_state *ret);
 
 enum al_err view_create(struct view **ret);

@@ -17,7 +17,8 @@ enum al_err al_log_open(const char *path)
 {
     int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : dup(STDERR_FILENO);
     if (fd < 0)
-        AL_FAIL(al_err_from_errno(errno), "cannot open the log %s: %s", path ? path : "(stderr)", strerror(errno));
+        AL_FAIL(al_err_from_errno(errno), "cannot open the log %s: %s", path ? path : "(stderr)",
+                strerror(errno));
     al_log_close();
     log_fd = fd;
     return AL_ERR_OK;

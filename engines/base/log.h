@@ -25,8 +25,8 @@ void al_log_set_rank(int rank);
 // One line, written by one write(2), so that lines of several processes do not mix. Never fails: a log that
 // cannot be written must not end the work.
 [[gnu::format(printf, 3, 4)]] void al_log(enum al_log_level level, const char *comp, const char *fmt, ...);
-// text as a logfmt value: bare when it has no blank, quote, '=' or control character, else "..." with escapes.
-// Cut to n. Returns buf.
+// text as a logfmt value: bare when it has no blank, quote, '=' or control character, else "..." with
+// escapes. Cut to n. Returns buf.
 const char *al_log_quote(char *buf, size_t n, const char *text);
 
 #endif

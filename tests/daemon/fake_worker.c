@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// A worker without physics for the daemon's tests (chosen by ALND_WORKER). It keeps docs/TASKS.md to the letter: lock,
-// heartbeat, progress, checkpoint, stop, artefacts, result.yaml. Artefacts are made of the task's identity, so that equal
-// inputs give equal bytes. What it does wrong on purpose is asked for in the environment:
+// A worker without physics for the daemon's tests (chosen by ALND_WORKER). It keeps docs/TASKS.md to the
+// letter: lock, heartbeat, progress, checkpoint, stop, artefacts, result.yaml. Artefacts are made of the
+// task's identity, so that equal inputs give equal bytes. What it does wrong on purpose is asked for in the
+// environment:
 //
 //   ALND_FAKE_LOG    file that gets a line "begin ID" and "end ID" (after result.yaml is published)
 //   ALND_FAKE_MS     duration of a task in ms (default 0), in steps of 20 ms, checkpointed
@@ -53,7 +54,8 @@ static void note(const char *what)
     const char *path = getenv("ALND_FAKE_LOG");
     char line[512];
     if (!path) return;
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666), n = snprintf(line, sizeof line, "%s %s\n", what, id);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0666),
+        n = snprintf(line, sizeof line, "%s %s\n", what, id);
     if (fd < 0 || write(fd, line, (size_t)n) != n) die("log");
     close(fd);
 }
@@ -178,18 +180,22 @@ static void facts_of(const char *verb, const struct al_node *task)
     int n = systems(names);
     long iteration = al_node_int(task, "iteration", -1);
     fputs("facts:\n", out);
-    if (strcmp(verb, "init") == 0) fputs("  nframes: 5\n", out);
+    if (strcmp(verb, "init") == 0)
+        fputs("  nframes: 5\n", out);
     else if (strcmp(verb, "label") == 0)
         fprintf(out, "  nframes: %ld\n  nfailed: 0\n", al_node_int(al_node_get(task, "inputs"), "count", -1));
-    else if (strcmp(verb, "gather") == 0) fputs("  ntrain: 4\n  nvalid: 0\n  ntest: 1\n", out);
+    else if (strcmp(verb, "gather") == 0)
+        fputs("  ntrain: 4\n  nvalid: 0\n  ntest: 1\n", out);
     else if (strcmp(verb, "select") == 0) {
         for (int i = 0; i < n; i++)
             fprintf(out, "  frames.%s: %ld\n", names[i], env_long("ALND_FAKE_SELECT", 3));
         fputs("  candidate_fraction: 0.5\n", out);
     } else if (strcmp(verb, "evaluate") == 0)
         fprintf(out, "  force_rmse: 0.1\n  below: %d\n", iteration >= env_long("ALND_FAKE_BELOW", 0));
-    else if (strcmp(verb, "publish") == 0) fputs("  iteration: 0\n  converged: 1\n", out);
-    else fputs("  steps: 1\n", out);
+    else if (strcmp(verb, "publish") == 0)
+        fputs("  iteration: 0\n  converged: 1\n", out);
+    else
+        fputs("  steps: 1\n", out);
 }
 
 static void data_sets(const struct al_node *task)
@@ -210,18 +216,20 @@ static void data_sets(const struct al_node *task)
 static void errors_yaml(long iteration)
 {
     char path[AL_PATH], sha[65], text[2048];
-    int n = snprintf(text, sizeof text,
-                     "iteration: %ld\ndemonstration: true\ntable:\n"
-                     "  - {set: train, group: all, label: all, frames: 20, energy_rmse: 0.0031, force_rmse: 0.21, "
-                     "virial_rmse: 0.05}\n"
-                     "  - {set: test, group: all, label: all, frames: 6, energy_rmse: 0.0041, force_rmse: 0.31, "
-                     "virial_rmse: 0.06, force_rmse_low: 0.28, force_rmse_high: 0.35, energy_rmse_low: 0.003, "
-                     "energy_rmse_high: 0.005}\n"
-                     "selection: {accurate: 10, candidate: 5, failed: 0, candidate_fraction: 0.33}\n"
-                     "calibration: [{deviation_low: 0, deviation_high: 0.1, frames: 12, force_rmse: 0.08, deviation: 0.07}]\n"
-                     "converge: {force_rmse: 0.31, force_limit: 0.5, energy_rmse: 0.0041, energy_limit: 0.03, "
-                     "candidate_fraction: 0.33, candidate_limit: 1, below: 1}\n",
-                     iteration);
+    int n = snprintf(
+        text, sizeof text,
+        "iteration: %ld\ndemonstration: true\ntable:\n"
+        "  - {set: train, group: all, label: all, frames: 20, energy_rmse: 0.0031, force_rmse: 0.21, "
+        "virial_rmse: 0.05}\n"
+        "  - {set: test, group: all, label: all, frames: 6, energy_rmse: 0.0041, force_rmse: 0.31, "
+        "virial_rmse: 0.06, force_rmse_low: 0.28, force_rmse_high: 0.35, energy_rmse_low: 0.003, "
+        "energy_rmse_high: 0.005}\n"
+        "selection: {accurate: 10, candidate: 5, failed: 0, candidate_fraction: 0.33}\n"
+        "calibration: [{deviation_low: 0, deviation_high: 0.1, frames: 12, force_rmse: 0.08, deviation: "
+        "0.07}]\n"
+        "converge: {force_rmse: 0.31, force_limit: 0.5, energy_rmse: 0.0041, energy_limit: 0.03, "
+        "candidate_fraction: 0.33, candidate_limit: 1, below: 1}\n",
+        iteration);
     must(al_path(path, "iterations/%03ld/errors.yaml", iteration), "path");
     must(al_file_write(path, text, (size_t)n), path);
     must(al_sha256_file(path, sha), path);
@@ -281,7 +289,8 @@ static void finish(const char *verb, const struct al_node *task)
     al_yaml_str(result.out, 0, "identity", identity);
     al_yaml_str(result.out, 0, "status", fail ? "failed" : "done");
     if (fail) {
-        fprintf(result.out, "error: {code: %s, message: \"made to fail\", hint: \"unset ALND_FAKE_FAIL\"}\n", fail);
+        fprintf(result.out, "error: {code: %s, message: \"made to fail\", hint: \"unset ALND_FAKE_FAIL\"}\n",
+                fail);
     } else {
         facts_of(verb, task);
         artifacts_of(verb, task);

@@ -13,8 +13,9 @@
 #include "base/hash.h"
 #include "core/journal.h"
 
-static const char structure[] = "2\nLattice=\"5 0 0 0 5 0 0 0 5\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\n"
-                                "Li 0 0 0\nS 2.5 2.5 2.5\n";
+static const char structure[] =
+    "2\nLattice=\"5 0 0 0 5 0 0 0 5\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\n"
+    "Li 0 0 0\nS 2.5 2.5 2.5\n";
 
 void sleep_ms(long ms)
 {
@@ -50,12 +51,12 @@ void place_config(const struct place *p, const struct setting *s, const char *na
     for (int i = 1; i < or_default(s->temperatures, 1); i++)
         fprintf(out, ", %d K", 300 * (i + 1));
     fprintf(out, "]}\nlabel: {pseudopotentials: %s/pseudo}\n", p->dir);
-    fprintf(out, "converge: {patience: %d, min_iterations: %d, max_iterations: %d}\n", or_default(s->patience, 1),
-            or_default(s->min_iterations, 1), or_default(s->max_iterations, 1));
+    fprintf(out, "converge: {patience: %d, min_iterations: %d, max_iterations: %d}\n",
+            or_default(s->patience, 1), or_default(s->min_iterations, 1), or_default(s->max_iterations, 1));
     fprintf(out, "production: {temperatures: [500 K], replicas: 1}\n");
     fprintf(out, "resources: {cores: %d, retries: %d, heartbeat: %g s, label: {batch: %d, ranks: %d}}\n",
-            or_default(s->cores, 4), s->retries, s->heartbeat_s > 0 ? s->heartbeat_s : 60, or_default(s->batch, 5),
-            or_default(s->ranks, 1));
+            or_default(s->cores, 4), s->retries, s->heartbeat_s > 0 ? s->heartbeat_s : 60,
+            or_default(s->batch, 5), or_default(s->ranks, 1));
     if (s->extra) fputs(s->extra, out);
     assert_int_equal(fclose(out), 0);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Whole campaigns by `alnd start` with the worker without physics: what ends well, what fails, what is interrupted.
+// Whole campaigns by `alnd start` with the worker without physics: what ends well, what fails, what is
+// interrupted.
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,10 +71,19 @@ static void read_status(struct status *s)
 static void a_campaign_runs_to_its_end(void **state)
 {
     (void)state;
-    static const char *const wanted[] = {"run/loop.yaml", "run/alnd.db", "run/alnd.log", "run/inputs/A.extxyz",
-                                         "run/data/train/A/set.000", "run/data/test/A/set.001", "run/iterations/000/errors.yaml",
-                                         "run/iterations/000/train/1/model.dp", "run/models/graph.0.dp", "run/production/A-500K-0",
-                                         "run/transport/A.yaml", "run/report.html", NULL};
+    static const char *const wanted[] = {"run/loop.yaml",
+                                         "run/alnd.db",
+                                         "run/alnd.log",
+                                         "run/inputs/A.extxyz",
+                                         "run/data/train/A/set.000",
+                                         "run/data/test/A/set.001",
+                                         "run/iterations/000/errors.yaml",
+                                         "run/iterations/000/train/1/model.dp",
+                                         "run/models/graph.0.dp",
+                                         "run/production/A-500K-0",
+                                         "run/transport/A.yaml",
+                                         "run/report.html",
+                                         NULL};
     struct status s;
     must_run(start, NULL, 0);
     output_has("converged after 1 iterations");
@@ -295,8 +305,8 @@ static int kill_workers(void)
     return n;
 }
 
-// SIGKILL of daemon and workers together, in training: the unfinished tasks are done again, the finished ones not; the end
-// is that of a campaign that nobody disturbed.
+// SIGKILL of daemon and workers together, in training: the unfinished tasks are done again, the finished ones
+// not; the end is that of a campaign that nobody disturbed.
 static void daemon_and_workers_killed_together(void **state)
 {
     (void)state;
@@ -351,7 +361,8 @@ static void bad_input_creates_nothing(void **state)
     must_run(start, env, 2);
     output_has("/no/such/worker");
     static const char *const absent[] = {"start", "no.yaml", NULL}, *const usage[] = {"start", NULL},
-                             *const option[] = {"start", "loop.yaml", "--fast", NULL}, *const none[] = {"nothing", NULL};
+                             *const option[] = {"start", "loop.yaml", "--fast", NULL},
+                             *const none[] = {"nothing", NULL};
     must_run(absent, NULL, 2);
     must_run(usage, NULL, 2);
     must_run(option, NULL, 2);
@@ -378,16 +389,22 @@ static void a_changed_config(void **state)
     must_run(start, NULL, 2);
     output_has("the section 'initial' of loop.yaml has changed, but initial/A has been started with it");
     // what has not been used yet, and what is no physics, may change
-    place_config(&here, &(struct setting){.temperatures = 2, .retries = 3, .cores = 2, .max_iterations = 2,
-                                          .extra = "select: {max_frames: 7}\n"}, "loop.yaml");
+    place_config(&here,
+                 &(struct setting){.temperatures = 2,
+                                   .retries = 3,
+                                   .cores = 2,
+                                   .max_iterations = 2,
+                                   .extra = "select: {max_frames: 7}\n"},
+                 "loop.yaml");
     must_run(start, NULL, 0);
     output_has("loop.yaml has changed (section.select): taken over");
     char *copy = place_read(&here, "run/loop.yaml"), *now = place_read(&here, "loop.yaml");
     assert_string_equal(copy, now);
     free(copy);
     free(now);
-    place_write(&here, "structures/a.extxyz", "2\nLattice=\"6 0 0 0 5 0 0 0 5\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\n"
-                                              "Li 0 0 0\nS 2.5 2.5 2.5\n");
+    place_write(&here, "structures/a.extxyz",
+                "2\nLattice=\"6 0 0 0 5 0 0 0 5\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\n"
+                "Li 0 0 0\nS 2.5 2.5 2.5\n");
     must_run(start, NULL, 2);
     output_has("the structure of A has changed");
     place_write(&here, "pseudo/03_Li_1.psp8", "other\n");
@@ -410,7 +427,8 @@ static void a_moved_run_goes_on(void **state)
     static const char *const moved[] = {"start", "elsewhere", NULL};
     must_run(start, fail, 1);
     assert_int_equal(rename("run", "elsewhere"), 0);
-    assert_int_equal(system("rm -rf structures pseudo loop.yaml"), 0); // the run directory is complete in itself
+    assert_int_equal(system("rm -rf structures pseudo loop.yaml"),
+                     0); // the run directory is complete in itself
     must_run(moved, NULL, 0);
     assert_int_not_equal(access("run", F_OK), 0);
     assert_int_equal(access("elsewhere/report.html", F_OK), 0);
@@ -437,7 +455,8 @@ static void a_damaged_artefact_is_made_again(void **state)
 static void detached(void **state)
 {
     (void)state;
-    static const char *const args[] = {"start", "--detach", "loop.yaml", NULL}, *const stop[] = {"stop", "run", NULL};
+    static const char *const args[] = {"start", "--detach", "loop.yaml", NULL}, *const stop[] = {"stop",
+                                                                                                 "run", NULL};
     const char *const env[] = {"ALND_FAKE_MS=5000", "ALND_FAKE_SLOW=train", NULL};
     struct status s;
     must_run(args, env, 0);
@@ -455,12 +474,25 @@ static void detached(void **state)
 static void export_and_describe(void **state)
 {
     (void)state;
-    static const char *const export[] = {"export", "run", "out.d", NULL}, *const describe[] = {"describe", "converge", NULL},
-                             *const version[] = {"--version", NULL}, *const unknown[] = {"describe", "nonsense", NULL},
-                             *const errors[] = {"errors", "run", "-i", "7", NULL}, *const json[] = {"errors", "run", "--json", NULL};
-    static const char *const wanted[] = {"models/graph.0.dp", "data/train/A/set.000/energy.npy", "data/test/A/set.001/energy.npy",
-                                         "errors/000.yaml", "lammps/in.A", "lammps/A.data", "ase_md.py", "convert.sh", "README.md",
-                                         "loop.yaml", "transport/A.yaml", "structures/A.extxyz", NULL};
+    static const char *const export[] = {"export", "run", "out.d", NULL},
+                             *const describe[] = {"describe", "converge", NULL},
+                             *const version[] = {"--version", NULL},
+                             *const unknown[] = {"describe", "nonsense", NULL},
+                             *const errors[] = {"errors", "run", "-i", "7", NULL},
+                             *const json[] = {"errors", "run", "--json", NULL};
+    static const char *const wanted[] = {"models/graph.0.dp",
+                                         "data/train/A/set.000/energy.npy",
+                                         "data/test/A/set.001/energy.npy",
+                                         "errors/000.yaml",
+                                         "lammps/in.A",
+                                         "lammps/A.data",
+                                         "ase_md.py",
+                                         "convert.sh",
+                                         "README.md",
+                                         "loop.yaml",
+                                         "transport/A.yaml",
+                                         "structures/A.extxyz",
+                                         NULL};
     const char *const fail[] = {"ALND_FAKE_FAIL=iterations/000/select:INPUT", NULL};
     must_run(start, fail, 1);
     must_run(export, NULL, 2); // nothing published yet
@@ -471,7 +503,8 @@ static void export_and_describe(void **state)
         char path[300];
         struct stat st;
         snprintf(path, sizeof path, "out.d/%s", wanted[i]);
-        if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode) || !st.st_size) fail_msg("%s is missing or no file", path);
+        if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode) || !st.st_size)
+            fail_msg("%s is missing or no file", path);
     }
     char *card = place_read(&here, "out.d/README.md"), *in = place_read(&here, "out.d/lammps/in.A");
     assert_non_null(strstr(card, "elements Li S, in this order"));
@@ -493,14 +526,27 @@ static void export_and_describe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_campaign_runs_to_its_end), CASE(not_converged_is_said), CASE(nothing_selected_goes_on),
-        CASE(a_crashed_worker_is_started_again), CASE(too_many_crashes_stop_the_campaign),
-        CASE(an_expected_failure_is_not_repeated), CASE(a_transient_failure_is_repeated),
-        CASE(a_hanging_worker_is_killed_and_started_again), CASE(two_daemons_do_not_share_a_run), CASE(stop_and_go_on),
-        CASE(a_second_signal_kills), CASE(a_killed_daemon_leaves_its_workers), CASE(results_of_an_absent_daemon_are_taken),
-        CASE(daemon_and_workers_killed_together), CASE(bad_input_creates_nothing), CASE(a_changed_config),
-        CASE(another_pseudopotential_is_noticed), CASE(a_moved_run_goes_on), CASE(a_damaged_artefact_is_made_again),
-        CASE(detached), CASE(export_and_describe),
+        CASE(a_campaign_runs_to_its_end),
+        CASE(not_converged_is_said),
+        CASE(nothing_selected_goes_on),
+        CASE(a_crashed_worker_is_started_again),
+        CASE(too_many_crashes_stop_the_campaign),
+        CASE(an_expected_failure_is_not_repeated),
+        CASE(a_transient_failure_is_repeated),
+        CASE(a_hanging_worker_is_killed_and_started_again),
+        CASE(two_daemons_do_not_share_a_run),
+        CASE(stop_and_go_on),
+        CASE(a_second_signal_kills),
+        CASE(a_killed_daemon_leaves_its_workers),
+        CASE(results_of_an_absent_daemon_are_taken),
+        CASE(daemon_and_workers_killed_together),
+        CASE(bad_input_creates_nothing),
+        CASE(a_changed_config),
+        CASE(another_pseudopotential_is_noticed),
+        CASE(a_moved_run_goes_on),
+        CASE(a_damaged_artefact_is_made_again),
+        CASE(detached),
+        CASE(export_and_describe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

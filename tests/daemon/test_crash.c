@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The crash points (ALND_CRASH_AT): a small campaign is killed at the n-th journal write or published file, for every n until
-// it no longer meets the n-th, and started again. No finished task may run twice, and the journal must end with the
-// facts, artefacts and identities of the undisturbed campaign. `test_daemon_crash K N` takes every N-th n from K.
+// The crash points (ALND_CRASH_AT): a small campaign is killed at the n-th journal write or published file,
+// for every n until it no longer meets the n-th, and started again. No finished task may run twice, and the
+// journal must end with the facts, artefacts and identities of the undisturbed campaign. `test_daemon_crash K
+// N` takes every N-th n from K.
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,7 @@ int main(int argc, char **argv)
         stride = strtol(argv[2], NULL, 10);
         if (first_point < 1 || stride < 1) return 2;
     }
-    const struct CMUnitTest tests[] = {cmocka_unit_test(restart_after_every_point), cmocka_unit_test(die_again_and_again)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(restart_after_every_point),
+                                       cmocka_unit_test(die_again_and_again)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

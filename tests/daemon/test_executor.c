@@ -44,7 +44,8 @@ static struct executor *make(const char *script, const char *mpirun, int cores, 
     assert_int_equal(chmod("worker", 0755), 0);
     char worker[300];
     snprintf(worker, sizeof worker, "%s/worker", here.dir);
-    struct exec_local_options o = {.run = here.dir, .worker = worker, .mpirun = mpirun, .cores = cores, .heartbeat = heartbeat};
+    struct exec_local_options o = {
+        .run = here.dir, .worker = worker, .mpirun = mpirun, .cores = cores, .heartbeat = heartbeat};
     assert_int_equal(exec_local_create(&o, &x), AL_ERR_OK);
     return x;
 }
@@ -91,7 +92,8 @@ static void the_environment_is_short(void **state)
     setenv("AWS_SECRET_ACCESS_KEY", "hidden", 1);
     setenv("LD_PRELOAD_NOT", "hidden", 1);
     setenv("ALND_CRASH_AT", "999999", 1);
-    struct executor *x = make("env; pwd; echo \"args: $*\"; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l", "mpirun", 4, 60);
+    struct executor *x = make(
+        "env; pwd; echo \"args: $*\"; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l", "mpirun", 4, 60);
     submit(x, "t1", 0, 3);
     assert_int_equal(wait_end(x).code, 0);
     unsetenv("ALND_CRASH_AT");
@@ -114,7 +116,8 @@ static void tasks_are_packed_into_the_cores(void **state)
 {
     (void)state;
     struct executor *x = make("sleep 0.2", FAKE_MPIRUN, 4, 60);
-    struct exec_spec big = {.task = "t1", .ranks = 8, .threads = 1}, two = {.task = "t2", .ranks = 2, .threads = 1},
+    struct exec_spec big = {.task = "t1", .ranks = 8, .threads = 1},
+                     two = {.task = "t2", .ranks = 2, .threads = 1},
                      three = {.task = "t2", .ranks = 0, .threads = 3};
     assert_true(x->ops->fits(x, &big)); // more than there is: alone
     submit(x, "t1", 1, 2);
@@ -130,7 +133,8 @@ static void a_silent_worker_is_killed_with_its_children(void **state)
 {
     (void)state;
     // beats once, then hangs with a child in a process group of its own, as mpirun's ranks are
-    struct executor *x = make("echo x > t1/heartbeat; set -m; sleep 300 & echo $! > t1/child; wait", "mpirun", 4, 0.5);
+    struct executor *x =
+        make("echo x > t1/heartbeat; set -m; sleep 300 & echo $! > t1/child; wait", "mpirun", 4, 0.5);
     double start = proc_clock();
     submit(x, "t1", 0, 1);
     struct exec_end e = wait_end(x);
@@ -141,7 +145,8 @@ static void a_silent_worker_is_killed_with_its_children(void **state)
     long pid = strtol(child, NULL, 10);
     free(child);
     assert_true(pid > 1);
-    for (int i = 0; i < 100 && kill((pid_t)pid, 0) == 0; i++) // gone, or a zombie that init has not buried yet
+    for (int i = 0; i < 100 && kill((pid_t)pid, 0) == 0;
+         i++) // gone, or a zombie that init has not buried yet
         sleep_ms(10);
     char stat[64], text[256] = "";
     snprintf(stat, sizeof stat, "/proc/%ld/stat", pid);
@@ -157,7 +162,8 @@ static void a_silent_worker_is_killed_with_its_children(void **state)
 static void a_beating_worker_lives(void **state)
 {
     (void)state;
-    struct executor *x = make("for i in 1 2 3 4 5 6 7 8; do echo $i > t1/heartbeat; sleep 0.1; done", "mpirun", 4, 0.4);
+    struct executor *x =
+        make("for i in 1 2 3 4 5 6 7 8; do echo $i > t1/heartbeat; sleep 0.1; done", "mpirun", 4, 0.4);
     submit(x, "t1", 0, 1);
     struct exec_end e = wait_end(x);
     assert_false(e.hung);
@@ -168,7 +174,8 @@ static void a_beating_worker_lives(void **state)
 static void stop_is_a_file_and_a_signal(void **state)
 {
     (void)state;
-    struct executor *x = make("trap 'exit 3' TERM; echo > t1/ready; while :; do sleep 0.05; done", "mpirun", 4, 60);
+    struct executor *x =
+        make("trap 'exit 3' TERM; echo > t1/ready; while :; do sleep 0.05; done", "mpirun", 4, 60);
     submit(x, "t1", 0, 1);
     for (int i = 0; i < 200 && access("t1/ready", F_OK) != 0; i++)
         sleep_ms(10);
@@ -210,7 +217,9 @@ static void a_worker_is_adopted_by_its_token(void **state)
 static void real_mpirun_starts_ranks(void **state)
 {
     (void)state;
-    struct executor *x = make("echo rank=$OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE threads $OMP_NUM_THREADS", ALND_MPIRUN, 4, 60);
+    struct executor *x =
+        make("echo rank=$OMPI_COMM_WORLD_RANK of $OMPI_COMM_WORLD_SIZE threads $OMP_NUM_THREADS", ALND_MPIRUN,
+             4, 60);
     submit(x, "t1", 2, 1);
     struct exec_end e = wait_end(x);
     char *log = place_read(&here, "t1/worker.log");
@@ -238,21 +247,32 @@ static void results_are_checked(void **state)
     (void)state;
     struct task_result *r = NULL;
     assert_int_equal(task_result_read(here.dir, "t1", &r), AL_ERR_NOTFOUND);
-    assert_int_equal(read_result("task: t1\nidentity: " ID64 "\nstatus: done\nfacts:\n  n: 1\nartifacts: []\n"), AL_ERR_OK);
-    assert_int_equal(read_result("task: t1\nidentity: " ID64 "\nstatus: done\nfacts:\nartifacts:\n"), AL_ERR_OK);
+    assert_int_equal(
+        read_result("task: t1\nidentity: " ID64 "\nstatus: done\nfacts:\n  n: 1\nartifacts: []\n"),
+        AL_ERR_OK);
+    assert_int_equal(read_result("task: t1\nidentity: " ID64 "\nstatus: done\nfacts:\nartifacts:\n"),
+                     AL_ERR_OK);
     static const char *const bad[] = {
-        "", "garbage", "task: t1\n", "task: t2\nidentity: " ID64 "\nstatus: done\n", "task: t1\nidentity: 12\nstatus: done\n",
+        "",
+        "garbage",
+        "task: t1\n",
+        "task: t2\nidentity: " ID64 "\nstatus: done\n",
+        "task: t1\nidentity: 12\nstatus: done\n",
         "task: t1\nidentity: " ID64 "\nstatus: perhaps\n",
-        "task: t1\nidentity: ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\nstatus: done\n",
+        "task: t1\nidentity: ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\nstatus: "
+        "done\n",
         "task: t1\nidentity: " ID64 "\nstatus: done\nartifacts:\n  - {path: t1/absent, sha256: " ID64 "}\n",
-        "task: t1\nidentity: " ID64 "\nstatus: done\nartifacts:\n  - {path: loop.yaml, sha256: " ID64 "}\n", // wrong checksum
-        "task: t1\nidentity: " ID64 "\nstatus: done\nartifacts:\n  - {path: ../../etc/passwd, sha256: " ID64 "}\n",
+        "task: t1\nidentity: " ID64 "\nstatus: done\nartifacts:\n  - {path: loop.yaml, sha256: " ID64
+        "}\n", // wrong checksum
+        "task: t1\nidentity: " ID64 "\nstatus: done\nartifacts:\n  - {path: ../../etc/passwd, sha256: " ID64
+        "}\n",
         "task: t1\nidentity: " ID64 "\nstatus: done\nartifacts:\n  - {path: t1/../../x, sha256: " ID64 "}\n",
         "task: t1\nidentity: " ID64 "\nstatus: done\nartifacts:\n  - {path: /etc/passwd, sha256: " ID64 "}\n",
         "task: t1\nidentity: " ID64 "\nstatus: done\nfacts: {n: [1, 2]}\n",
     };
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        if (read_result(bad[i]) != AL_ERR_CORRUPT) fail_msg("accepted or another error (%s): %s", al_err_message(), bad[i]);
+        if (read_result(bad[i]) != AL_ERR_CORRUPT)
+            fail_msg("accepted or another error (%s): %s", al_err_message(), bad[i]);
     assert_int_equal(task_result_put_aside(here.dir, "t1", 4), AL_ERR_OK);
     assert_int_equal(access("t1/result.4.yaml", F_OK), 0);
     assert_int_not_equal(access("t1/result.yaml", F_OK), 0);
@@ -301,10 +321,23 @@ static void a_status_goes_through_json(void **state)
     (void)state;
     static struct status a, b;
     char *text = NULL;
-    a = (struct status){.run = "/r", .name = "n", .state = "running", .stage = "iteration 1: train", .message = "caf\xc3\xa9 \"x\"",
-                        .iteration = 1, .stage_done = 2, .stage_total = 4, .niterations = 1, .converged = true, .ntasks = 9,
-                        .count = {[TASK_DONE] = 5, [TASK_INFLIGHT] = 4}, .seconds = 12.5, .pid = 77, .nrunning = 1};
-    a.running[0] = (struct status_task){.id = "t/1", .verb = "train", .text = "50 %", .done = 1, .total = 2, .seconds = 3, .attempt = 2};
+    a = (struct status){.run = "/r",
+                        .name = "n",
+                        .state = "running",
+                        .stage = "iteration 1: train",
+                        .message = "caf\xc3\xa9 \"x\"",
+                        .iteration = 1,
+                        .stage_done = 2,
+                        .stage_total = 4,
+                        .niterations = 1,
+                        .converged = true,
+                        .ntasks = 9,
+                        .count = {[TASK_DONE] = 5, [TASK_INFLIGHT] = 4},
+                        .seconds = 12.5,
+                        .pid = 77,
+                        .nrunning = 1};
+    a.running[0] = (struct status_task){
+        .id = "t/1", .verb = "train", .text = "50 %", .done = 1, .total = 2, .seconds = 3, .attempt = 2};
     assert_int_equal(status_to_json(&a, &text), AL_ERR_OK);
     assert_null(strchr(text, '\n'));
     assert_int_equal(status_from_json(text, &b), AL_ERR_OK);

@@ -68,16 +68,20 @@ static void a_life_comes_back(void **state)
     (void)state;
     struct both b = open_both();
     struct view_task *t = add_task(&b, "iterations/003/train/0");
-    struct view_fact facts[] = {{(char *)"nframes", (char *)"12"}, {(char *)"ended", (char *)"two words, ünicode"}};
+    struct view_fact facts[] = {{(char *)"nframes", (char *)"12"},
+                                {(char *)"ended", (char *)"two words, ünicode"}};
     struct view_artifact artifacts[] = {{.path = (char *)"iterations/003/train/0/model.dp"}};
     snprintf(artifacts[0].sha256, sizeof artifacts[0].sha256, "%s", identity);
     step(&b, t, EV_SUBMIT, (struct jr_change){.attempts = 1, .token = "t1"});
     step(&b, t, EV_STARTED, (struct jr_change){.pid = 42});
-    step(&b, t, EV_LOST, (struct jr_change){.failures = 1, .ended = true, .exit = -9, .cause = "transient", .message = "gone"});
+    step(&b, t, EV_LOST,
+         (struct jr_change){
+             .failures = 1, .ended = true, .exit = -9, .cause = "transient", .message = "gone"});
     step(&b, t, EV_SUBMIT, (struct jr_change){.attempts = 2, .token = "t2"});
     step(&b, t, EV_STARTED, (struct jr_change){.pid = 43});
     step(&b, t, EV_RESULT, (struct jr_change){.ended = true});
-    step(&b, t, EV_COLLECTED, (struct jr_change){.cause = "", .nfacts = 2, .fact = facts, .nartifacts = 1, .artifact = artifacts});
+    step(&b, t, EV_COLLECTED,
+         (struct jr_change){.cause = "", .nfacts = 2, .fact = facts, .nartifacts = 1, .artifact = artifacts});
     close_both(&b);
     b = open_both();
     assert_int_equal(b.v->ntasks, 1);
@@ -146,11 +150,12 @@ static void causes_stay_with_their_attempt(void **state)
     struct view_task *t = add_task(&b, "x");
     int n = 0;
     for (int i = 1; i <= 3; i++) {
-        char token[8];
+        char token[16];
         snprintf(token, sizeof token, "t%d", i);
         step(&b, t, EV_SUBMIT, (struct jr_change){.attempts = i, .token = token});
         step(&b, t, EV_LOST,
-             (struct jr_change){.failures = i, .ended = true, .exit = -9, .cause = "transient", .message = "gone"});
+             (struct jr_change){
+                 .failures = i, .ended = true, .exit = -9, .cause = "transient", .message = "gone"});
     }
     assert_int_equal(journal_failures(b.j, count_failure, &n), AL_ERR_OK);
     assert_int_equal(n, 3);
@@ -199,8 +204,9 @@ static void what_is_no_journal_is_refused(void **state)
 {
     (void)state;
     struct journal *j = NULL;
-    place_write(&here, "garbage.db", "this is no database, but long enough to have had a header of one hundred bytes "
-                                     "if it were one, which it is not");
+    place_write(&here, "garbage.db",
+                "this is no database, but long enough to have had a header of one hundred bytes "
+                "if it were one, which it is not");
     assert_int_equal(journal_open("garbage.db", true, &j), AL_ERR_CORRUPT);
     assert_null(j);
     assert_int_equal(journal_open("absent.db", false, &j), AL_ERR_IO);
@@ -216,16 +222,26 @@ static void the_state_table_is_this(void **state)
         enum task_event e;
         enum task_state next;
     } legal[] = {
-        {TASK_PENDING, EV_SUBMIT, TASK_SUBMITTING},      {TASK_PENDING, EV_HOLD, TASK_HELD},
-        {TASK_SUBMITTING, EV_STARTED, TASK_INFLIGHT},    {TASK_SUBMITTING, EV_ADOPTED, TASK_INFLIGHT},
-        {TASK_SUBMITTING, EV_RESULT, TASK_COLLECTING},   {TASK_SUBMITTING, EV_INTERRUPTED, TASK_PENDING},
-        {TASK_SUBMITTING, EV_LOST, TASK_PENDING},        {TASK_SUBMITTING, EV_GIVEUP, TASK_FAILED},
-        {TASK_INFLIGHT, EV_ADOPTED, TASK_INFLIGHT},      {TASK_INFLIGHT, EV_RESULT, TASK_COLLECTING},
-        {TASK_INFLIGHT, EV_INTERRUPTED, TASK_PENDING},   {TASK_INFLIGHT, EV_LOST, TASK_PENDING},
-        {TASK_INFLIGHT, EV_GIVEUP, TASK_FAILED},         {TASK_COLLECTING, EV_COLLECTED, TASK_DONE},
-        {TASK_COLLECTING, EV_INTERRUPTED, TASK_PENDING}, {TASK_COLLECTING, EV_LOST, TASK_PENDING},
-        {TASK_COLLECTING, EV_GIVEUP, TASK_FAILED},       {TASK_FAILED, EV_RETRY, TASK_PENDING},
-        {TASK_FAILED, EV_HOLD, TASK_HELD},               {TASK_HELD, EV_RELEASE, TASK_PENDING},
+        {TASK_PENDING, EV_SUBMIT, TASK_SUBMITTING},
+        {TASK_PENDING, EV_HOLD, TASK_HELD},
+        {TASK_SUBMITTING, EV_STARTED, TASK_INFLIGHT},
+        {TASK_SUBMITTING, EV_ADOPTED, TASK_INFLIGHT},
+        {TASK_SUBMITTING, EV_RESULT, TASK_COLLECTING},
+        {TASK_SUBMITTING, EV_INTERRUPTED, TASK_PENDING},
+        {TASK_SUBMITTING, EV_LOST, TASK_PENDING},
+        {TASK_SUBMITTING, EV_GIVEUP, TASK_FAILED},
+        {TASK_INFLIGHT, EV_ADOPTED, TASK_INFLIGHT},
+        {TASK_INFLIGHT, EV_RESULT, TASK_COLLECTING},
+        {TASK_INFLIGHT, EV_INTERRUPTED, TASK_PENDING},
+        {TASK_INFLIGHT, EV_LOST, TASK_PENDING},
+        {TASK_INFLIGHT, EV_GIVEUP, TASK_FAILED},
+        {TASK_COLLECTING, EV_COLLECTED, TASK_DONE},
+        {TASK_COLLECTING, EV_INTERRUPTED, TASK_PENDING},
+        {TASK_COLLECTING, EV_LOST, TASK_PENDING},
+        {TASK_COLLECTING, EV_GIVEUP, TASK_FAILED},
+        {TASK_FAILED, EV_RETRY, TASK_PENDING},
+        {TASK_FAILED, EV_HOLD, TASK_HELD},
+        {TASK_HELD, EV_RELEASE, TASK_PENDING},
     };
     int n = 0;
     for (int s = 0; s < TASK_NSTATES; s++)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The planner on scripted facts: a play in which every planned task is done at once with the facts of the script.
+// The planner on scripted facts: a play in which every planned task is done at once with the facts of the
+// script.
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +16,9 @@ struct play {
     struct view *v;
     struct plan *p;
     // the script
-    int selected[8];           // frames selected for each system, by iteration
+    int selected[8]; // frames selected for each system, by iteration
     int below[8];
-    int failed_labels;         // label tasks whose frames all fail: this many of the first ones
+    int failed_labels; // label tasks whose frames all fail: this many of the first ones
     int initial_ntrain;
 };
 
@@ -65,7 +66,8 @@ static void perform(struct play *y, const struct plan_task *t)
         snprintf(artifacts, sizeof artifacts, "model.dp lcurve.out");
     } else if (strcmp(t->verb, "select") == 0) {
         for (int i = 0; i < y->c->nsystems; i++) {
-            n += (size_t)snprintf(facts + n, sizeof facts - n, "frames.%s=%d ", y->c->system[i].name, y->selected[t->iteration]);
+            n += (size_t)snprintf(facts + n, sizeof facts - n, "frames.%s=%d ", y->c->system[i].name,
+                                  y->selected[t->iteration]);
             m += (size_t)snprintf(artifacts + m, sizeof artifacts - m, "%s.extxyz ", y->c->system[i].name);
         }
     } else if (strcmp(t->verb, "evaluate") == 0) {
@@ -250,7 +252,8 @@ static void several_systems(void **state)
     assert_int_equal(count_verb(&y, "analyze"), 3);
     assert_int_equal(input(plan_find(y.p, "iterations/001/select"), "explored")->n, 12);
     assert_int_equal(input(plan_find(y.p, "iterations/001/select"), "earlier")->n, 1);
-    assert_string_equal(input(plan_find(y.p, "iterations/001/train/1"), "init")->value[0], "iterations/000/train/1/model.dp");
+    assert_string_equal(input(plan_find(y.p, "iterations/001/train/1"), "init")->value[0],
+                        "iterations/000/train/1/model.dp");
     assert_string_equal(input(plan_find(y.p, "iterations/001/evaluate"), "sets")->value[0], "3");
     const struct plan_task *t = plan_find(y.p, "iterations/001/explore/C-600K-test");
     assert_non_null(t);
@@ -351,11 +354,16 @@ static void a_missing_fact_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_tasks_and_their_chunks),  cmocka_unit_test(converges_at_min_iterations),
-        cmocka_unit_test(patience_counts_in_a_row),      cmocka_unit_test(max_iterations_without_convergence),
-        cmocka_unit_test(zero_selected_frames),          cmocka_unit_test(failed_labels),
-        cmocka_unit_test(several_systems),               cmocka_unit_test(production_and_the_closed_loop),
-        cmocka_unit_test(identities_hold_physics_only),  cmocka_unit_test(a_missing_fact_is_an_error),
+        cmocka_unit_test(first_tasks_and_their_chunks),
+        cmocka_unit_test(converges_at_min_iterations),
+        cmocka_unit_test(patience_counts_in_a_row),
+        cmocka_unit_test(max_iterations_without_convergence),
+        cmocka_unit_test(zero_selected_frames),
+        cmocka_unit_test(failed_labels),
+        cmocka_unit_test(several_systems),
+        cmocka_unit_test(production_and_the_closed_loop),
+        cmocka_unit_test(identities_hold_physics_only),
+        cmocka_unit_test(a_missing_fact_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
