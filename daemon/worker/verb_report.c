@@ -63,6 +63,7 @@ static void error_table(FILE *out, const struct al_node *errors)
         escape(out, al_node_str(r, "set", ""));
         fputs("</td><td>", out);
         escape(out, al_node_str(r, "label", ""));
+        if (strcmp(al_node_str(r, "group", ""), "temperature") == 0) fputs(" K", out);
         fprintf(out, "</td><td>%ld</td>", al_node_int(r, "frames", 0));
         cell(out, r, "energy_rmse", 1e3, "%.1f");
         cell(out, r, "energy_rmse_high", 1e3, "&le; %.1f");
