@@ -22,8 +22,8 @@ struct comm {
 
 // Start MPI when the process was started by mpirun/srun (their environment variables), else one-process mode.
 enum al_err comm_init(int *argc, char ***argv);
-void comm_finalize(void);              // does nothing in one-process mode
-bool comm_parallel(void);              // MPI is running
+void comm_finalize(void);            // does nothing in one-process mode
+bool comm_parallel(void);            // MPI is running
 _Noreturn void comm_abort(int code); // end all ranks
 
 enum al_err comm_world(struct comm **ret); // a duplicate of the world; one process: size 1

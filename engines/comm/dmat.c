@@ -16,14 +16,14 @@ void Cblacs_gridexit(int ctx);
 int numroc_(const int *n, const int *nb, const int *iproc, const int *isrc, const int *nprocs);
 void descinit_(int *desc, const int *m, const int *n, const int *mb, const int *nb, const int *irsrc,
                const int *icsrc, const int *ctx, const int *lld, int *info);
-void pzheevd_(const char *jobz, const char *uplo, const int *n, double complex *a, const int *ia, const int *ja,
-              const int *desca, double *w, double complex *z, const int *iz, const int *jz, const int *descz,
-              double complex *work, const int *lwork, double *rwork, const int *lrwork, int *iwork,
-              const int *liwork, int *info);
-void pzpotrf_(const char *uplo, const int *n, double complex *a, const int *ia, const int *ja, const int *desca,
-              int *info);
-void pztrtri_(const char *uplo, const char *diag, const int *n, double complex *a, const int *ia, const int *ja,
+void pzheevd_(const char *jobz, const char *uplo, const int *n, double complex *a, const int *ia,
+              const int *ja, const int *desca, double *w, double complex *z, const int *iz, const int *jz,
+              const int *descz, double complex *work, const int *lwork, double *rwork, const int *lrwork,
+              int *iwork, const int *liwork, int *info);
+void pzpotrf_(const char *uplo, const int *n, double complex *a, const int *ia, const int *ja,
               const int *desca, int *info);
+void pztrtri_(const char *uplo, const char *diag, const int *n, double complex *a, const int *ia,
+              const int *ja, const int *desca, int *info);
 
 static const int one = 1, zero = 0;
 
@@ -151,15 +151,15 @@ enum al_err dmat_heevd(struct dmat *a, int n, double *w, struct dmat *z)
     double complex wq[2] = {0};
     double rq[2] = {0};
     int iq[2] = {0}, info = 0, query = -1;
-    pzheevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, wq, &query, rq, &query, iq,
-             &query, &info);
+    pzheevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, wq, &query, rq, &query, iq, &query,
+             &info);
     if (info != 0) AL_FAIL(AL_ERR_BUG, "pzheevd workspace query: info %d", info);
     // The query forgets what pdlasrt needs on ranks with few columns, local rows x block: give generously.
     int lwork = (int)creal(wq[0]) + 64 * g->block, lrwork = 2 * (int)rq[0] + 2 * n * (g->block + 4) + 64;
     int liwork = iq[0] + 8 * n + 16 * (g->npcol + 2);
     AL_TRY(workspace(g, (size_t)lwork, (size_t)lrwork, (size_t)liwork));
-    pzheevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, g->work, &lwork, g->rwork,
-             &lrwork, g->iwork, &liwork, &info);
+    pzheevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, g->work, &lwork, g->rwork, &lrwork,
+             g->iwork, &liwork, &info);
     if (comm_max_i(g->comm, info != 0)) AL_FAIL(AL_ERR_NOTCONV, "pzheevd: info %d, n %d", info, n);
     comm_bcast(g->comm, w, (size_t)n * sizeof *w, 0);
     return AL_ERR_OK;
@@ -177,7 +177,8 @@ enum al_err dmat_inverse_cholesky(struct dmat *a, int n)
     for (int lj = 0; lj < a->lcols; lj++) {
         int j = to_global(lj, g->block, g->mycol, g->npcol);
         for (int l = 0; l < a->lrows; l++)
-            if (to_global(l, g->block, g->myrow, g->nprow) > j) a->a[(size_t)lj * (size_t)a->lrows + (size_t)l] = 0;
+            if (to_global(l, g->block, g->myrow, g->nprow) > j)
+                a->a[(size_t)lj * (size_t)a->lrows + (size_t)l] = 0;
     }
     return AL_ERR_OK;
 }

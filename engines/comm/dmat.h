@@ -11,11 +11,11 @@
 #include "comm/comm.h"
 
 struct dgrid {
-    struct comm *comm;          // borrowed
-    int handle, ctx;            // BLACS system handle and context
+    struct comm *comm; // borrowed
+    int handle, ctx;   // BLACS system handle and context
     int nprow, npcol, myrow, mycol;
     int block;
-    double complex *work;       // LAPACK workspaces, grow
+    double complex *work; // LAPACK workspaces, grow
     double *rwork;
     int *iwork;
     size_t nwork, nrwork, niwork;
@@ -25,10 +25,10 @@ enum al_err dgrid_create(struct comm *c, int block, struct dgrid **ret);
 void dgrid_destroy(struct dgrid **g);
 
 struct dmat {
-    struct dgrid *grid;         // borrowed
-    int nmax;                   // the matrix is nmax x nmax; routines work on its leading n x n part
-    int lrows, lcols;           // local shape, lrows is the leading dimension
-    double complex *a;          // [lcols][lrows]
+    struct dgrid *grid; // borrowed
+    int nmax;           // the matrix is nmax x nmax; routines work on its leading n x n part
+    int lrows, lcols;   // local shape, lrows is the leading dimension
+    double complex *a;  // [lcols][lrows]
     int desc[9];
 };
 

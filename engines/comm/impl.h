@@ -10,9 +10,9 @@
 
 struct comm_impl {
     MPI_Comm mpi;
-    double *scratch;   // [nscratch] grows, for sums
+    double *scratch; // [nscratch] grows, for sums
     size_t nscratch;
-    int *counts;       // [4 * size]
+    int *counts; // [4 * size]
 };
 
 #endif

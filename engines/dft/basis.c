@@ -52,8 +52,8 @@ static enum al_err choose_grid(struct basis *b, const int fft_grid[3], double g)
         int least = 2 * lim[i] + 1;
         b->n[i] = fft_grid[i] > 0 ? fft_grid[i] : fft_length(least);
         if (b->n[i] < least)
-            AL_FAIL(AL_ERR_INPUT, "fft_grid %d along axis %d is smaller than %d, which the cut-off needs", b->n[i], i,
-                    least);
+            AL_FAIL(AL_ERR_INPUT, "fft_grid %d along axis %d is smaller than %d, which the cut-off needs",
+                    b->n[i], i, least);
     }
     b->nr = b->n[0] * b->n[1] * b->n[2];
     return AL_ERR_OK;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Cell, plane waves of the density (|G|^2/2 <= 4 ecut) and of the orbitals at one k-point (|k+G|^2/2 <= ecut).
-// Densities and potentials are replicated; orbitals are split over the ranks by plane waves: rank r holds rows
-// p0 .. p0 + nloc - 1 of every band. Atomic units.
+// Cell, plane waves of the density (|G|^2/2 <= 4 ecut) and of the orbitals at one k-point (|k+G|^2/2 <=
+// ecut). Densities and potentials are replicated; orbitals are split over the ranks by plane waves: rank r
+// holds rows p0 .. p0 + nloc - 1 of every band. Atomic units.
 #ifndef AL_DFT_BASIS_H
 #define AL_DFT_BASIS_H
 
@@ -11,17 +11,17 @@
 #include "dft/fft.h"
 
 struct basis {
-    struct comm *comm;      // borrowed
+    struct comm *comm; // borrowed
     double ecut;
     double a[3][3], b[3][3]; // rows; a_i . b_j = 2 pi delta_ij
     double volume;
-    double sphere_b[3][3];  // reciprocal vectors by which plane waves are chosen (= b but for tests)
-    int n[3], nr;           // FFT grid
-    int ng;                 // plane waves of the density, sphere ordered by m0, m1, m2
-    int (*mill)[3];         // [ng] G = mill . b
-    double (*g)[3];         // [ng]
-    double *g2;             // [ng] |G|^2; exactly 0 at G = 0
-    int *at;                // [ng] place on the FFT grid
+    double sphere_b[3][3]; // reciprocal vectors by which plane waves are chosen (= b but for tests)
+    int n[3], nr;          // FFT grid
+    int ng;                // plane waves of the density, sphere ordered by m0, m1, m2
+    int (*mill)[3];        // [ng] G = mill . b
+    double (*g)[3];        // [ng]
+    double *g2;            // [ng] |G|^2; exactly 0 at G = 0
+    int *at;               // [ng] place on the FFT grid
     struct fft3 *fft;
 };
 
@@ -29,16 +29,16 @@ struct basis {
 enum al_err basis_create(struct comm *c, double ecut, const double cell[3][3], const double (*sphere_cell)[3],
                          const int fft_grid[3], struct basis **ret);
 void basis_destroy(struct basis **b);
-void basis_to_r(struct basis *b, const double complex *fg, double *fr);   // real part
-void basis_to_g(struct basis *b, const double *fr, double complex *fg);   // on the sphere
+void basis_to_r(struct basis *b, const double complex *fg, double *fr); // real part
+void basis_to_g(struct basis *b, const double *fr, double complex *fg); // on the sphere
 
 struct kbasis {
-    double k[3], weight;    // fractions of b; weights sum to 1
+    double k[3], weight; // fractions of b; weights sum to 1
     int npw;
-    int (*mill)[3];         // [npw], every rank has all
-    int p0, nloc;           // this rank's rows
-    double (*q)[3];         // [nloc] k + G
-    double *q2;             // [nloc]
+    int (*mill)[3]; // [npw], every rank has all
+    int p0, nloc;   // this rank's rows
+    double (*q)[3]; // [nloc] k + G
+    double *q2;     // [nloc]
     struct wfft *fft;
 };
 enum al_err kbasis_create(struct basis *b, const double k[3], double weight, struct kbasis **ret);

@@ -56,7 +56,8 @@ static enum al_err measure(const struct ham *h, struct davidson_work *w, int nb,
     return AL_ERR_OK;
 }
 
-// Diagonal of H - e, kept away from zero smoothly as in Quantum ESPRESSO (P. Giannozzi et al., JPCM 21, 395502, 2009).
+// Diagonal of H - e, kept away from zero smoothly as in Quantum ESPRESSO (P. Giannozzi et al., JPCM 21,
+// 395502, 2009).
 static void precondition(const struct ham *h, const double complex *x, const double complex *hx, double e,
                          double complex *t)
 {

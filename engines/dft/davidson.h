@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Block Davidson: the lowest bands of the Hamiltonian of one k-point by Rayleigh-Ritz in a growing orthonormal subspace
-// of orbitals and preconditioned residuals (E. R. Davidson, J. Comput. Phys. 17, 87, 1975).
+// Block Davidson: the lowest bands of the Hamiltonian of one k-point by Rayleigh-Ritz in a growing
+// orthonormal subspace of orbitals and preconditioned residuals (E. R. Davidson, J. Comput. Phys. 17, 87,
+// 1975).
 #ifndef AL_DFT_DAVIDSON_H
 #define AL_DFT_DAVIDSON_H
 
@@ -12,10 +13,10 @@
 enum { DAVIDSON_GROWTH = 4 }; // the subspace holds up to this many times the bands
 
 struct davidson_work {
-    int nb, nloc;              // largest
-    double complex *v, *hv;    // [DAVIDSON_GROWTH nb][nloc]
-    double complex *hx;        // [nb][nloc]
-    double *res;               // [nb]
+    int nb, nloc;           // largest
+    double complex *v, *hv; // [DAVIDSON_GROWTH nb][nloc]
+    double complex *hx;     // [nb][nloc]
+    double *res;            // [nb]
     struct subspace *sub;
 };
 enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool lapack, struct davidson_work **ret);

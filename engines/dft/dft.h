@@ -3,9 +3,10 @@
 //
 // Plane-wave Kohn-Sham DFT as a labeler (seam/labeler.h): complex orbitals at one or more k-points,
 // norm-conserving psp8 pseudopotentials with nonlinear core correction, libxc functionals, fixed occupations
-// (even number of electrons, insulators), block Davidson, Pulay mixing, energy, forces, virial. Hartree atomic units
-// inside; frames are in eV and Angstrom. Every frame starts afresh from atomic densities and seeded random
-// orbitals: the label depends on the frame, the options and the number of ranks only, bit for bit.
+// (even number of electrons, insulators), block Davidson, Pulay mixing, energy, forces, virial. Hartree
+// atomic units inside; frames are in eV and Angstrom. Every frame starts afresh from atomic densities and
+// seeded random orbitals: the label depends on the frame, the options and the number of ranks only, bit for
+// bit.
 #ifndef AL_DFT_DFT_H
 #define AL_DFT_DFT_H
 
@@ -20,51 +21,53 @@ enum dft_kpoint_kind {
     DFT_KPOINTS_GAMMA,
     DFT_KPOINTS_LIST,    // points and weights as given (no reduction)
     DFT_KPOINTS_MESH,    // mesh n[3], k_i = (j + shift_i/2)/n_i; k and -k are merged
-    DFT_KPOINTS_SPACING, // largest step along each reciprocal axis, 1/Ang with 2 pi; n_i = ceil(|b_i|/spacing),
-                         // shifted by half a step along axes with more than one point; k and -k are merged
+    DFT_KPOINTS_SPACING, // largest step along each reciprocal axis, 1/Ang with 2 pi; n_i =
+                         // ceil(|b_i|/spacing), shifted by half a step along axes with more than one point; k
+                         // and -k are merged
 };
 
 struct dft_kpoints {
     enum dft_kpoint_kind kind;
-    int n;                     // LIST: number of points
-    const double (*k)[3];      // LIST: fractions of the reciprocal vectors
-    const double *weight;      // LIST: any positive numbers, normalised to sum 1; NULL = equal
-    int mesh[3], shift[3];     // MESH: shift in half steps, 0 or 1
-    double spacing;            // SPACING: 1/Ang
+    int n;                 // LIST: number of points
+    const double (*k)[3];  // LIST: fractions of the reciprocal vectors
+    const double *weight;  // LIST: any positive numbers, normalised to sum 1; NULL = equal
+    int mesh[3], shift[3]; // MESH: shift in half steps, 0 or 1
+    double spacing;        // SPACING: 1/Ang
 };
 
-struct dft_pseudo {            // pseudopotential of one element
+struct dft_pseudo { // pseudopotential of one element
     int z;
-    const char *path;          // psp8 file; NULL: found in pseudo_dir by its name (NN_El_*.psp8)
+    const char *path; // psp8 file; NULL: found in pseudo_dir by its name (NN_El_*.psp8)
 };
 
 struct dft_scf_step {
-    int it;                    // from 1
-    double energy;             // Harris-Foulkes energy of this step, Ha
-    double residual;           // Hartree energy of (rho_out - rho_in), Ha: estimates the energy's error
-    double diag_tol;           // residual norm asked of the eigensolver, Ha
-    int applies;               // H|psi> products so far
+    int it;          // from 1
+    double energy;   // Harris-Foulkes energy of this step, Ha
+    double residual; // Hartree energy of (rho_out - rho_in), Ha: estimates the energy's error
+    double diag_tol; // residual norm asked of the eigensolver, Ha
+    int applies;     // H|psi> products so far
 };
 
 struct dft_options {
-    double ecut;               // Ha, orbitals; the density has 4 ecut
-    const char *functional;    // "PBE", "PBEsol", "LDA", or libxc names "gga_x_pbe+gga_c_pbe"
+    double ecut;            // Ha, orbitals; the density has 4 ecut
+    const char *functional; // "PBE", "PBEsol", "LDA", or libxc names "gga_x_pbe+gga_c_pbe"
     struct dft_kpoints kpoints;
-    int fft_grid[3];           // 0 = smallest lengths with factors 2, 3, 5, 7 that hold the density's sphere
-    const char *pseudo_dir;    // directory of psp8 files, or NULL when every element has its path
-    const struct dft_pseudo *pseudo; // [npseudo] every element that frames may contain (part of the fingerprint)
+    int fft_grid[3];        // 0 = smallest lengths with factors 2, 3, 5, 7 that hold the density's sphere
+    const char *pseudo_dir; // directory of psp8 files, or NULL when every element has its path
+    const struct dft_pseudo
+        *pseudo; // [npseudo] every element that frames may contain (part of the fingerprint)
     int npseudo;
-    double charge;             // must be 0
-    double scf_tol;            // Ha per atom: convergence of dft_scf_step.residual; normal 1e-9, tight 1e-13
-    int max_scf;               // steps
-    int nextra;                // empty bands; -1 = max(2, occupied/20)
-    double mix_beta;           // 0.8
-    int mix_history;           // Pulay history, 8
-    double mix_kerker;         // Kerker wave vector, 1/bohr: 0.6 damps what these insulators screen; 0 = none
-    double min_distance;       // Ang: frames with closer atoms are refused (AL_ERR_INPUT)
+    double charge;       // must be 0
+    double scf_tol;      // Ha per atom: convergence of dft_scf_step.residual; normal 1e-9, tight 1e-13
+    int max_scf;         // steps
+    int nextra;          // empty bands; -1 = max(2, occupied/20)
+    double mix_beta;     // 0.8
+    int mix_history;     // Pulay history, 8
+    double mix_kerker;   // Kerker wave vector, 1/bohr: 0.6 damps what these insulators screen; 0 = none
+    double min_distance; // Ang: frames with closer atoms are refused (AL_ERR_INPUT)
     const double (*sphere_cell)[3]; // rows, Ang; not NULL: choose plane waves as in this cell (tests of the
-                               // stress at a fixed set of plane waves)
-    bool lapack_only;          // replicated LAPACK subspace instead of ScaLAPACK (test twin)
+                                    // stress at a fixed set of plane waves)
+    bool lapack_only;               // replicated LAPACK subspace instead of ScaLAPACK (test twin)
     // Called on rank 0 after each SCF step; may be NULL.
     void (*observe)(void *ctx, const struct dft_scf_step *step);
     // Asked on rank 0 before each SCF step; true ends label with AL_ERR_STOPPED on all ranks. May be NULL.

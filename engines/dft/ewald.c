@@ -49,7 +49,8 @@ static void real_part(const struct dft_system *s, double eta, struct ewald_sums 
                     for (int n2 = -lim[2]; n2 <= lim[2]; n2++) {
                         if (i == j && n0 == 0 && n1 == 0 && n2 == 0) continue;
                         double t[3] = {s->tau[j][0] - s->tau[i][0] + n0, s->tau[j][1] - s->tau[i][1] + n1,
-                                       s->tau[j][2] - s->tau[i][2] + n2}, d[3];
+                                       s->tau[j][2] - s->tau[i][2] + n2},
+                               d[3];
                         al_vecmat3(t, b->a, d);
                         double r2 = al_dot3(d, d);
                         if (r2 < rc * rc) add_pair(charge(s, i) * charge(s, j), eta, d, sqrt(r2), i, w);
@@ -97,7 +98,8 @@ static enum al_err reciprocal_part(const struct dft_system *s, double eta, struc
     return AL_ERR_OK;
 }
 
-enum al_err ewald(const struct dft_system *s, double eta, double *ret_energy, double (*f)[3], double (*strain)[3])
+enum al_err ewald(const struct dft_system *s, double eta, double *ret_energy, double (*f)[3],
+                  double (*strain)[3])
 {
     const double vol = s->b->volume;
     if (eta <= 0) eta = 2.5 / cbrt(vol);

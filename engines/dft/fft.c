@@ -66,9 +66,11 @@ static int wrap(int m, int n)
 }
 
 // n transforms of length len: element stride, distance between transforms.
-static void *plan_many(int len, int howmany, double complex *in, double complex *out, int stride, int dist, int sign)
+static void *plan_many(int len, int howmany, double complex *in, double complex *out, int stride, int dist,
+                       int sign)
 {
-    return fftw_plan_many_dft(1, &len, howmany, in, NULL, stride, dist, out, NULL, stride, dist, sign, FFTW_ESTIMATE);
+    return fftw_plan_many_dft(1, &len, howmany, in, NULL, stride, dist, out, NULL, stride, dist, sign,
+                              FFTW_ESTIMATE);
 }
 
 // Out of place between the two planes, which is faster than in place.
@@ -114,7 +116,8 @@ static enum al_err number_sticks(struct wfft *w, const int (*mill)[3])
         }
     AL_ALLOC(w->at, w->npw);
     for (int j = 0; j < w->npw; j++)
-        w->at[j] = wrap(mill[j][2], n[2]) * w->nstick + number[wrap(mill[j][0], n[0]) + n[0] * wrap(mill[j][1], n[1])];
+        w->at[j] = wrap(mill[j][2], n[2]) * w->nstick +
+                   number[wrap(mill[j][0], n[0]) + n[0] * wrap(mill[j][1], n[1])];
     return AL_ERR_OK;
 }
 
@@ -128,7 +131,8 @@ enum al_err wfft_create(const int n[3], int npw, const int (*mill)[3], struct wf
     for (int j = 0; j < npw; j++) {
         for (int d = 0; d < 3; d++)
             if (2 * mill[j][d] >= n[d] || 2 * mill[j][d] <= -n[d])
-                AL_FAIL(AL_ERR_INPUT, "FFT grid %d x %d x %d does not hold the orbitals' sphere", n[0], n[1], n[2]);
+                AL_FAIL(AL_ERR_INPUT, "FFT grid %d x %d x %d does not hold the orbitals' sphere", n[0], n[1],
+                        n[2]);
         if (mill[j][0] > hi) hi = mill[j][0];
         if (-mill[j][0] > lo) lo = -mill[j][0];
     }
@@ -146,7 +150,8 @@ void wfft_destroy(struct wfft **p)
 {
     struct wfft *w = *p;
     if (!w) return;
-    void *plans[] = {w->z_to_r, w->z_to_g, w->y_to_r[0], w->y_to_r[1], w->y_to_g[0], w->y_to_g[1], w->x_to_r, w->x_to_g};
+    void *plans[] = {w->z_to_r,    w->z_to_g,    w->y_to_r[0], w->y_to_r[1],
+                     w->y_to_g[0], w->y_to_g[1], w->x_to_r,    w->x_to_g};
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++)
         drop(plans[i]);
     al_free(w->at);

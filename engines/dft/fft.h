@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Fourier transforms by FFTW3 (the only file that calls it), plans by FFTW_ESTIMATE so that they never depend on
-// timing. Grid point (i0, i1, i2) lies at i0 + n0 (i1 + n1 i2); f(r) = sum_G f(G) exp(iG.r), so the
+// Fourier transforms by FFTW3 (the only file that calls it), plans by FFTW_ESTIMATE so that they never depend
+// on timing. Grid point (i0, i1, i2) lies at i0 + n0 (i1 + n1 i2); f(r) = sum_G f(G) exp(iG.r), so the
 // transform to r has factor 1, that to G has 1/(n0 n1 n2).
 #ifndef AL_DFT_FFT_H
 #define AL_DFT_FFT_H
@@ -14,28 +14,28 @@
 // Smallest length >= n with factors 2, 3, 5, 7 only.
 int fft_length(int n);
 
-struct fft3 {               // whole grids: densities and potentials
+struct fft3 { // whole grids: densities and potentials
     int n[3], nr;
-    void *to_r, *to_g;      // plans, in place
-    double complex *work;   // [nr] the array that is transformed
+    void *to_r, *to_g;    // plans, in place
+    double complex *work; // [nr] the array that is transformed
 };
 enum al_err fft3_create(const int n[3], struct fft3 **ret);
 void fft3_destroy(struct fft3 **f);
 void fft3_to_r(struct fft3 *f); // work in place
 void fft3_to_g(struct fft3 *f); // without the factor 1/nr
 
-// Orbitals: only the columns along axis 2 ("sticks") that meet the sphere are transformed, then plane by plane,
-// where again only the occupied columns are; the plane stays in cache while the potential acts on it.
+// Orbitals: only the columns along axis 2 ("sticks") that meet the sphere are transformed, then plane by
+// plane, where again only the occupied columns are; the plane stays in cache while the potential acts on it.
 struct wfft {
     int n[3], npw, nstick;
-    int *at;                // [npw] place of plane wave j in sticks
-    int *stick_at;          // [nstick] place of a stick in a plane
-    double complex *sticks; // [n2][nstick]
+    int *at;                        // [npw] place of plane wave j in sticks
+    int *stick_at;                  // [nstick] place of a stick in a plane
+    double complex *sticks;         // [n2][nstick]
     double complex *plane, *plane2; // [n1][n0] real space (and sticks in), between the axes
-    void *z_to_r, *z_to_g;  // along axis 2
-    void *y_to_r[2], *y_to_g[2]; // along axis 1, columns 0..hi and n0-lo..n0-1 (second may be NULL)
-    int gap_at, gap;        // columns between the two sets: no stick there
-    void *x_to_r, *x_to_g;  // along axis 0
+    void *z_to_r, *z_to_g;          // along axis 2
+    void *y_to_r[2], *y_to_g[2];    // along axis 1, columns 0..hi and n0-lo..n0-1 (second may be NULL)
+    int gap_at, gap;                // columns between the two sets: no stick there
+    void *x_to_r, *x_to_g;          // along axis 0
 };
 // mill: [npw] reciprocal indices.
 enum al_err wfft_create(const int n[3], int npw, const int (*mill)[3], struct wfft **ret);

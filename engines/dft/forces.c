@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Forces (Hellmann and Feynman) and strain derivative (O. H. Nielsen and R. M. Martin, PRB 32, 3780, 1985) of the
-// converged state: the sum of the terms, with the correction of first order in the density's residual (C. T. Chan,
-// K. P. Bohnen and K. M. Ho, PRB 47, 4771, 1993).
+// Forces (Hellmann and Feynman) and strain derivative (O. H. Nielsen and R. M. Martin, PRB 32, 3780, 1985) of
+// the converged state: the sum of the terms, with the correction of first order in the density's residual (C.
+// T. Chan, K. P. Bohnen and K. M. Ho, PRB 47, 4771, 1993).
 #include <string.h>
 
 #include "base/mem.h"

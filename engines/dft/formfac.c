@@ -41,7 +41,8 @@ void qtable_eval(const struct qtable *t, double q, double *ret_f, double *ret_df
         *ret_f = *ret_df = 0;
         return;
     }
-    double h = t->dq, s = q / h - i, f0 = t->f[i][0], f1 = t->f[i + 1][0], d0 = h * t->f[i][1], d1 = h * t->f[i + 1][1];
+    double h = t->dq, s = q / h - i, f0 = t->f[i][0], f1 = t->f[i + 1][0], d0 = h * t->f[i][1],
+           d1 = h * t->f[i + 1][1];
     double c2 = 3 * (f1 - f0) - 2 * d0 - d1, c3 = 2 * (f0 - f1) + d0 + d1;
     *ret_f = f0 + s * (d0 + s * (c2 + s * c3));
     *ret_df = (d0 + s * (2 * c2 + 3 * s * c3)) / h;
@@ -58,7 +59,7 @@ static enum al_err qtable_alloc(struct qtable *t, int n)
 // One radial function u(r): value = pref int u r^(l+1) J_l(qr) dr.
 struct integrand {
     struct qtable *t;
-    double *u;      // [mmax] u r^(l+1), integration weights and prefactor included
+    double *u; // [mmax] u r^(l+1), integration weights and prefactor included
     int l;
 };
 
@@ -74,9 +75,15 @@ static enum al_err add(const struct psp8 *p, struct integrand *in, int *n, struc
         if (i < 5) w *= gregory[i];
         if (p->mmax - 1 - i < 5) w *= gregory[p->mmax - 1 - i];
         switch (kind) {
-        case 'b': u[i] = 4 * AL_PI * w * f[i] * pow(r, l + 1); break;      // f = r beta
-        case 'v': u[i] = 4 * AL_PI * w * (r * f[i] + p->zion) * r; break;  // f = V
-        default: u[i] = w * f[i] * r * r; break;                           // f = 4 pi rho
+        case 'b':
+            u[i] = 4 * AL_PI * w * f[i] * pow(r, l + 1);
+            break; // f = r beta
+        case 'v':
+            u[i] = 4 * AL_PI * w * (r * f[i] + p->zion) * r;
+            break; // f = V
+        default:
+            u[i] = w * f[i] * r * r;
+            break; // f = 4 pi rho
         }
     }
     in[(*n)++] = (struct integrand){t, u, l};

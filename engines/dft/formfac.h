@@ -4,26 +4,27 @@
 // Form factors of one pseudopotential on a fine grid in q, from radial integrals on the file's own grid.
 //
 //   projector c of angular momentum l:  g_c(q) = 4 pi int r beta(r) r^(l+1) J_l(qr) dr,  J_l(x) = j_l(x)/x^l,
-//       so that <q|beta Y_lm> sqrt(volume) = g_c(q) S_lm(q) with the solid harmonic S_lm = q^l Y_lm (analytic in q);
+//       so that <q|beta Y_lm> sqrt(volume) = g_c(q) S_lm(q) with the solid harmonic S_lm = q^l Y_lm (analytic
+//       in q);
 //   local:   F(q) = 4 pi int (r V(r) + Z) r J_0(qr) dr,  v(q) = F(q) - 4 pi Z / q^2;
 //   core, valence: 4 pi int r^2 rho(r) J_0(qr) dr.
 //
 // Derivatives from J_l'(x) = -x J_(l+1)(x); values between the points by cubic Hermite interpolation, so that
-// value and derivative of a table belong to one smooth function. Integrals by Gregory's rule (trapezoid with end
-// corrections of sixth order).
+// value and derivative of a table belong to one smooth function. Integrals by Gregory's rule (trapezoid with
+// end corrections of sixth order).
 #ifndef AL_DFT_FORMFAC_H
 #define AL_DFT_FORMFAC_H
 
 #include "dft/psp8.h"
 
 struct qtable {
-    double (*f)[2];  // [n] value and derivative at q = i dq
+    double (*f)[2]; // [n] value and derivative at q = i dq
     double dq;
     int n;
 };
 
 struct formfac {
-    const struct psp8 *psp;         // borrowed
+    const struct psp8 *psp; // borrowed
     struct qtable beta[PSP_CHANNELS];
     struct qtable local, core, valence; // core.n = 0: no core correction
 };

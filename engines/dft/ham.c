@@ -16,7 +16,8 @@ static enum al_err nonlocal_diagonal(struct ham *h)
     return AL_ERR_OK;
 }
 
-enum al_err ham_create(const struct dft_system *s, struct kbasis *k, const double *v, int nbmax, struct ham **ret)
+enum al_err ham_create(const struct dft_system *s, struct kbasis *k, const double *v, int nbmax,
+                       struct ham **ret)
 {
     AL_OWN(ham) h = NULL;
     const struct comm *c = s->b->comm;
@@ -118,7 +119,8 @@ enum al_err ham_apply(struct ham *h, int nb, const double complex *c, double com
         local_parallel(h, nb, c, hc);
     for (int j = 0; j < nb; j++)
         for (int g = 0; g < nl; g++)
-            hc[(size_t)j * (size_t)nl + (size_t)g] += 0.5 * h->k->q2[g] * c[(size_t)j * (size_t)nl + (size_t)g];
+            hc[(size_t)j * (size_t)nl + (size_t)g] +=
+                0.5 * h->k->q2[g] * c[(size_t)j * (size_t)nl + (size_t)g];
     h->applies += nb;
     return nonlocal_apply(h->nl, nb, c, h->p, hc);
 }

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The Hamiltonian of one k-point on blocks of bands, and the density of bands. Blocks are [nb][nloc]: this rank's
-// rows of each band. For the FFTs a block is transposed so that each rank has whole bands.
+// The Hamiltonian of one k-point on blocks of bands, and the density of bands. Blocks are [nb][nloc]: this
+// rank's rows of each band. For the FFTs a block is transposed so that each rank has whole bands.
 #ifndef AL_DFT_HAM_H
 #define AL_DFT_HAM_H
 
 #include "dft/terms.h"
 
 struct ham {
-    const struct dft_system *s;   // borrowed
-    struct kbasis *k;             // borrowed
-    const double *v;              // [nr] local potential, borrowed
-    struct nonlocal *nl;          // owned
-    double vmean;                 // mean of v, set by the owner with v (preconditioner)
-    double *diag;                 // [nloc] diagonal of the nonlocal part
-    int nbmax;                    // largest block
-    double complex *p;            // [nbmax][nproj]
-    double complex *bands;        // [npw * bands of this rank] transposed block (more than one rank)
-    int *counts;                  // [4 * size] of alltoallv
-    long applies;                 // H|psi> products so far
+    const struct dft_system *s; // borrowed
+    struct kbasis *k;           // borrowed
+    const double *v;            // [nr] local potential, borrowed
+    struct nonlocal *nl;        // owned
+    double vmean;               // mean of v, set by the owner with v (preconditioner)
+    double *diag;               // [nloc] diagonal of the nonlocal part
+    int nbmax;                  // largest block
+    double complex *p;          // [nbmax][nproj]
+    double complex *bands;      // [npw * bands of this rank] transposed block (more than one rank)
+    int *counts;                // [4 * size] of alltoallv
+    long applies;               // H|psi> products so far
 };
-enum al_err ham_create(const struct dft_system *s, struct kbasis *k, const double *v, int nbmax, struct ham **ret);
+enum al_err ham_create(const struct dft_system *s, struct kbasis *k, const double *v, int nbmax,
+                       struct ham **ret);
 void ham_destroy(struct ham **h);
 enum al_err ham_apply(struct ham *h, int nb, const double complex *c, double complex *hc);
 // rho[nr] += sum_j weight[j] |psi_j(r)|^2 over the bands that this rank transforms.

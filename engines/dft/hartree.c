@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Hartree energy E = (volume/2) sum_(G/=0) 4 pi |rho(G)|^2 / G^2; G = 0 is left out here, in the Ewald sum and in the
-// local potential together, since the cell is neutral.
+// Hartree energy E = (volume/2) sum_(G/=0) 4 pi |rho(G)|^2 / G^2; G = 0 is left out here, in the Ewald sum
+// and in the local potential together, since the cell is neutral.
 #include "base/units.h"
 #include "dft/terms.h"
 

@@ -17,7 +17,8 @@ double kinetic_energy(const struct kbasis *k, int nb, const double *occ, const d
     return e;
 }
 
-void kinetic_strain(const struct kbasis *k, int nb, const double *occ, const double complex *c, double (*strain)[3])
+void kinetic_strain(const struct kbasis *k, int nb, const double *occ, const double complex *c,
+                    double (*strain)[3])
 {
     for (int i = 0; i < k->nloc; i++) {
         double w = 0;

@@ -42,8 +42,8 @@ static enum al_err make_mesh(struct kpoint_set *s, const int n[3], const int shi
 {
     for (int d = 0; d < 3; d++)
         if (n[d] < 1 || n[d] > 100 || shift[d] < 0 || shift[d] > 1)
-            AL_FAIL(AL_ERR_INPUT, "k-point mesh %d %d %d shift %d %d %d: lengths 1 to 100, shifts 0 or 1", n[0], n[1],
-                    n[2], shift[0], shift[1], shift[2]);
+            AL_FAIL(AL_ERR_INPUT, "k-point mesh %d %d %d shift %d %d %d: lengths 1 to 100, shifts 0 or 1",
+                    n[0], n[1], n[2], shift[0], shift[1], shift[2]);
     AL_TRY(room(s, n[0] * n[1] * n[2]));
     for (int i = 0; i < n[0]; i++)
         for (int j = 0; j < n[1]; j++)
@@ -84,16 +84,26 @@ static enum al_err make_list(struct kpoint_set *s, const struct dft_kpoints *spe
     return AL_ERR_OK;
 }
 
-enum al_err kpoint_set_create(const struct dft_kpoints *spec, const double cell[3][3], struct kpoint_set **ret)
+enum al_err kpoint_set_create(const struct dft_kpoints *spec, const double cell[3][3],
+                              struct kpoint_set **ret)
 {
     AL_OWN(kpoint_set) s = NULL;
     AL_ALLOC(s, 1);
     switch (spec->kind) {
-    case DFT_KPOINTS_GAMMA: AL_TRY(make_mesh(s, (int[3]){1, 1, 1}, (int[3]){0, 0, 0})); break;
-    case DFT_KPOINTS_LIST: AL_TRY(make_list(s, spec)); break;
-    case DFT_KPOINTS_MESH: AL_TRY(make_mesh(s, spec->mesh, spec->shift)); break;
-    case DFT_KPOINTS_SPACING: AL_TRY(make_spacing(s, spec->spacing, cell)); break;
-    default: AL_FAIL(AL_ERR_INPUT, "unknown kind of k-points %d", (int)spec->kind);
+    case DFT_KPOINTS_GAMMA:
+        AL_TRY(make_mesh(s, (int[3]){1, 1, 1}, (int[3]){0, 0, 0}));
+        break;
+    case DFT_KPOINTS_LIST:
+        AL_TRY(make_list(s, spec));
+        break;
+    case DFT_KPOINTS_MESH:
+        AL_TRY(make_mesh(s, spec->mesh, spec->shift));
+        break;
+    case DFT_KPOINTS_SPACING:
+        AL_TRY(make_spacing(s, spec->spacing, cell));
+        break;
+    default:
+        AL_FAIL(AL_ERR_INPUT, "unknown kind of k-points %d", (int)spec->kind);
     }
     double sum = 0;
     for (int i = 0; i < s->n; i++)

@@ -14,9 +14,9 @@
 
 struct dft_labeler {
     struct labeler base;
-    struct comm *comm;        // borrowed
+    struct comm *comm; // borrowed
     struct dft_setup *setup;
-    struct formfac **ff;      // [npseudo]
+    struct formfac **ff; // [npseudo]
     struct xc_func *func;
 };
 
@@ -62,8 +62,8 @@ static enum al_err make_system(struct dft_labeler *l, const struct al_frame *f, 
 }
 
 // Forces in eV/Ang with their sum removed (plane waves on a finite xc grid leave a small one), virial in eV.
-static void store(struct al_frame *f, const struct scf *p, const double (*force)[3], const double strain[3][3],
-                  struct label_report *rep)
+static void store(struct al_frame *f, const struct scf *p, const double (*force)[3],
+                  const double strain[3][3], struct label_report *rep)
 {
     const double unit = AL_HARTREE_EV / AL_BOHR_ANG;
     double sum[3] = {0};
@@ -90,8 +90,8 @@ static void describe(const struct scf *p, struct label_report *rep)
     rep->nkpt = p->nk;
     rep->npw = p->k[0]->npw;
     memcpy(rep->fft, p->s->b->n, sizeof rep->fft);
-    snprintf(rep->detail, sizeof rep->detail, "%d SCF steps, residual %.1e -> %.1e Ha, %ld H|psi>", p->iterations,
-             p->first_residual, p->residual, p->applies);
+    snprintf(rep->detail, sizeof rep->detail, "%d SCF steps, residual %.1e -> %.1e Ha, %ld H|psi>",
+             p->iterations, p->first_residual, p->residual, p->applies);
 }
 
 static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_report *rep)
@@ -111,7 +111,8 @@ static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_r
     AL_TRY(scf_forces(p, force));
     AL_TRY(scf_strain(p, strain));
     for (int i = 0; i < 3 * f->natoms; i++)
-        if (!isfinite(force[i / 3][i % 3])) AL_FAIL(AL_ERR_UNPHYSICAL, "force on atom %d is not finite", i / 3 + 1);
+        if (!isfinite(force[i / 3][i % 3]))
+            AL_FAIL(AL_ERR_UNPHYSICAL, "force on atom %d is not finite", i / 3 + 1);
     store(f, p, (const double(*)[3])force, (const double(*)[3])strain, rep);
     return AL_ERR_OK;
 }

@@ -13,7 +13,8 @@ enum { HISTORY_MAX = 32 };
 enum al_err mixer_create(const struct basis *b, int history, double beta, double kerker, struct mixer **ret)
 {
     AL_OWN(mixer) m = NULL;
-    if (history < 1 || history > HISTORY_MAX) AL_FAIL(AL_ERR_INPUT, "mixing history %d is not 1 to 32", history);
+    if (history < 1 || history > HISTORY_MAX)
+        AL_FAIL(AL_ERR_INPUT, "mixing history %d is not 1 to 32", history);
     AL_ALLOC(m, 1);
     m->b = b;
     m->history = history;

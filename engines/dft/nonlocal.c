@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Separable nonlocal pseudopotential (L. Kleinman and D. M. Bylander, PRL 48, 1425, 1982; ONCV: no off-diagonal terms):
+// Separable nonlocal pseudopotential (L. Kleinman and D. M. Bylander, PRL 48, 1425, 1982; ONCV: no
+// off-diagonal terms):
 //   B_p(q) = g_c(|q|) S_lm(q) exp(-i q.tau) / sqrt(volume),  q = k + G,  E = sum_jp occ_j d_p |<B_p|c_j>|^2.
 // The factor (-i)^l is left out: it cancels in every product. Projectors are ordered by atom, channel, m.
 #include <math.h>
@@ -13,7 +14,8 @@
 #include "dft/terms.h"
 
 // Real form factors of one kind: f [np][nloc] and, when df is not NULL, gradients df [np][nloc][3].
-static void kind_forms(const struct formfac *ff, const struct kbasis *k, double norm, double *f, double (*df)[3])
+static void kind_forms(const struct formfac *ff, const struct kbasis *k, double norm, double *f,
+                       double (*df)[3])
 {
     const size_t n = (size_t)k->nloc;
     for (size_t i = 0; i < n; i++) {
@@ -154,7 +156,8 @@ enum al_err nonlocal_force(const struct nonlocal *n, int nb, const double *occ, 
     for (int a = 0; a < 3; a++) {
         for (int j = 0; j < nb; j++)
             for (int g = 0; g < nl; g++)
-                qc[(size_t)j * (size_t)nl + (size_t)g] = n->k->q[g][a] * c[(size_t)j * (size_t)nl + (size_t)g];
+                qc[(size_t)j * (size_t)nl + (size_t)g] =
+                    n->k->q[g][a] * c[(size_t)j * (size_t)nl + (size_t)g];
         // d<B|c>/dtau = i <B|q c>
         al_zgemm('C', 'N', n->nproj, nb, nl, CMPLX(0, 1), n->b, nl, qc, nl, 0, dp, n->nproj);
         for (int j = 0; j < nb; j++)
@@ -168,8 +171,8 @@ enum al_err nonlocal_force(const struct nonlocal *n, int nb, const double *occ, 
 
 // One atom: strain[a][b] += 2 occ d Re(conj(p) dp) with dB/dstrain_ab = -q_b dB/dq_a (phases do not change).
 static void atom_strain(const struct nonlocal *n, int nb, const double *occ, const double complex *c,
-                        const double complex *p, int first, int np, const double (*df)[3], const double complex *e,
-                        double complex *db, double complex *dp, double (*strain)[3])
+                        const double complex *p, int first, int np, const double (*df)[3],
+                        const double complex *e, double complex *db, double complex *dp, double (*strain)[3])
 {
     const struct kbasis *k = n->k;
     const size_t nl = (size_t)k->nloc;
@@ -177,7 +180,8 @@ static void atom_strain(const struct nonlocal *n, int nb, const double *occ, con
         for (int b = a; b < 3; b++) {
             for (size_t j = 0; j < (size_t)np; j++)
                 for (size_t g = 0; g < nl; g++)
-                    db[j * nl + g] = -0.5 * (k->q[g][b] * df[j * nl + g][a] + k->q[g][a] * df[j * nl + g][b]) * e[g];
+                    db[j * nl + g] =
+                        -0.5 * (k->q[g][b] * df[j * nl + g][a] + k->q[g][a] * df[j * nl + g][b]) * e[g];
             al_zgemm('C', 'N', np, nb, (int)nl, 1, db, (int)nl, c, (int)nl, 0, dp, np);
             double sum = 0;
             for (int j = 0; j < nb; j++)
@@ -206,7 +210,8 @@ enum al_err nonlocal_strain(const struct nonlocal *n, int nb, const double *occ,
         for (int i = 0; i < s->natoms; i++) {
             if (s->kind[i] != t) continue;
             atom_phase(s, n->k, i, e);
-            atom_strain(n, nb, occ, c, p, first_projector(s, i), psp8_nproj(s->ff[t]->psp), df, e, db, dp, strain);
+            atom_strain(n, nb, occ, c, p, first_projector(s, i), psp8_nproj(s->ff[t]->psp), df, e, db, dp,
+                        strain);
         }
     }
     if (s->b->comm->rank != 0) return AL_ERR_OK;

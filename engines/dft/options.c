@@ -36,22 +36,27 @@ enum al_err dft_pseudo_find(const char *dir, int z, char *ret_path, size_t size)
     if (!d) AL_FAIL(AL_ERR_NOTFOUND, "pseudopotential directory %s: %s", dir, strerror(errno));
     for (const struct dirent *e; (e = readdir(d));) {
         size_t n = strlen(e->d_name);
-        if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 || n < 5 || strcmp(e->d_name + n - 5, ".psp8") != 0) continue;
+        if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 || n < 5 ||
+            strcmp(e->d_name + n - 5, ".psp8") != 0)
+            continue;
         if (!best[0] || strcmp(e->d_name, best) < 0) snprintf(best, sizeof best, "%s", e->d_name);
     }
     closedir(d);
     if (!best[0]) AL_FAIL(AL_ERR_NOTFOUND, "no pseudopotential %s*.psp8 in %s", prefix, dir);
-    if (snprintf(ret_path, size, "%s/%s", dir, best) >= (int)size) AL_FAIL(AL_ERR_INPUT, "path too long in %s", dir);
+    if (snprintf(ret_path, size, "%s/%s", dir, best) >= (int)size)
+        AL_FAIL(AL_ERR_INPUT, "path too long in %s", dir);
     return AL_ERR_OK;
 }
 
 static enum al_err check(const struct dft_options *o)
 {
-    if (!(o->ecut >= 1 && o->ecut <= 1000)) AL_FAIL(AL_ERR_INPUT, "DFT cut-off %g Ha is not within 1 to 1000", o->ecut);
+    if (!(o->ecut >= 1 && o->ecut <= 1000))
+        AL_FAIL(AL_ERR_INPUT, "DFT cut-off %g Ha is not within 1 to 1000", o->ecut);
     if (o->charge != 0) AL_FAIL(AL_ERR_UNSUPPORTED, "charged cells (charge %g)", o->charge);
     if (!(o->scf_tol > 0)) AL_FAIL(AL_ERR_INPUT, "SCF tolerance %g", o->scf_tol);
     if (o->max_scf < 1) AL_FAIL(AL_ERR_INPUT, "at most %d SCF steps", o->max_scf);
-    if (!(o->mix_beta > 0 && o->mix_beta <= 1)) AL_FAIL(AL_ERR_INPUT, "mixing parameter %g is not within 0 to 1", o->mix_beta);
+    if (!(o->mix_beta > 0 && o->mix_beta <= 1))
+        AL_FAIL(AL_ERR_INPUT, "mixing parameter %g is not within 0 to 1", o->mix_beta);
     if (!(o->mix_kerker >= 0)) AL_FAIL(AL_ERR_INPUT, "Kerker wave vector %g", o->mix_kerker);
     if (!o->functional || strlen(o->functional) >= sizeof((struct dft_setup *)0)->functional)
         AL_FAIL(AL_ERR_INPUT, "no functional, or its name is too long");
@@ -151,8 +156,11 @@ static void hash_kpoints(struct al_sha256 *h, const struct dft_kpoints *k)
             al_sha256_int(h, k->shift[d]);
         }
         break;
-    case DFT_KPOINTS_SPACING: al_sha256_double(h, k->spacing); break;
-    default: break;
+    case DFT_KPOINTS_SPACING:
+        al_sha256_double(h, k->spacing);
+        break;
+    default:
+        break;
     }
 }
 

@@ -9,14 +9,14 @@
 #include "dft/psp8.h"
 
 struct dft_setup {
-    struct dft_options opt;     // pointers into this object
+    struct dft_options opt; // pointers into this object
     char functional[128];
-    struct dft_pseudo *pseudo;  // [opt.npseudo] paths filled in
-    char **path;                // [opt.npseudo]
+    struct dft_pseudo *pseudo; // [opt.npseudo] paths filled in
+    char **path;               // [opt.npseudo]
     double (*k)[3];
     double *weight;
     double sphere_cell[3][3];
-    struct psp8 **psp;          // [opt.npseudo]
+    struct psp8 **psp; // [opt.npseudo]
     char fingerprint[65];
 };
 

@@ -44,7 +44,8 @@ static enum al_err need(struct reader *rd, double *v, int min, int max, const ch
     int k = next_numbers(rd, v, max);
     if (k < min) AL_FAIL(AL_ERR_CORRUPT, "%s:%d: psp8 file: expected %s", rd->name, rd->line, what);
     for (int i = 0; i < k; i++)
-        if (!isfinite(v[i])) AL_FAIL(AL_ERR_CORRUPT, "%s:%d: psp8 file: not a finite number", rd->name, rd->line);
+        if (!isfinite(v[i]))
+            AL_FAIL(AL_ERR_CORRUPT, "%s:%d: psp8 file: not a finite number", rd->name, rd->line);
     return AL_ERR_OK;
 }
 
@@ -55,11 +56,12 @@ static enum al_err read_columns(struct reader *rd, struct psp8 *p, int ncol, dou
     for (int i = 0; i < p->mmax; i++) {
         AL_TRY(need(rd, v, 2 + ncol, 2 + ncol, what));
         if ((int)v[0] != i + 1)
-            AL_FAIL(AL_ERR_CORRUPT, "%s:%d: psp8 file: line %d of %s, found %g", rd->name, rd->line, i + 1, what,
-                    v[0]);
+            AL_FAIL(AL_ERR_CORRUPT, "%s:%d: psp8 file: line %d of %s, found %g", rd->name, rd->line, i + 1,
+                    what, v[0]);
         if (i == 1 && p->h == 0) p->h = v[1];
         if (fabs(v[1] - i * p->h) > 1e-6 * (1 + v[1]))
-            AL_FAIL(AL_ERR_UNSUPPORTED, "%s:%d: psp8 file: radial grid is not uniform from 0", rd->name, rd->line);
+            AL_FAIL(AL_ERR_UNSUPPORTED, "%s:%d: psp8 file: radial grid is not uniform from 0", rd->name,
+                    rd->line);
         for (int c = 0; c < ncol; c++)
             dst[c][i] = v[2 + c];
     }
@@ -71,7 +73,8 @@ static enum al_err read_projectors(struct reader *rd, struct psp8 *p, int l, int
     double v[1 + PSP_CHANNELS], *dst[PSP_CHANNELS];
     AL_TRY(need(rd, v, 1 + nproj, 1 + nproj, "l and projector energies"));
     if ((int)v[0] != l)
-        AL_FAIL(AL_ERR_CORRUPT, "%s:%d: psp8 file: projectors of l = %g where %d is due", rd->name, rd->line, v[0], l);
+        AL_FAIL(AL_ERR_CORRUPT, "%s:%d: psp8 file: projectors of l = %g where %d is due", rd->name, rd->line,
+                v[0], l);
     if (l > PSP_LMAX || p->nchan + nproj > PSP_CHANNELS)
         AL_FAIL(AL_ERR_UNSUPPORTED, "%s:%d: psp8 file: too many projectors or l > 3", rd->name, rd->line);
     for (int i = 0; i < nproj; i++) {
@@ -89,7 +92,8 @@ static enum al_err read_vloc(struct reader *rd, struct psp8 *p, int lloc)
     double v[1];
     AL_TRY(need(rd, v, 1, 1, "l of the local potential"));
     if ((int)v[0] != lloc)
-        AL_FAIL(AL_ERR_CORRUPT, "%s:%d: psp8 file: local potential of l = %d is due", rd->name, rd->line, lloc);
+        AL_FAIL(AL_ERR_CORRUPT, "%s:%d: psp8 file: local potential of l = %d is due", rd->name, rd->line,
+                lloc);
     AL_ALLOC(p->vloc, p->mmax);
     return read_columns(rd, p, 1, &p->vloc, "the local potential");
 }

@@ -12,17 +12,17 @@ enum { PSP_LMAX = 3, PSP_CHANNELS = 16 };
 
 struct psp8 {
     int z;
-    double zion;                 // valence charge
-    int mmax;                    // radial points
-    double h;                    // spacing: r_i = i h
-    int nchan;                   // radial projectors of all l
+    double zion; // valence charge
+    int mmax;    // radial points
+    double h;    // spacing: r_i = i h
+    int nchan;   // radial projectors of all l
     int l[PSP_CHANNELS];
-    double ekb[PSP_CHANNELS];    // Ha: V_NL = sum |beta> ekb <beta|
-    double *beta[PSP_CHANNELS];  // [mmax] r beta(r)
-    double *vloc;                // [mmax] Ha
-    double *core;                // [mmax] 4 pi model core density, or NULL
-    double *valence;             // [mmax] 4 pi valence density of the atom, or NULL
-    char sha256[65];             // of the file's bytes
+    double ekb[PSP_CHANNELS];   // Ha: V_NL = sum |beta> ekb <beta|
+    double *beta[PSP_CHANNELS]; // [mmax] r beta(r)
+    double *vloc;               // [mmax] Ha
+    double *core;               // [mmax] 4 pi model core density, or NULL
+    double *valence;            // [mmax] 4 pi valence density of the atom, or NULL
+    char sha256[65];            // of the file's bytes
 };
 
 // Parse text (NUL-terminated) of n bytes; name is for messages. AL_ERR_CORRUPT with the line number,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// SCF cycle: density in -> potential -> bands -> density out -> Pulay mixing. The energy of a step is the Harris-Foulkes
-// functional (PRB 39, 12520, 1989), second order in the residual; the final one is the Kohn-Sham energy of the orbitals.
+// SCF cycle: density in -> potential -> bands -> density out -> Pulay mixing. The energy of a step is the
+// Harris-Foulkes functional (PRB 39, 12520, 1989), second order in the residual; the final one is the
+// Kohn-Sham energy of the orbitals.
 #include "dft/scf.h"
 
 #include <math.h>
@@ -149,7 +150,8 @@ static enum al_err step(struct scf *p, double ewald_energy, double *tol)
         AL_TRY(solve_bands(p, *tol, DIAG_MORE, &res));
         p->residual = mixer_distance(b, p->rho_out, p->rho_in);
     }
-    if (!isfinite(p->residual)) AL_FAIL(AL_ERR_UNPHYSICAL, "SCF step %d: the density is not finite", p->iterations + 1);
+    if (!isfinite(p->residual))
+        AL_FAIL(AL_ERR_UNPHYSICAL, "SCF step %d: the density is not finite", p->iterations + 1);
     AL_TRY(harris_energy(p, ewald_energy, &energy));
     p->iterations++;
     p->energy.total = energy;
@@ -167,8 +169,8 @@ static enum al_err cycle(struct scf *p, struct mixer *mix, double ewald_energy)
         AL_TRY(step(p, ewald_energy, &tol));
         if (p->residual < target) return AL_ERR_OK;
         if (p->iterations >= p->opt->max_scf)
-            AL_FAIL(AL_ERR_NOTCONV, "density not converged: %d steps, residual %.2e Ha, wanted %.1e", p->iterations,
-                    p->residual, target);
+            AL_FAIL(AL_ERR_NOTCONV, "density not converged: %d steps, residual %.2e Ha, wanted %.1e",
+                    p->iterations, p->residual, target);
         AL_TRY(mixer_step(mix, p->rho_in, p->rho_out));
         // The next residual is about a tenth of this one; never ask for much more than the end needs. When
         // the density does not get better, unconverged bands may be the cause.

@@ -15,7 +15,8 @@ static enum al_err count_bands(struct scf *p)
 {
     int ne = (int)lround(p->s->nelec);
     if (fabs(p->s->nelec - ne) > 1e-9 || ne % 2 != 0)
-        AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "fixed occupations of closed shells need an even number of electrons",
+        AL_FAIL_HINT(AL_ERR_UNSUPPORTED,
+                     "fixed occupations of closed shells need an even number of electrons",
                      "%g valence electrons", p->s->nelec);
     p->nocc = ne / 2;
     int extra = p->opt->nextra;
@@ -122,8 +123,8 @@ void scf_destroy(struct scf **q)
         if (p->psi) al_free(p->psi[i]);
         if (p->k) kbasis_destroy(&p->k[i]);
     }
-    void *all[] = {p->k,  p->ham,   p->psi,    p->e,       p->occ,  p->vloc,  p->core,
-                   p->vg, p->rho_in, p->rho_out, p->v_in, p->v_out, p->vxc, p->rho_r};
+    void *all[] = {p->k,  p->ham,    p->psi,     p->e,    p->occ,   p->vloc, p->core,
+                   p->vg, p->rho_in, p->rho_out, p->v_in, p->v_out, p->vxc,  p->rho_r};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         al_free(all[i]);
     davidson_work_destroy(&p->dav);

@@ -43,13 +43,19 @@ void solid_harmonics(int l, const double q[3], double *ret_s, double (*ret_ds)[3
 {
     const double c1 = sqrt(3 / (4 * AL_PI));
     switch (l) {
-    case 0: put(ret_s, ret_ds, 0, sqrt(1 / (4 * AL_PI)), 1, 0, 0, 0); break;
+    case 0:
+        put(ret_s, ret_ds, 0, sqrt(1 / (4 * AL_PI)), 1, 0, 0, 0);
+        break;
     case 1:
         put(ret_s, ret_ds, 0, c1, q[0], 1, 0, 0);
         put(ret_s, ret_ds, 1, c1, q[1], 0, 1, 0);
         put(ret_s, ret_ds, 2, c1, q[2], 0, 0, 1);
         break;
-    case 2: solid_d(q[0], q[1], q[2], ret_s, ret_ds); break;
-    default: solid_f(q[0], q[1], q[2], ret_s, ret_ds); break;
+    case 2:
+        solid_d(q[0], q[1], q[2], ret_s, ret_ds);
+        break;
+    default:
+        solid_f(q[0], q[1], q[2], ret_s, ret_ds);
+        break;
     }
 }

@@ -60,7 +60,8 @@ static void put(struct subspace *s, int n, int j0, int nj, const double complex 
         return;
     }
     for (int j = 0; j < nj; j++)
-        memcpy(s->hl + (size_t)(j0 + j) * (size_t)s->nmax, panel + (size_t)j * (size_t)ld, (size_t)n * sizeof *panel);
+        memcpy(s->hl + (size_t)(j0 + j) * (size_t)s->nmax, panel + (size_t)j * (size_t)ld,
+               (size_t)n * sizeof *panel);
 }
 
 void subspace_set_diagonal(struct subspace *s, int n, const double *e)
@@ -102,7 +103,8 @@ enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e)
     return AL_ERR_OK;
 }
 
-enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const double complex *v, double complex *x)
+enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const double complex *v,
+                            double complex *x)
 {
     for (int j0 = 0; j0 < nb; j0 += SUBSPACE_PANEL) {
         int nj = nb - j0 < SUBSPACE_PANEL ? nb - j0 : SUBSPACE_PANEL, ldz = n;

@@ -2,9 +2,9 @@
 // Copyright the alnd authors
 //
 // Dense linear algebra of the subspace of trial orbitals: the projected Hamiltonian and its eigenvectors, and
-// orthonormalisation. Matrices are 2-D block-cyclic with ScaLAPACK on several ranks (comm/dmat.h), LAPACK on one;
-// lapack = true gives replicated LAPACK on any number of ranks (the twin for tests). Orbital blocks are [n][nloc].
-// All functions are collective.
+// orthonormalisation. Matrices are 2-D block-cyclic with ScaLAPACK on several ranks (comm/dmat.h), LAPACK on
+// one; lapack = true gives replicated LAPACK on any number of ranks (the twin for tests). Orbital blocks are
+// [n][nloc]. All functions are collective.
 #ifndef AL_DFT_SUBSPACE_H
 #define AL_DFT_SUBSPACE_H
 
@@ -14,15 +14,15 @@ struct dgrid;
 struct dmat;
 
 struct subspace {
-    struct comm *comm;         // borrowed
-    int nmax;                  // largest dimension
+    struct comm *comm; // borrowed
+    int nmax;          // largest dimension
     bool dist;
-    struct dgrid *grid;        // dist
-    struct dmat *h, *a, *z;    // dist: projected matrix, work, eigenvectors
-    double complex *hl, *zl;   // else: [nmax][nmax]
-    double complex *panel;     // [nmax][SUBSPACE_PANEL]
-    double complex *gram;      // [nmax][nmax] block of overlaps with the new vectors
-    double *w;                 // [nmax]
+    struct dgrid *grid;      // dist
+    struct dmat *h, *a, *z;  // dist: projected matrix, work, eigenvectors
+    double complex *hl, *zl; // else: [nmax][nmax]
+    double complex *panel;   // [nmax][SUBSPACE_PANEL]
+    double complex *gram;    // [nmax][nmax] block of overlaps with the new vectors
+    double *w;               // [nmax]
 };
 
 enum { SUBSPACE_PANEL = 64 };
@@ -32,15 +32,17 @@ void subspace_destroy(struct subspace **s);
 
 // H := diag(e), n x n (after a restart from Ritz vectors).
 void subspace_set_diagonal(struct subspace *s, int n, const double *e);
-// Columns n0 .. n0 + nt - 1 of H = V^H HV: rows 0 .. n0 + nt - 1 by V (n0 + nt vectors) and HV's new vectors ht.
+// Columns n0 .. n0 + nt - 1 of H = V^H HV: rows 0 .. n0 + nt - 1 by V (n0 + nt vectors) and HV's new vectors
+// ht.
 enum al_err subspace_extend(struct subspace *s, int nloc, int n0, int nt, const double complex *v,
                             const double complex *ht);
 // Lowest nb eigenvalues of the leading n x n part into e; eigenvectors are kept for subspace_rotate.
 enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e);
 // x [nb][nloc] = v z, lowest nb eigenvectors.
-enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const double complex *v, double complex *x);
-// Orthonormalise t [*nt] against v [n] (orthonormal) and among themselves, in place; vectors that depend on the
-// others are dropped (*nt gets smaller).
+enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const double complex *v,
+                            double complex *x);
+// Orthonormalise t [*nt] against v [n] (orthonormal) and among themselves, in place; vectors that depend on
+// the others are dropped (*nt gets smaller).
 enum al_err subspace_orthonormalise(struct subspace *s, int nloc, int n, const double complex *v, int *nt,
                                     double complex *t);
 

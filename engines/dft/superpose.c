@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Fields that are sums of one spherical function per atom: local potential, model core charge, atomic density.
+// Fields that are sums of one spherical function per atom: local potential, model core charge, atomic
+// density.
 #include <math.h>
 #include <string.h>
 
@@ -46,7 +47,8 @@ enum al_err superpose(const struct dft_system *s, enum form form, double complex
 }
 
 // dE/dtau = Re sum_G conj(h) (-iG) exp(-iG.tau) x; -Im(z) = Re(i z) gives the sign of the force.
-enum al_err superpose_force(const struct dft_system *s, enum form form, const double complex *h, double (*f)[3])
+enum al_err superpose_force(const struct dft_system *s, enum form form, const double complex *h,
+                            double (*f)[3])
 {
     const struct basis *b = s->b;
     AL_AUTOFREE double *x = NULL;
@@ -73,7 +75,8 @@ enum al_err superpose_force(const struct dft_system *s, enum form form, const do
     return AL_ERR_OK;
 }
 
-enum al_err superpose_strain(const struct dft_system *s, enum form form, const double complex *h, double (*strain)[3])
+enum al_err superpose_strain(const struct dft_system *s, enum form form, const double complex *h,
+                             double (*strain)[3])
 {
     const struct basis *b = s->b;
     AL_AUTOFREE double complex *sum = NULL;

@@ -23,8 +23,8 @@ static enum al_err make_phases(struct dft_system *s)
     return AL_ERR_OK;
 }
 
-enum al_err dft_system_create(struct basis **b, int natoms, const int *kind, const double (*pos)[3], int nkinds,
-                              const struct formfac *const *ff, struct dft_system **ret)
+enum al_err dft_system_create(struct basis **b, int natoms, const int *kind, const double (*pos)[3],
+                              int nkinds, const struct formfac *const *ff, struct dft_system **ret)
 {
     AL_OWN(basis) own = *b;
     *b = NULL;

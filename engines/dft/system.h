@@ -9,20 +9,20 @@
 #include "dft/formfac.h"
 
 struct dft_system {
-    struct basis *b;               // owned
+    struct basis *b; // owned
     int natoms, nkinds;
-    const struct formfac **ff;     // [nkinds] borrowed tables
-    int *kind;                     // [natoms]
-    double (*tau)[3];              // [natoms] fractions of a
+    const struct formfac **ff; // [nkinds] borrowed tables
+    int *kind;                 // [natoms]
+    double (*tau)[3];          // [natoms] fractions of a
     double nelec;
-    bool has_core;                 // any kind has a model core charge
+    bool has_core; // any kind has a model core charge
     int plim[3];
-    double complex *phase[3];      // [natoms][2 plim + 1] exp(-2 pi i m tau_d)
+    double complex *phase[3]; // [natoms][2 plim + 1] exp(-2 pi i m tau_d)
 };
 
 // Takes *b over (also on failure). pos in bohr.
-enum al_err dft_system_create(struct basis **b, int natoms, const int *kind, const double (*pos)[3], int nkinds,
-                              const struct formfac *const *ff, struct dft_system **ret);
+enum al_err dft_system_create(struct basis **b, int natoms, const int *kind, const double (*pos)[3],
+                              int nkinds, const struct formfac *const *ff, struct dft_system **ret);
 void dft_system_destroy(struct dft_system **s);
 
 // exp(-i G.tau) of atom i for reciprocal indices m.

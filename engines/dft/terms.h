@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The energy terms, one file each. Contract: energies in Ha per cell; strain[a][b] += dE/d(strain_ab) with plane-wave
-// coefficients, FFT grid and fractional coordinates fixed (q -> (1 - strain) q); forces f[i] += -dE/dR_i, Ha/bohr.
-// Fields on the density's sphere: n(r) = sum_G n(G) exp(iG.r), [ng]; a product integrates to
-// int u v = volume sum_G conj(u) v.
+// The energy terms, one file each. Contract: energies in Ha per cell; strain[a][b] += dE/d(strain_ab) with
+// plane-wave coefficients, FFT grid and fractional coordinates fixed (q -> (1 - strain) q); forces f[i] +=
+// -dE/dR_i, Ha/bohr. Fields on the density's sphere: n(r) = sum_G n(G) exp(iG.r), [ng]; a product integrates
+// to int u v = volume sum_G conj(u) v.
 #ifndef AL_DFT_TERMS_H
 #define AL_DFT_TERMS_H
 
 #include "dft/system.h"
 
-// ewald.c: point ions in a uniform background. eta: splitting (1/bohr), 0 = own choice. f, strain may be NULL.
-enum al_err ewald(const struct dft_system *s, double eta, double *ret_energy, double (*f)[3], double (*strain)[3]);
+// ewald.c: point ions in a uniform background. eta: splitting (1/bohr), 0 = own choice. f, strain may be
+// NULL.
+enum al_err ewald(const struct dft_system *s, double eta, double *ret_energy, double (*f)[3],
+                  double (*strain)[3]);
 
-// superpose.c: X(G) = (1/volume) sum_I exp(-iG.tau_I) x_I(|G|) for x = local potential (G = 0: its regular part, the
-// alpha Z term), core charge, atomic valence charge.
+// superpose.c: X(G) = (1/volume) sum_I exp(-iG.tau_I) x_I(|G|) for x = local potential (G = 0: its regular
+// part, the alpha Z term), core charge, atomic valence charge.
 enum form { FORM_LOCAL, FORM_CORE, FORM_VALENCE };
 enum al_err superpose(const struct dft_system *s, enum form form, double complex *x);
 // E = int h X: forces, and the part of the strain derivative from x_I(|G|) alone (no volume factors).
-enum al_err superpose_force(const struct dft_system *s, enum form form, const double complex *h, double (*f)[3]);
-enum al_err superpose_strain(const struct dft_system *s, enum form form, const double complex *h, double (*strain)[3]);
+enum al_err superpose_force(const struct dft_system *s, enum form form, const double complex *h,
+                            double (*f)[3]);
+enum al_err superpose_strain(const struct dft_system *s, enum form form, const double complex *h,
+                             double (*strain)[3]);
 
 // hartree.c
 double hartree_energy(const struct basis *b, const double complex *rho);
@@ -41,23 +45,25 @@ struct xc_term {
 enum al_err xc_term_create(const struct xc_func *func, struct basis *b, struct xc_term **ret);
 void xc_term_destroy(struct xc_term **t);
 // core may be NULL. v [nr]: the potential on the grid.
-enum al_err xc_potential(struct xc_term *t, const double complex *rho, const double complex *core, double *ret_energy,
-                         double *v);
-// After xc_potential with the same density: strain derivative without the core's form factors (superpose_strain).
+enum al_err xc_potential(struct xc_term *t, const double complex *rho, const double complex *core,
+                         double *ret_energy, double *v);
+// After xc_potential with the same density: strain derivative without the core's form factors
+// (superpose_strain).
 void xc_strain(struct xc_term *t, double energy, const double *v, double (*strain)[3]);
 
 // kinetic.c: occ[j] includes the k-point's weight. This rank's rows only: sum over ranks is the caller's.
 double kinetic_energy(const struct kbasis *k, int nb, const double *occ, const double complex *c);
-void kinetic_strain(const struct kbasis *k, int nb, const double *occ, const double complex *c, double (*strain)[3]);
+void kinetic_strain(const struct kbasis *k, int nb, const double *occ, const double complex *c,
+                    double (*strain)[3]);
 
 // nonlocal.c: separable projectors at one k-point; V = sum_p |B_p> d_p <B_p|, this rank's rows.
 struct nonlocal {
     const struct dft_system *s; // borrowed
     const struct kbasis *k;
     int nproj;
-    double *d;                  // [nproj] Ha
-    int *atom;                  // [nproj]
-    double complex *b;          // [nproj][nloc]
+    double *d;         // [nproj] Ha
+    int *atom;         // [nproj]
+    double complex *b; // [nproj][nloc]
 };
 enum al_err nonlocal_create(const struct dft_system *s, const struct kbasis *k, struct nonlocal **ret);
 void nonlocal_destroy(struct nonlocal **n);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Exchange and correlation of rho + model core on the FFT grid (J. A. White and D. M. Bird, PRB 50, 4954, 1994):
-//   v = vrho - div(2 vsigma grad rho), with the gradients of the plane-wave expansion, so that v is the exact derivative
-//   of the energy's grid sum with respect to rho(G) on the sphere.
+// Exchange and correlation of rho + model core on the FFT grid (J. A. White and D. M. Bird, PRB 50, 4954,
+// 1994):
+//   v = vrho - div(2 vsigma grad rho), with the gradients of the plane-wave expansion, so that v is the exact
+//   derivative of the energy's grid sum with respect to rho(G) on the sphere.
 #include <string.h>
 
 #include "base/mem.h"
@@ -16,7 +17,8 @@ enum al_err xc_term_create(const struct xc_func *func, struct basis *b, struct x
     AL_ALLOC(t, 1);
     t->func = func;
     t->b = b;
-    double **fields[] = {&t->rho, &t->grad[0], &t->grad[1], &t->grad[2], &t->sigma, &t->e, &t->vrho, &t->vsigma};
+    double **fields[] = {&t->rho,   &t->grad[0], &t->grad[1], &t->grad[2],
+                         &t->sigma, &t->e,       &t->vrho,    &t->vsigma};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         AL_ALLOC(*fields[i], b->nr);
     AL_ALLOC(t->ga, b->ng);
@@ -48,7 +50,8 @@ static void gradient(struct xc_term *t)
         basis_to_r(b, t->gb, t->grad[d]);
     }
     for (int i = 0; i < b->nr; i++)
-        t->sigma[i] = t->grad[0][i] * t->grad[0][i] + t->grad[1][i] * t->grad[1][i] + t->grad[2][i] * t->grad[2][i];
+        t->sigma[i] =
+            t->grad[0][i] * t->grad[0][i] + t->grad[1][i] * t->grad[1][i] + t->grad[2][i] * t->grad[2][i];
 }
 
 // v -= div(2 vsigma grad rho)
@@ -91,8 +94,8 @@ static enum al_err evaluate(struct xc_term *t, double *ret_sum)
     return AL_ERR_OK;
 }
 
-enum al_err xc_potential(struct xc_term *t, const double complex *rho, const double complex *core, double *ret_energy,
-                         double *v)
+enum al_err xc_potential(struct xc_term *t, const double complex *rho, const double complex *core,
+                         double *ret_energy, double *v)
 {
     struct basis *b = t->b;
     for (int i = 0; i < b->ng; i++)

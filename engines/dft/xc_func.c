@@ -11,7 +11,9 @@ static const char *alias(const char *name)
 {
     static const struct {
         const char *ours, *libxc;
-    } table[] = {{"PBE", "gga_x_pbe+gga_c_pbe"}, {"PBEsol", "gga_x_pbe_sol+gga_c_pbe_sol"}, {"LDA", "lda_x+lda_c_pw_mod"}};
+    } table[] = {{"PBE", "gga_x_pbe+gga_c_pbe"},
+                 {"PBEsol", "gga_x_pbe_sol+gga_c_pbe_sol"},
+                 {"LDA", "lda_x+lda_c_pw_mod"}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(name, table[i].ours) == 0) return table[i].libxc;
     return name;
@@ -20,8 +22,9 @@ static const char *alias(const char *name)
 static enum al_err add_part(struct xc_func *f, const char *name)
 {
     int number = xc_functional_get_number(name);
-    if (number <= 0) AL_FAIL_HINT(AL_ERR_INPUT, "PBE, PBEsol, LDA or libxc names such as gga_x_pbe+gga_c_pbe",
-                                  "unknown functional %s", name);
+    if (number <= 0)
+        AL_FAIL_HINT(AL_ERR_INPUT, "PBE, PBEsol, LDA or libxc names such as gga_x_pbe+gga_c_pbe",
+                     "unknown functional %s", name);
     xc_func_type *x = xc_func_alloc();
     if (!x) AL_FAIL(AL_ERR_NOMEM, "libxc");
     if (xc_func_init(x, number, XC_UNPOLARIZED) != 0) {
@@ -45,7 +48,8 @@ enum al_err xc_func_create(const char *name, struct xc_func **ret)
         char part[64];
         const char *plus = strchr(at, '+');
         size_t n = plus ? (size_t)(plus - at) : strlen(at);
-        if (n == 0 || n >= sizeof part || f->nparts == 2) AL_FAIL(AL_ERR_INPUT, "bad functional name '%s'", name);
+        if (n == 0 || n >= sizeof part || f->nparts == 2)
+            AL_FAIL(AL_ERR_INPUT, "bad functional name '%s'", name);
         memcpy(part, at, n);
         part[n] = '\0';
         AL_TRY(add_part(f, part));
@@ -69,8 +73,8 @@ void xc_func_destroy(struct xc_func **f)
 
 enum { BLOCK = 512 };
 
-static void eval_block(const struct xc_func *f, int n, const double *rho, const double *sigma, double *e, double *vrho,
-                       double *vsigma)
+static void eval_block(const struct xc_func *f, int n, const double *rho, const double *sigma, double *e,
+                       double *vrho, double *vsigma)
 {
     double eps[BLOCK], vr[BLOCK], vs[BLOCK];
     memset(e, 0, (size_t)n * sizeof *e);
@@ -93,8 +97,8 @@ static void eval_block(const struct xc_func *f, int n, const double *rho, const 
     }
 }
 
-void xc_func_eval(const struct xc_func *f, int n, const double *rho, const double *sigma, double *e, double *vrho,
-                  double *vsigma)
+void xc_func_eval(const struct xc_func *f, int n, const double *rho, const double *sigma, double *e,
+                  double *vrho, double *vsigma)
 {
     for (int i = 0; i < n; i += BLOCK) {
         int m = n - i < BLOCK ? n - i : BLOCK;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Exchange-correlation functionals by libxc (S. Lehtola et al., SoftwareX 7, 1, 2018); the only file that calls it.
-// Closed shells; LDA and GGA.
+// Exchange-correlation functionals by libxc (S. Lehtola et al., SoftwareX 7, 1, 2018); the only file that
+// calls it. Closed shells; LDA and GGA.
 #ifndef AL_DFT_XC_FUNC_H
 #define AL_DFT_XC_FUNC_H
 
@@ -11,7 +11,7 @@
 #include "base/err.h"
 
 struct xc_func {
-    void *part[2];   // exchange, correlation (or one combined)
+    void *part[2]; // exchange, correlation (or one combined)
     int nparts;
     bool gga;
 };
@@ -20,9 +20,9 @@ struct xc_func {
 // AL_ERR_INPUT: unknown; AL_ERR_UNSUPPORTED: hybrid or meta-GGA.
 enum al_err xc_func_create(const char *name, struct xc_func **ret);
 void xc_func_destroy(struct xc_func **f);
-// n points: e = energy per volume, vrho = de/drho, vsigma = de/dsigma (sigma = |grad rho|^2; both unused for LDA).
-// Points with rho <= 0 give 0.
-void xc_func_eval(const struct xc_func *f, int n, const double *rho, const double *sigma, double *e, double *vrho,
-                  double *vsigma);
+// n points: e = energy per volume, vrho = de/drho, vsigma = de/dsigma (sigma = |grad rho|^2; both unused for
+// LDA). Points with rho <= 0 give 0.
+void xc_func_eval(const struct xc_func *f, int n, const double *rho, const double *sigma, double *e,
+                  double *vrho, double *vsigma);
 
 #endif

@@ -12,7 +12,8 @@
 static void observe(void *ctx, const struct dft_scf_step *s)
 {
     (void)ctx;
-    printf("%3d  E %.8f Ha  residual %.2e  tol %.1e  H|psi> %d\n", s->it, s->energy, s->residual, s->diag_tol, s->applies);
+    printf("%3d  E %.8f Ha  residual %.2e  tol %.1e  H|psi> %d\n", s->it, s->energy, s->residual, s->diag_tol,
+           s->applies);
     fflush(stdout);
 }
 
@@ -22,11 +23,13 @@ static void print(const struct reference *r, const struct al_frame *f, const str
     struct rusage u;
     reference_compare(r, f, &c);
     getrusage(RUSAGE_SELF, &u);
-    printf("%s %s %g Ha: %.2f s, %ld MiB, %d SCF, %d k, %d bands, %d PW, grid %dx%dx%d; E %.6f eV, dE %.4f meV/atom, dF %.2e "
+    printf("%s %s %g Ha: %.2f s, %ld MiB, %d SCF, %d k, %d bands, %d PW, grid %dx%dx%d; E %.6f eV, dE %.4f "
+           "meV/atom, dF %.2e "
            "(rms %.1e) eV/Ang, dS %.2e GPa, gap %.2f eV, net force %.1e %.1e %.1e\n",
-           r->id, r->code, r->ecut, rep->seconds, u.ru_maxrss / 1024, rep->scf_iterations, rep->nkpt, rep->nbands, rep->npw,
-           rep->fft[0], rep->fft[1], rep->fft[2], f->energy, c.energy, c.force, c.force_rms, c.stress, rep->gap,
-           rep->residual_force[0], rep->residual_force[1], rep->residual_force[2]);
+           r->id, r->code, r->ecut, rep->seconds, u.ru_maxrss / 1024, rep->scf_iterations, rep->nkpt,
+           rep->nbands, rep->npw, rep->fft[0], rep->fft[1], rep->fft[2], f->energy, c.energy, c.force,
+           c.force_rms, c.stress, rep->gap, rep->residual_force[0], rep->residual_force[1],
+           rep->residual_force[2]);
 }
 
 static void set_option(struct dft_options *opt, const char *arg)

@@ -60,7 +60,8 @@ static enum al_err fill(const json_t *j, struct reference *r)
     return AL_ERR_OK;
 }
 
-enum al_err reference_read(const char *id, const char *code, double ecut, char kpoints, struct reference **ret)
+enum al_err reference_read(const char *id, const char *code, double ecut, char kpoints,
+                           struct reference **ret)
 {
     AL_OWN(reference) r = NULL;
     AL_ALLOC(r, 1);
@@ -103,7 +104,8 @@ const char *spms_dir(void)
 void skip_without_data(bool with_shared)
 {
     if (!spms_dir()) {
-        printf("skipped: no SPMS pseudopotentials in $ALND_PSEUDO_DIR/SPMS or %s/.alnd/pseudo/SPMS\n", ALND_SOURCE_DIR);
+        printf("skipped: no SPMS pseudopotentials in $ALND_PSEUDO_DIR/SPMS or %s/.alnd/pseudo/SPMS\n",
+               ALND_SOURCE_DIR);
         exit(77);
     }
     if (with_shared && !al_exists(json_path)) {
@@ -145,5 +147,6 @@ void reference_compare(const struct reference *r, const struct al_frame *f, stru
     }
     ret->force_rms = sqrt(sum / (3 * f->natoms));
     for (int i = 0; i < 9; i++)
-        ret->stress = fmax(ret->stress, AL_EV_A3_GPA * fabs(-f->virial[i / 3][i % 3] / vol - r->stress[i / 3][i % 3]));
+        ret->stress =
+            fmax(ret->stress, AL_EV_A3_GPA * fabs(-f->virial[i / 3][i % 3] / vol - r->stress[i / 3][i % 3]));
 }

@@ -53,8 +53,8 @@ enum al_err synthetic_psp8(int z, char **ret)
     char *t = NULL;
     AL_ALLOC(t, size);
 #define PUT(...) n += (size_t)snprintf(t + n, size - n, __VA_ARGS__)
-    PUT("made up for tests\n%d %g 0 zatom,zion,pspd\n8 11 %d 4 %d 0\n5.99 %g 0 rchrg fchrg qchrg\n", s->z, s->zion,
-        s->lmax, MMAX, s->qcore);
+    PUT("made up for tests\n%d %g 0 zatom,zion,pspd\n8 11 %d 4 %d 0\n5.99 %g 0 rchrg fchrg qchrg\n", s->z,
+        s->zion, s->lmax, MMAX, s->qcore);
     PUT("2 1 %d 0 0 nproj\n1 1 extension_switch\n", s->lmax > 1);
     for (int l = 0; l <= s->lmax; l++) {
         int np = l == 0 ? 2 : 1;
@@ -160,8 +160,8 @@ static enum al_err make_tables(double ecut)
     return AL_ERR_OK;
 }
 
-enum al_err synthetic_system(struct comm *c, double ecut, const double strain[3][3], int atom, const double d[3],
-                             struct synthetic_system *ret)
+enum al_err synthetic_system(struct comm *c, double ecut, const double strain[3][3], int atom,
+                             const double d[3], struct synthetic_system *ret)
 {
     static const int grid[3] = {0};
     struct al_frame *f = NULL;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Made-up soft pseudopotentials for tests without downloaded data: a cation (Mg, 2 electrons) and an anion (O, 6) with
-// erf local potential, two s and one p (cation: also one d) Gaussian projectors, model cores; written as psp8 files.
+// Made-up soft pseudopotentials for tests without downloaded data: a cation (Mg, 2 electrons) and an anion
+// (O, 6) with erf local potential, two s and one p (cation: also one d) Gaussian projectors, model cores;
+// written as psp8 files.
 #ifndef AL_TEST_DFT_SYNTHETIC_H
 #define AL_TEST_DFT_SYNTHETIC_H
 
@@ -16,13 +17,14 @@ enum al_err synthetic_psp8(int z, char **ret);
 enum al_err synthetic_options(struct dft_options *opt);
 // 2 n atoms (n = 1, 2) in a skewed cell, moved off their sites.
 enum al_err synthetic_frame(int n, struct al_frame **ret);
-// The two-atom frame as a dft_system at ecut (Ha; the same in every call of a program). strain: cell and positions are
-// multiplied by (1 + strain) while the plane waves stay those of the unstrained cell; atom >= 0 is moved by d (bohr).
+// The two-atom frame as a dft_system at ecut (Ha; the same in every call of a program). strain: cell and
+// positions are multiplied by (1 + strain) while the plane waves stay those of the unstrained cell; atom >= 0
+// is moved by d (bohr).
 struct synthetic_system {
     struct dft_system *s;
 };
-enum al_err synthetic_system(struct comm *c, double ecut, const double strain[3][3], int atom, const double d[3],
-                             struct synthetic_system *ret);
+enum al_err synthetic_system(struct comm *c, double ecut, const double strain[3][3], int atom,
+                             const double d[3], struct synthetic_system *ret);
 void synthetic_system_drop(struct synthetic_system *x);
 
 #endif

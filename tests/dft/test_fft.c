@@ -224,7 +224,8 @@ static struct kpoint_set *points(struct dft_kpoints spec, const double c[3][3])
 static void meshes_are_reduced(void **state)
 {
     (void)state;
-    struct kpoint_set *s = points((struct dft_kpoints){.kind = DFT_KPOINTS_MESH, .mesh = {1, 2, 2}, .shift = {0, 1, 1}}, cell);
+    struct kpoint_set *s =
+        points((struct dft_kpoints){.kind = DFT_KPOINTS_MESH, .mesh = {1, 2, 2}, .shift = {0, 1, 1}}, cell);
     assert_int_equal(s->n, 2); // (0, 1/4, +-1/4) and their twins
     assert_true(fabs(s->k[0][1]) == 0.25 && s->weight[0] == 0.5);
     kpoint_set_destroy(&s);
@@ -235,7 +236,8 @@ static void meshes_are_reduced(void **state)
     assert_int_equal(s->n, 2); // 0 and 1/2, each its own twin
     kpoint_set_destroy(&s);
     // the examples of DESIGN 3: 1 x 2 x 2 for beta, 2 x 2 x 2 for gamma
-    static const double beta[3][3] = {{12.8, 0, 0}, {0, 8.2, 0}, {0, 0, 6.1}}, gamma[3][3] = {{7.66, 0, 0}, {0, 6.48, 0}, {0, 0, 6.28}};
+    static const double beta[3][3] = {{12.8, 0, 0}, {0, 8.2, 0}, {0, 0, 6.1}},
+                        gamma[3][3] = {{7.66, 0, 0}, {0, 6.48, 0}, {0, 0, 6.28}};
     struct dft_kpoints spacing = {.kind = DFT_KPOINTS_SPACING, .spacing = 0.52};
     s = points(spacing, beta);
     assert_int_equal(s->n, 2);
@@ -252,9 +254,12 @@ static void meshes_are_reduced(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lengths_have_small_factors),        cmocka_unit_test(density_round_trip_and_parseval),
-        cmocka_unit_test(stick_transform_matches_full_grid), cmocka_unit_test(spheres_are_complete),
-        cmocka_unit_test(bessel_values),                     cmocka_unit_test(solid_harmonics_are_orthonormal),
+        cmocka_unit_test(lengths_have_small_factors),
+        cmocka_unit_test(density_round_trip_and_parseval),
+        cmocka_unit_test(stick_transform_matches_full_grid),
+        cmocka_unit_test(spheres_are_complete),
+        cmocka_unit_test(bessel_values),
+        cmocka_unit_test(solid_harmonics_are_orthonormal),
         cmocka_unit_test(meshes_are_reduced),
     };
     if (comm_self(&comm) != AL_ERR_OK) return 1;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The same numbers on any number of ranks: sums in rank order, block-cyclic matrices against LAPACK, and the engine on
-// all ranks against itself on one (1e-8 Ha at tight convergence), with ScaLAPACK and with its LAPACK twin.
+// The same numbers on any number of ranks: sums in rank order, block-cyclic matrices against LAPACK, and the
+// engine on all ranks against itself on one (1e-8 Ha at tight convergence), with ScaLAPACK and with its
+// LAPACK twin.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -178,13 +179,12 @@ static void same_label_on_all_ranks(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums_are_in_rank_order),
-        cmocka_unit_test(errors_reach_all_ranks),
-        cmocka_unit_test(block_cyclic_matches_lapack),
-        cmocka_unit_test(every_size_can_be_solved),
+        cmocka_unit_test(sums_are_in_rank_order),      cmocka_unit_test(errors_reach_all_ranks),
+        cmocka_unit_test(block_cyclic_matches_lapack), cmocka_unit_test(every_size_can_be_solved),
         cmocka_unit_test(same_label_on_all_ranks),
     };
-    if (comm_init(&argc, &argv) != AL_ERR_OK || comm_world(&world) != AL_ERR_OK || comm_self(&self) != AL_ERR_OK)
+    if (comm_init(&argc, &argv) != AL_ERR_OK || comm_world(&world) != AL_ERR_OK ||
+        comm_self(&self) != AL_ERR_OK)
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     failed = comm_max_i(world, failed);

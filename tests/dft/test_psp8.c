@@ -41,7 +41,8 @@ static void file_is_understood(void **state)
     psp8_destroy(&p);
 }
 
-// Gaussians and the erf potential have known transforms: exp(-q^2 w^2/2) q_total, -4 pi Z/q^2 exp(-q^2 w^2/2).
+// Gaussians and the erf potential have known transforms: exp(-q^2 w^2/2) q_total, -4 pi Z/q^2 exp(-q^2
+// w^2/2).
 static void form_factors_are_right(void **state)
 {
     (void)state;
@@ -51,7 +52,8 @@ static void form_factors_are_right(void **state)
     for (double q = 0.0; q < 11.9; q += 0.37) {
         double v, dv, g = 0.45, w = 0.7;
         qtable_eval(&f->local, q, &v, &dv);
-        double exact = q > 0 ? 4 * AL_PI * 6 * -expm1(-0.5 * q * q * g * g) / (q * q) : 4 * AL_PI * 6 * 0.5 * g * g;
+        double exact =
+            q > 0 ? 4 * AL_PI * 6 * -expm1(-0.5 * q * q * g * g) / (q * q) : 4 * AL_PI * 6 * 0.5 * g * g;
         assert_true(fabs(v - exact) < 3e-8); // interpolation
         qtable_eval(&f->core, q, &v, &dv);
         assert_true(fabs(v - 0.5 * exp(-0.5 * q * q * 0.16)) < 1e-9);

@@ -2,7 +2,8 @@
 // Copyright the alnd authors
 //
 // Against ABINIT and Quantum ESPRESSO with the same pseudopotentials, cut-off and FFT grid
-// (shared/data/dft_reference.json): energy within 0.1 meV/atom, forces within 1 meV/Ang, stress within 0.01 GPa.
+// (shared/data/dft_reference.json): energy within 0.1 meV/atom, forces within 1 meV/Ang, stress within 0.01
+// GPa.
 //   test_reference gamma | point | mesh | beta | hot
 #include <math.h>
 #include <setjmp.h>
@@ -41,8 +42,8 @@ static void within(const struct reference *r, const struct al_frame *f)
 {
     struct comparison c;
     reference_compare(r, f, &c);
-    print_message("%s %s %g Ha: dE %.4f meV/atom, dF %.2e eV/Ang, dS %.2e GPa\n", r->id, r->code, r->ecut, c.energy, c.force,
-                  c.stress);
+    print_message("%s %s %g Ha: dE %.4f meV/atom, dF %.2e eV/Ang, dS %.2e GPa\n", r->id, r->code, r->ecut,
+                  c.energy, c.force, c.stress);
     assert_true(c.energy < 0.1);
     assert_true(c.force < 1e-3);
     assert_true(c.stress < 0.01);
@@ -88,8 +89,8 @@ static void beta_gamma_point(void **state)
     compare("beta_O_r2", "qe", 25, 'g');
 }
 
-// Frames as hot molecular dynamics makes them: every atom of the (already distorted) reference frame moved by up to
-// 0.3 Ang along each axis. The SCF must converge in a moderate number of steps.
+// Frames as hot molecular dynamics makes them: every atom of the (already distorted) reference frame moved by
+// up to 0.3 Ang along each axis. The SCF must converge in a moderate number of steps.
 static void hot_frames_converge(void **state)
 {
     (void)state;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The whole engine on made-up soft atoms (synthetic.h): forces and virial against differences of its own energy,
-// k-points, determinism, failures. The core correction, several projectors per l and a general k-point take part.
+// The whole engine on made-up soft atoms (synthetic.h): forces and virial against differences of its own
+// energy, k-points, determinism, failures. The core correction, several projectors per l and a general
+// k-point take part.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -76,7 +77,8 @@ static void forces_are_minus_gradient(void **state)
         double fd = -(4 * d1 - d2) / 3; // Richardson: error of fourth order
         assert_true(fabs(fd) > 0.05);
         assert_true(fd != f->forces[a][d]);
-        if (fabs(fd - f->forces[a][d]) > 2e-5) print_error("atom %d %d: force %.8f, difference %.8f\n", a, d, f->forces[a][d], fd);
+        if (fabs(fd - f->forces[a][d]) > 2e-5)
+            print_error("atom %d %d: force %.8f, difference %.8f\n", a, d, f->forces[a][d], fd);
         assert_true(fabs(fd - f->forces[a][d]) < 2e-5);
     }
     al_frame_destroy(&f);
@@ -115,7 +117,8 @@ static void virial_is_minus_strain_derivative(void **state)
         double fd = -(4 * d1 - d2) / 3;
         assert_true(fabs(fd) > 0.05);
         assert_true(fd != f->virial[a][b]);
-        if (fabs(fd - f->virial[a][b]) > 1e-4) print_error("%d%d: virial %.8f, difference %.8f\n", a, b, f->virial[a][b], fd);
+        if (fabs(fd - f->virial[a][b]) > 1e-4)
+            print_error("%d%d: virial %.8f, difference %.8f\n", a, b, f->virial[a][b], fd);
         assert_true(fabs(fd - f->virial[a][b]) < 1e-4);
     }
     al_frame_destroy(&f);

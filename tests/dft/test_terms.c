@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Each energy term alone: forces and strain derivatives against differences of that term's energy, potentials and
-// H|psi> against differences of the energy, Ewald against its splitting and a known lattice sum.
+// Each energy term alone: forces and strain derivatives against differences of that term's energy, potentials
+// and H|psi> against differences of the energy, Ewald against its splitting and a known lattice sum.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,11 +31,11 @@ struct scene {
     struct kbasis *k;
     struct nonlocal *nl;
     struct xc_term *xc;
-    double complex *c;              // [NB][nloc] the same random coefficients in every scene
-    double complex *p;              // [NB][nproj]
-    double complex *rho;            // [ng] electrons per cell fixed: rho volume is the same in every scene
+    double complex *c;   // [NB][nloc] the same random coefficients in every scene
+    double complex *p;   // [NB][nproj]
+    double complex *rho; // [ng] electrons per cell fixed: rho volume is the same in every scene
     double complex *field, *vloc, *core; // [ng]
-    double *v;                      // [nr]
+    double *v;                           // [nr]
 };
 
 static struct xc_func *func;
@@ -64,7 +64,8 @@ static void make_scene(struct scene *t, const double strain[3][3], int atom, con
         double m2 = 0;
         for (int a = 0; a < 3; a++)
             m2 += b->mill[i][a] * b->mill[i][a];
-        t->rho[i] = 8 / b->volume * 0.25 * exp(-0.3 * m2) * CMPLX(al_rng_uniform(&r) - 0.5, al_rng_uniform(&r) - 0.5);
+        t->rho[i] =
+            8 / b->volume * 0.25 * exp(-0.3 * m2) * CMPLX(al_rng_uniform(&r) - 0.5, al_rng_uniform(&r) - 0.5);
         t->field[i] = CMPLX(al_rng_uniform(&r) - 0.5, al_rng_uniform(&r) - 0.5);
         t->rho[b->ng - 1 - i] = conj(t->rho[i]);
         t->field[b->ng - 1 - i] = conj(t->field[i]);
@@ -93,12 +94,24 @@ static double energy(enum term term, struct scene *t)
 {
     double e = 0;
     switch (term) {
-    case T_EWALD: assert_int_equal(ewald(t->x.s, 0, &e, NULL, NULL), AL_ERR_OK); break;
-    case T_HARTREE: e = hartree_energy(t->x.s->b, t->rho); break;
-    case T_LOCAL: e = local_energy(t->x.s->b, t->rho, t->vloc); break;
-    case T_XC: assert_int_equal(xc_potential(t->xc, t->rho, t->core, &e, t->v), AL_ERR_OK); break;
-    case T_KINETIC: e = kinetic_energy(t->k, NB, occ, t->c); break;
-    case T_NONLOCAL: e = nonlocal_energy(t->nl, NB, occ, t->p); break;
+    case T_EWALD:
+        assert_int_equal(ewald(t->x.s, 0, &e, NULL, NULL), AL_ERR_OK);
+        break;
+    case T_HARTREE:
+        e = hartree_energy(t->x.s->b, t->rho);
+        break;
+    case T_LOCAL:
+        e = local_energy(t->x.s->b, t->rho, t->vloc);
+        break;
+    case T_XC:
+        assert_int_equal(xc_potential(t->xc, t->rho, t->core, &e, t->v), AL_ERR_OK);
+        break;
+    case T_KINETIC:
+        e = kinetic_energy(t->k, NB, occ, t->c);
+        break;
+    case T_NONLOCAL:
+        e = nonlocal_energy(t->nl, NB, occ, t->p);
+        break;
     }
     return e;
 }
@@ -108,8 +121,12 @@ static void analytic(enum term term, struct scene *t, double (*f)[3], double (*s
     const struct dft_system *sys = t->x.s;
     double e;
     switch (term) {
-    case T_EWALD: assert_int_equal(ewald(sys, 0, &e, f, s), AL_ERR_OK); break;
-    case T_HARTREE: hartree_strain(sys->b, t->rho, s); break;
+    case T_EWALD:
+        assert_int_equal(ewald(sys, 0, &e, f, s), AL_ERR_OK);
+        break;
+    case T_HARTREE:
+        hartree_strain(sys->b, t->rho, s);
+        break;
     case T_LOCAL:
         assert_int_equal(superpose_force(sys, FORM_LOCAL, t->rho, f), AL_ERR_OK);
         assert_int_equal(local_strain(sys, t->rho, t->vloc, s), AL_ERR_OK);
@@ -121,7 +138,9 @@ static void analytic(enum term term, struct scene *t, double (*f)[3], double (*s
         assert_int_equal(superpose_force(sys, FORM_CORE, t->field, f), AL_ERR_OK);
         assert_int_equal(superpose_strain(sys, FORM_CORE, t->field, s), AL_ERR_OK);
         break;
-    case T_KINETIC: kinetic_strain(t->k, NB, occ, t->c, s); break;
+    case T_KINETIC:
+        kinetic_strain(t->k, NB, occ, t->c, s);
+        break;
     case T_NONLOCAL:
         assert_int_equal(nonlocal_force(t->nl, NB, occ, t->c, t->p, f), AL_ERR_OK);
         assert_int_equal(nonlocal_strain(t->nl, NB, occ, t->c, t->p, s), AL_ERR_OK);
@@ -156,13 +175,15 @@ static double difference(enum term term, bool strained, int i, int a, double h)
 
 static void close_to(const char *what, double got, double fd, double tol)
 {
-    if (!(fabs(got - fd) < tol * (1 + fabs(fd)))) print_error("%s: analytic %.10f, difference %.10f\n", what, got, fd);
+    if (!(fabs(got - fd) < tol * (1 + fabs(fd))))
+        print_error("%s: analytic %.10f, difference %.10f\n", what, got, fd);
     assert_true(fabs(got - fd) < tol * (1 + fabs(fd)));
     assert_true(fabs(fd) > 1e-4); // something was tested
     assert_true(got != fd);
 }
 
-// Differences of fourth order with steps of 0.01 leave less than 1e-6 of these energies; interpolated form factors 1e-6.
+// Differences of fourth order with steps of 0.01 leave less than 1e-6 of these energies; interpolated form
+// factors 1e-6.
 static void check(enum term term, bool has_force)
 {
     struct scene t;
@@ -174,7 +195,8 @@ static void check(enum term term, bool has_force)
         close_to("force", f[i][i], -difference(term, false, i, i, 0.01), 2e-6);
     static const int which[3][2] = {{0, 0}, {1, 2}, {2, 0}};
     for (int i = 0; i < 3; i++)
-        close_to("strain", s[which[i][0]][which[i][1]], difference(term, true, which[i][0], which[i][1], 0.004), 5e-6);
+        close_to("strain", s[which[i][0]][which[i][1]],
+                 difference(term, true, which[i][0], which[i][1], 0.004), 5e-6);
 }
 
 static void ewald_derivatives(void **state)
@@ -224,8 +246,8 @@ static void ewald_does_not_depend_on_splitting(void **state)
     drop_scene(&t);
 }
 
-// Simple cubic lattice of charge Z in a background: E = -1.418648739740... Z^2 / L (R. A. Coldwell-Horsfall and
-// A. A. Maradudin, J. Math. Phys. 1, 395, 1960).
+// Simple cubic lattice of charge Z in a background: E = -1.418648739740... Z^2 / L (R. A. Coldwell-Horsfall
+// and A. A. Maradudin, J. Math. Phys. 1, 395, 1960).
 static void ewald_lattice_sum(void **state)
 {
     (void)state;
