@@ -42,16 +42,15 @@ static enum al_err copy_tree(const char *from, const char *to)
     return AL_ERR_OK;
 }
 
-// The artefacts of a task, by their base names.
-static enum al_err copy_artifacts(const struct export *x, const struct view_task *t, const char *subdir)
+// The artefacts of a task under their own paths (models/..., transport/SYSTEM/...).
+static enum al_err copy_artifacts(const struct export *x, const struct view_task *t)
 {
-    char from[AL_PATH], to[AL_PATH];
-    AL_TRY(al_path(to, "%s/%s", x->dir, subdir));
-    AL_TRY(al_mkdirs(to));
+    char from[AL_PATH], to[AL_PATH], parent[AL_PATH];
     for (int i = 0; i < t->nartifacts; i++) {
-        const char *path = t->artifact[i].path, *slash = strrchr(path, '/');
-        AL_TRY(al_path(from, "%s/%s", x->run, path));
-        AL_TRY(al_path(to, "%s/%s/%s", x->dir, subdir, slash ? slash + 1 : path));
+        AL_TRY(al_path(from, "%s/%s", x->run, t->artifact[i].path));
+        AL_TRY(al_path(to, "%s/%s", x->dir, t->artifact[i].path));
+        AL_TRY(al_path(parent, "%.*s", (int)(strrchr(to, '/') - to), to));
+        AL_TRY(al_mkdirs(parent));
         if (is_dir(from))
             AL_TRY(copy_tree(from, to));
         else
@@ -95,7 +94,7 @@ static enum al_err fill(struct export *x, const struct view *v)
         AL_FAIL_HINT(AL_ERR_NOTFOUND,
                      "models are published when the loop has converged or used its iterations",
                      "%s has no published models yet", x->run);
-    AL_TRY(copy_artifacts(x, models, "models"));
+    AL_TRY(copy_artifacts(x, models));
     for (int i = 0; i < models->nartifacts; i++) {
         size_t n = strlen(models->artifact[i].path);
         x->nmodels += n > 3 && strcmp(models->artifact[i].path + n - 3, ".dp") == 0;
@@ -107,7 +106,7 @@ static enum al_err fill(struct export *x, const struct view *v)
     AL_TRY(copy_structures(x));
     for (int i = 0; i < v->ntasks; i++)
         if (strcmp(v->task[i].verb, "analyze") == 0 && v->task[i].state == TASK_DONE)
-            AL_TRY(copy_artifacts(x, &v->task[i], "transport"));
+            AL_TRY(copy_artifacts(x, &v->task[i]));
     AL_TRY(al_path(from, "%s/loop.yaml", x->run));
     AL_TRY(al_path(to, "%s/loop.yaml", x->dir));
     AL_TRY(al_file_copy(from, to));

@@ -164,6 +164,8 @@ def check_commands(d):
     call('errors', 'run', '-i', '0')
     call('export', 'run', 'handoff')
     check(len(glob.glob(os.path.join(d, 'handoff/**/*.dp'), recursive=True)) >= 2, 'export has no models')
+    for path in ('transport/Li2S/msd.svg', 'transport/Li2S.yaml', 'data/train/Li2S/type.raw', 'README.md'):
+        check(os.path.exists(os.path.join(d, 'handoff', path)), f'export lacks {path}')
     again = results(d)
     finish(d, start(d), 60)
     check(again == results(d), 'starting a finished run did something')
