@@ -39,6 +39,13 @@ static void set_option(struct dft_options *opt, const char *arg)
     if (strncmp(arg, "beta=", 5) == 0) opt->mix_beta = atof(arg + 5);
     if (strncmp(arg, "extra=", 6) == 0) opt->nextra = atoi(arg + 6);
     if (strcmp(arg, "lapack") == 0) opt->lapack_only = true;
+    static const double special[1][3] = {{0.25, 0.25, 0.25}};
+    if (strcmp(arg, "special") == 0)
+        opt->kpoints = (struct dft_kpoints){.kind = DFT_KPOINTS_LIST, .n = 1, .k = special};
+    if (strncmp(arg, "ecut=", 5) == 0) { // other than the record's, on its own grid
+        opt->ecut = atof(arg + 5);
+        opt->fft_grid[0] = opt->fft_grid[1] = opt->fft_grid[2] = 0;
+    }
     if (strcmp(arg, "-v") == 0) opt->observe = observe;
 }
 
