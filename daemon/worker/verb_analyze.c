@@ -19,7 +19,8 @@ struct point { // one temperature
     double nominal, temperature, pressure, drift, deviation; // K, K (mean of the NVE runs), GPa, eV/atom/ps, eV/Ang
     double volume;
     struct al_frames *fs[MAX_RUNS];
-    int nruns;
+    int nruns, nended;       // complete runs; runs that ended early and are not used
+    char ended[AL_ERR_TEXT]; // why the last of those ended
     struct tr_diffusion *d; // NULL: run too short to say anything
     char why[AL_ERR_TEXT];
 };
@@ -67,6 +68,12 @@ static enum al_err read_run(struct analysis *a, const char *id)
     const struct al_node *f = al_node_get(result, "facts");
     struct point *p = point_of(a, nominal);
     if (!p || p->nruns == MAX_RUNS) AL_FAIL(AL_ERR_UNSUPPORTED, "more runs or temperatures than fit (%d)", MAX_RUNS);
+    const char *ended = al_node_str(f, "ended", "");
+    if (strcmp(ended, "all steps done") != 0) {
+        p->nended++;
+        snprintf(p->ended, sizeof p->ended, "%s", ended);
+        return AL_ERR_OK;
+    }
     AL_TRY(al_path(path, "%s/traj.extxyz", id));
     AL_TRY(al_xyz_read(path, &p->fs[p->nruns]));
     double n = ++p->nruns;
@@ -85,8 +92,12 @@ static enum al_err diffuse(const struct task *t, struct point *p)
     struct tr_options o = {.mobile_z = MOBILE_Z};
     for (int k = 0; k < p->nruns; k++)
         runs[k] = (struct tr_run){p->fs[k], c->timestep * c->stride};
+    if (!p->nruns) {
+        snprintf(p->why, sizeof p->why, "no run was completed: %.400s", p->ended);
+        return AL_ERR_OK;
+    }
     enum al_err e = tr_diffusion_create(runs, p->nruns, &o, &p->d);
-    if (e == AL_ERR_INPUT) { // e.g. ended too early: reported, not fatal
+    if (e == AL_ERR_INPUT) { // e.g. too short for blocks: reported, not fatal
         snprintf(p->why, sizeof p->why, "%s", al_err_message());
         return AL_ERR_OK;
     }
@@ -152,8 +163,15 @@ static enum al_err plots(struct task *t, const struct analysis *a, const struct 
 static void write_point(FILE *out, const struct point *p)
 {
     fprintf(out, "  - nominal_temperature_k: %g\n", p->nominal);
-    al_yaml_double(out, 2, "temperature_k", p->temperature);
     al_yaml_int(out, 2, "runs", p->nruns);
+    al_yaml_int(out, 2, "runs_ended_early", p->nended);
+    if (p->nended) al_yaml_str(out, 2, "ended", p->ended);
+    if (!p->nruns) {
+        al_yaml_str(out, 2, "diffusion", "not determined");
+        al_yaml_str(out, 2, "reason", p->why);
+        return;
+    }
+    al_yaml_double(out, 2, "temperature_k", p->temperature);
     al_yaml_double(out, 2, "pressure_gpa", p->pressure);
     al_yaml_double(out, 2, "energy_drift_ev_per_atom_ps", p->drift);
     al_yaml_double(out, 2, "force_deviation_mean_ev_per_ang", p->deviation);

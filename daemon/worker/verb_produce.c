@@ -132,6 +132,8 @@ static enum al_err run_nve(struct produce *x, struct md_state *s, struct md_resu
 
 static enum al_err facts(struct task *t, const struct produce *x, const struct md_result *r)
 {
+    char ended[MD_TEXT + 64];
+    snprintf(ended, sizeof ended, "%s: %s after %ld steps", x->stage, r->text, r->steps);
     AL_TRY(task_fact_real(t, "temperature", r->temperature));
     AL_TRY(task_fact_real(t, "temperature_std", r->temperature_std));
     AL_TRY(task_fact_real(t, "drift_ev_per_atom_ps", r->drift));
@@ -141,7 +143,7 @@ static enum al_err facts(struct task *t, const struct produce *x, const struct m
     AL_TRY(task_fact_real(t, "deviation_max", x->memory.max));
     AL_TRY(task_fact_int(t, "frames", x->memory.frames));
     AL_TRY(task_fact_int(t, "steps", r->steps));
-    AL_TRY(task_fact_text(t, "ended", r->end == MD_END_DONE ? "all steps done" : r->text));
+    AL_TRY(task_fact_text(t, "ended", r->end == MD_END_DONE ? "all steps done" : ended));
     return AL_ERR_OK;
 }
 
@@ -166,13 +168,15 @@ enum al_err verb_produce(struct task *t)
     struct produce x = {.t = t, .committee = committee, .traj = traj, .thermo = thermo};
     struct md_result r = {0};
     AL_TRY(equilibrate(&x, s, &r));
-    if (r.end != MD_END_DONE)
-        AL_FAIL_HINT(AL_ERR_UNPHYSICAL, "the potential does not hold this system at this temperature: more iterations are needed",
-                     "%s at %g K: equilibration ended after %ld steps: %s", t->system, t->temperature, r.steps, r.text);
-    s->step = 0; // production counts from here
-    s->time = 0;
-    s->bath = 0;
-    AL_TRY(run_nve(&x, s, &r));
+    if (r.end == MD_END_DONE) {
+        s->step = 0; // production counts from here
+        s->time = 0;
+        s->bath = 0;
+        AL_TRY(run_nve(&x, s, &r));
+    } else { // a potential that does not hold the system is a finding, which the analysis reports; the other runs go on
+        AL_TRY(al_file_write(traj->path, "", 0));
+        AL_TRY(al_file_write(thermo->path, "", 0));
+    }
     AL_TRY(task_artifact(t, traj->path));
     AL_TRY(task_artifact(t, thermo->path));
     AL_TRY(facts(t, &x, &r));

@@ -137,6 +137,8 @@ static enum al_err transport_section(FILE *out, const char *id)
         cell(out, r, "force_deviation_mean_ev_per_ang", 1, "%.3f");
         fputs("<td>", out);
         escape(out, al_node_str(r, "regime", al_node_str(r, "reason", "")));
+        if (al_node_int(r, "runs_ended_early", 0) && al_node_int(r, "runs", 0))
+            fprintf(out, "; %ld runs ended early", al_node_int(r, "runs_ended_early", 0));
         fputs("</td></tr>\n", out);
     }
     fputs("</table>\n", out);
