@@ -295,7 +295,7 @@ const struct schema_key system_keys[] = {
     {"supercell", KEY_INT3, 0, AT(supercell), RANGE(1, 50), .otherwise = "[1, 1, 1]", .flags = P,
      .doc = "Copies of the structure's cell."},
     {"substitute.from", KEY_STRING, 0, STRING(from), .otherwise = "\"\"", .flags = P, .doc = "Element that is replaced."},
-    {"substitute.to", KEY_STRING, 0, STRING(to), .otherwise = "\"\"", .flags = P, .doc = "Element that takes its place."},
+    {"substitute.to", KEY_STRING, 0, STRING(to), .otherwise = "\"\"", .flags = P, .doc = "Element that takes its place; its shortest bond is scaled by the covalent radii."},
     {"substitute.count", KEY_INT, 0, AT(count), RANGE(0, 10000), .otherwise = "1", .flags = P,
      .doc = "Atoms replaced in the supercell."},
     {"substitute.arrangements", KEY_CHOICE, 0, STRING(arrangements), .otherwise = "first", .flags = P,

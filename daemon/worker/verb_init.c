@@ -6,11 +6,28 @@
 
 #include "base/linalg.h"
 #include "base/mem.h"
+#include "base/neigh.h"
 #include "base/rng.h"
 #include "worker/symmetry.h"
 #include "worker/task.h"
 
 enum { MAX_TRIES = 200, RANDOM_ARRANGEMENTS = 4 };
+
+// A smaller atom in the place of a larger one sits too far from its neighbour (O for S: P-O 2.05 instead of 1.5 Ang), far
+// outside of what MD would ever visit. It moves along that bond until the bond's length is in proportion to the sum of the covalent
+// radii. list: neighbours before the substitution.
+static void settle_bond(struct al_frame *f, int i, int z_old, const struct al_neigh *list)
+{
+    const struct al_neigh_pair *nearest = NULL;
+    for (int k = list->first[i]; k < list->first[i + 1]; k++)
+        if (!nearest || list->pair[k].r < nearest->r) nearest = &list->pair[k];
+    if (!nearest) return;
+    double partner = al_element_covalent_radius(f->z[nearest->j]);
+    double was = al_element_covalent_radius(z_old) + partner, is = al_element_covalent_radius(f->z[i]) + partner;
+    if (partner == 0 || was == partner || is == partner) return;
+    for (int c = 0; c < 3; c++)
+        f->pos[i][c] += nearest->d[c] * (1 - is / was);
+}
 
 // Sites [count] of one arrangement replaced; pushed to fs with its number.
 static enum al_err push_arrangement(const struct task *t, const struct al_frame *f, const int *site, int count,
@@ -19,8 +36,13 @@ static enum al_err push_arrangement(const struct task *t, const struct al_frame 
     AL_OWN(al_frame) c = NULL;
     char text[96];
     AL_TRY(al_frame_copy(f, &c));
-    for (int i = 0; i < count; i++)
+    AL_OWN(al_neigh) list = NULL;
+    AL_TRY(al_neigh_create(4.0, 0, &list));
+    AL_TRY(al_neigh_update(list, f->natoms, (const double(*)[3])f->pos, f->cell, f->pbc));
+    for (int i = 0; i < count; i++) {
         c->z[site[i]] = al_element_z(t->sys->to);
+        settle_bond(c, site[i], f->z[site[i]], list);
+    }
     snprintf(text, sizeof text, "%s-a%d", t->sys->name, fs->n);
     AL_TRY(al_frame_info_set(c, "frame_id", text));
     AL_TRY(al_frame_info_set(c, "system", t->sys->name));

@@ -77,6 +77,7 @@ enum al_err al_cif_read(const char *path, struct al_frame **ret);
 
 const char *al_element_symbol(int z);         // "Li"; "X" outside 1..118
 int al_element_z(const char *symbol);         // 0 when unknown
+double al_element_covalent_radius(int z);     // Ang; 0 when not known
 double al_element_mass(int z);                // standard atomic weight, amu (IUPAC 2021 abridged)
 
 #endif

@@ -103,6 +103,15 @@ static void init_makes_supercells_and_arrangements(void **state)
     assert_int_equal(al_xyz_read("initial/LPS/base.extxyz", &base), AL_ERR_OK);
     assert_int_equal(base->f[0]->natoms, 64);
     assert_int_equal(al_xyz_read("initial/LPSO/frames.extxyz", &frames), AL_ERR_OK);
+    AL_OWN(al_frames) doped = NULL;
+    assert_int_equal(al_xyz_read("initial/LPSO/base.extxyz", &doped), AL_ERR_OK);
+    for (int i = 0; i < doped->n; i++) { // P-S 2.05 Ang becomes P-O 2.05 (1.07 + 0.66)/(1.07 + 1.05)
+        double d;
+        int p, o;
+        assert_int_equal(al_frame_min_distance(doped->f[i], &d, &p, &o), AL_ERR_OK);
+        assert_true(doped->f[i]->z[p] + doped->f[i]->z[o] == 15 + 8);
+        assert_true(d > 1.62 && d < 1.73);
+    }
     double v0 = al_frame_volume(base->f[0]) / 2;
     for (int i = 0; i < frames->n; i++) {
         const struct al_frame *f = frames->f[i];
