@@ -178,11 +178,8 @@ static void make_fingerprint(struct dft_setup *s)
     for (int d = 0; d < 3; d++)
         al_sha256_int(&h, o->fft_grid[d]);
     al_sha256_double(&h, o->scf_tol);
-    al_sha256_int(&h, o->max_scf);
-    al_sha256_int(&h, o->nextra);
-    al_sha256_double(&h, o->mix_beta);
-    al_sha256_int(&h, o->mix_history);
-    al_sha256_double(&h, o->mix_kerker);
+    // how SCF gets to its end (mixing, empty bands, step limit) is left out: within scf_tol it ends at the same numbers,
+    // and a rescue that mixes less must not make labels that cannot be trained on with the others
     for (int z = 1; z <= AL_ZMAX; z++)
         for (int i = 0; i < o->npseudo; i++)
             if (o->pseudo[i].z == z) al_sha256_string(&h, s->psp[i]->sha256);
