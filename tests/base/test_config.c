@@ -30,14 +30,14 @@ static void quick_is_read(void **state)
     assert_string_equal(c->system[0].to, "O");
     assert_int_equal(c->system[0].count, 1);
     assert_int_equal(c->system[1].count, 0);
-    assert_true(fabs(c->label.cutoff - 12) < 1e-12);
+    assert_true(fabs(c->label.cutoff - 10) < 1e-12);
     assert_int_equal(c->label.kmode, KP_POINTS);
     assert_int_equal(c->label.nkpoint, 1);
     assert_true(c->label.kpoint[0][2] == 0.25 && c->label.kpoint[0][3] == 1);
     assert_true(c->demonstration);
     assert_int_equal(c->explore.temperatures.n, 2);
     assert_true(c->explore.temperatures.v[1] == 600);
-    assert_true(fabs(c->converge.energy_rmse - 0.03) < 1e-12);
+    assert_true(fabs(c->converge.energy_rmse - 0.02) < 1e-12);
     assert_string_equal(c->system[1].structure, ALND_SOURCE_DIR "/configs/structures/gamma.extxyz");
     int n, z[CFG_MAX_LIST];
     assert_int_equal(loop_config_elements(c, &n, z), AL_ERR_OK);
@@ -90,8 +90,8 @@ static void bad_input_names_the_place(void **state)
         {"committee: 4", "committee: four", "four"},             // type
         {"committee: 4", "committee: 1", "1\n"},                 // range
         {"committee: 4", "committee: [4]", "[4]"},               // list for a number
-        {"cutoff: 12 Ha", "cutoff: 12", "12\n"},                 // unit missing
-        {"cutoff: 12 Ha", "cutoff: 12 fs", "12 fs"},             // wrong unit
+        {"cutoff: 10 Ha", "cutoff: 10", "10\n"},                 // unit missing
+        {"cutoff: 10 Ha", "cutoff: 10 fs", "10 fs"},             // wrong unit
         {"seed: 20261123", "seed: -1", "-1"},                    // range
         {"time: 0.4 ps", "time: 0.4 ps\n  time: 1 ps", "time: 1 ps"}, // twice
         {"ensemble: nvt", "ensemble: npt", "npt"},               // choice
@@ -153,8 +153,8 @@ static void section_hash_counts_physics_only(void **state)
         const char *from, *to;
         bool same;
     } edits[] = {
-        {"cutoff: 12 Ha", "cutoff: 24 Ry", true}, // the same number in another unit
-        {"cutoff: 12 Ha", "cutoff: 13 Ha", false},
+        {"cutoff: 10 Ha", "cutoff: 20 Ry", true}, // the same number in another unit
+        {"cutoff: 10 Ha", "cutoff: 13 Ha", false},
         {"cores: 2", "cores: 1", true},
         {"workdir: runs/quick", "workdir: elsewhere", true},
         {"[0.25, 0.25, 0.25]", "[0.25, 0.25, 0.20]", false},
