@@ -90,8 +90,8 @@ static void bad_input_names_the_place(void **state)
         {"committee: 4", "committee: four", "four"},             // type
         {"committee: 4", "committee: 1", "1\n"},                 // range
         {"committee: 4", "committee: [4]", "[4]"},               // list for a number
-        {"cutoff: 10 Ha", "cutoff: 10", "10\n"},                 // unit missing
-        {"cutoff: 10 Ha", "cutoff: 10 fs", "10 fs"},             // wrong unit
+        {"cutoff: 10 Ha", "cutoff: 11", "11\n"},                 // unit missing
+        {"cutoff: 10 Ha", "cutoff: 11 fs", "11 fs"},             // wrong unit
         {"seed: 20261123", "seed: -1", "-1"},                    // range
         {"time: 0.4 ps", "time: 0.4 ps\n  time: 1 ps", "time: 1 ps"}, // twice
         {"ensemble: nvt", "ensemble: npt", "npt"},               // choice
