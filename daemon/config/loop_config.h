@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/frame.h"
 #include "base/fsio.h"
 #include "base/yaml.h"
 
@@ -33,6 +34,7 @@ struct cfg_system {
 struct cfg_initial {
     int frames;                // perturbed frames per system (and arrangement)
     double displacement, strain; // Ang; fraction
+    double of_element[AL_ZMAX + 1]; // Ang, by atomic number: displacement of elements named in by_element, else 0
 };
 
 struct cfg_train {

@@ -71,6 +71,25 @@ static enum al_err parse_points(const struct al_node *n, struct cfg_label *l)
     return AL_ERR_OK;
 }
 
+// initial.perturb.by_element: {Li: 0.25 Ang}
+static enum al_err parse_by_element(const struct al_node *n, void *base)
+{
+    double *d = ((struct loop_config *)base)->initial.of_element;
+    if (n->kind != AL_NODE_MAP) AL_TRY(al_node_error(n, "%s: a map of elements is wanted, {Li: 0.2 Ang}", n->key));
+    for (const struct al_node *c = n->child; c; c = c->next) {
+        int z = al_element_z(c->key);
+        if (!z) AL_TRY(al_node_error(c, "%s: '%.20s' is not an element", n->key, c->key));
+        AL_TRY(schema_real(c, AL_DIM_LENGTH, 0, 1, &d[z]));
+    }
+    return AL_ERR_OK;
+}
+
+static void hash_by_element(const void *base, struct al_sha256 *s)
+{
+    for (int z = 1; z <= AL_ZMAX; z++)
+        al_sha256_double(s, ((const struct loop_config *)base)->initial.of_element[z]);
+}
+
 // label.kpoints: gamma | {spacing: 0.52 1/Ang} | {mesh: [1,2,2], shift: [0,1,1]} | {points: [...]}
 static enum al_err parse_kpoints(const struct al_node *n, void *base)
 {
@@ -147,6 +166,9 @@ const struct schema_key loop_keys[] = {
      .doc = "Perturbed frames of each system and arrangement."},
     {"initial.perturb.displacement", KEY_REAL, AL_DIM_LENGTH, AT(initial.displacement), RANGE(0, 1), .otherwise = "0.10 Ang",
      .flags = P, .doc = "Standard deviation of the random displacement of each coordinate."},
+    {"initial.perturb.by_element", KEY_CUSTOM, AL_DIM_LENGTH, .otherwise = "{}", .flags = P, .parse = parse_by_element,
+     .hash = hash_by_element,
+     .doc = "Displacement of single elements, e.g. {Li: 0.25 Ang}: mobile ions need wider ones, or nothing teaches the networks that they repel."},
     {"initial.perturb.strain", KEY_REAL, AL_DIM_FRACTION, AT(initial.strain), RANGE(0, 0.2), .otherwise = "3 %", .flags = P,
      .doc = "Largest random strain of each cell component."},
 

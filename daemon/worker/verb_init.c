@@ -94,8 +94,9 @@ static void perturb(const struct cfg_initial *c, const struct al_frame *base, st
         al_vecmat3(base->cell[a], m, f->cell[a]);
     for (int i = 0; i < f->natoms; i++) {
         al_vecmat3(base->pos[i], m, f->pos[i]);
+        double d = c->of_element[f->z[i]] > 0 ? c->of_element[f->z[i]] : c->displacement;
         for (int k = 0; k < 3; k++)
-            f->pos[i][k] += c->displacement * al_rng_normal(rng);
+            f->pos[i][k] += d * al_rng_normal(rng);
     }
 }
 
