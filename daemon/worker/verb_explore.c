@@ -5,12 +5,7 @@
 // deviation of the whole committee. Purpose test: a trajectory of its own (other random numbers) for held-out frames.
 // A frame above the trust window ends the trajectory, and so does anything unphysical.
 #include "base/mem.h"
-#include "base/units.h"
-#include "committee/committee.h"
-#include "md/integrators.h"
-#include "md/md.h"
-#include "md/output.h"
-#include "worker/task.h"
+#include "worker/nnmd.h"
 
 struct explore {
     struct task *t;
@@ -68,79 +63,27 @@ static enum al_err on_frame(void *ctx, const struct md_state *s, const struct md
     return AL_ERR_OK;
 }
 
-static enum al_err start_state(const struct task *t, const char *start, struct md_state **ret)
-{
-    AL_OWN(al_frames) base = NULL;
-    struct al_rng rng;
-    char purpose[32];
-    AL_TRY(al_xyz_read(start, &base));
-    if (!base->n) AL_FAIL(AL_ERR_CORRUPT, "%s has no frame", start);
-    snprintf(purpose, sizeof purpose, "explore-%s", t->purpose);
-    al_rng_stream(&rng, t->cfg->seed, purpose, (uint64_t)t->iteration, (uint64_t)t->isystem, (uint64_t)(t->temperature * 1000));
-    const struct al_frame *f = base->f[al_rng_below(&rng, (uint32_t)base->n)];
-    AL_TRY(md_state_create(f, &rng, ret));
-    // twice the temperature in the velocities: half of it goes into the potential energy of the relaxed structure
-    AL_TRY(md_velocities_draw(*ret, 2 * t->temperature, 3, true));
-    return AL_ERR_OK;
-}
-
-static enum al_err run_md(struct explore *x, struct md_state *s, struct md_result *ret)
-{
-    const struct cfg_explore *c = &x->t->cfg->explore;
-    struct task *t = x->t;
-    char checkpoint[AL_PATH];
-    struct integrator *g = NULL;
-    struct md_thermostat th = {t->temperature, c->tau, 3};
-    if (strcmp(c->ensemble, "nve") == 0) AL_TRY(md_nve_open(&g));
-    else AL_TRY(md_svr_open(&th, &g));
-    AL_TRY(task_path(t, checkpoint, "checkpoint.bin"));
-    struct md_observer obs = {c->stride, x, on_frame, &x->memory, sizeof x->memory};
-    struct md_output *outputs[] = {x->frames, x->deviation};
-    struct md_run_options o = {
-        .nsteps = (long)(c->time / c->timestep + 0.5),
-        .dt = c->timestep,
-        .removed_dof = 3,
-        .checkpoint = checkpoint,
-        .checkpoint_interval = 20,
-        .identity = t->identity,
-        .min_distance = t->cfg->select.min_distance,
-        .max_temperature = 10 * t->temperature + 3000,
-        .check_stop = task_should_stop,
-        .stop_ctx = t,
-        .observers = &obs,
-        .nobservers = 1,
-        .outputs = outputs,
-        .noutputs = 2,
-    };
-    enum al_err e = md_run(&o, s, committee_leader(x->committee), g, ret);
-    integrator_destroy(&g);
-    AL_TRY(e);
-    return AL_ERR_OK;
-}
-
 enum al_err verb_explore(struct task *t)
 {
-    AL_AUTOFREE const char **models = NULL;
-    const char *start;
-    char path[AL_PATH];
-    int n;
-    AL_TRY(task_input_list(t, "models", &models, &n));
-    AL_TRY(task_input(t, "start", &start));
-    AL_OWN(committee) committee = NULL;
-    AL_OWN(md_state) s = NULL;
+    const struct cfg_explore *c = &t->cfg->explore;
+    const int one[3] = {1, 1, 1};
+    const uint64_t key[3] = {(uint64_t)t->iteration, (uint64_t)t->isystem, (uint64_t)(t->temperature * 1000)};
+    char purpose[32];
+    AL_OWN(nnmd) n = NULL;
     AL_OWN(md_output) frames = NULL;
     AL_OWN(md_output) deviation = NULL;
-    AL_TRY(committee_open(models, n, &committee));
-    AL_TRY(start_state(t, start, &s));
     AL_AUTOFREE double *f = NULL;
-    AL_ALLOC(f, s->f->natoms);
-    AL_TRY(task_path(t, path, "frames.extxyz"));
-    AL_TRY(md_output_create(path, &frames));
-    AL_TRY(task_path(t, path, "deviation.out"));
-    AL_TRY(md_output_create(path, &deviation));
-    struct explore x = {t, committee, frames, deviation, t->cfg->select.trust_high, f, {0}};
+    snprintf(purpose, sizeof purpose, "explore-%s", t->purpose);
+    AL_TRY(nnmd_open(t, one, -1, purpose, key, &n));
+    AL_ALLOC(f, n->s->f->natoms);
+    AL_TRY(nnmd_output(t, "frames.extxyz", &frames));
+    AL_TRY(nnmd_output(t, "deviation.out", &deviation));
+    struct explore x = {t, n->committee, frames, deviation, t->cfg->select.trust_high, f, {0}};
+    struct md_observer obs = {c->stride, &x, on_frame, &x.memory, sizeof x.memory};
+    struct md_output *outputs[] = {frames, deviation};
+    struct nnmd_run run = {c->ensemble, "checkpoint.bin", c->time, c->timestep, &obs, outputs, 2};
     struct md_result r;
-    AL_TRY(run_md(&x, s, &r));
+    AL_TRY(nnmd_run(n, &run, &r));
     AL_TRY(task_artifact(t, frames->path));
     AL_TRY(task_artifact(t, deviation->path));
     AL_TRY(task_fact_int(t, "nframes", x.memory.nframes));

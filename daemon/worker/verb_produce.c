@@ -6,12 +6,7 @@
 #include <math.h>
 
 #include "base/mem.h"
-#include "base/units.h"
-#include "committee/committee.h"
-#include "md/integrators.h"
-#include "md/md.h"
-#include "md/output.h"
-#include "worker/task.h"
+#include "worker/nnmd.h"
 
 enum { DEVIATION_EVERY = 10 /* frames of the trajectory */ };
 
@@ -57,76 +52,29 @@ static enum al_err on_equilibration(void *ctx, const struct md_state *s, const s
     return AL_ERR_OK;
 }
 
-static struct md_run_options run_options(const struct task *t, long nsteps, const char *checkpoint)
-{
-    return (struct md_run_options){
-        .nsteps = nsteps,
-        .dt = t->cfg->production.timestep,
-        .removed_dof = 3,
-        .checkpoint = checkpoint,
-        .checkpoint_interval = 30,
-        .identity = t->identity,
-        .min_distance = t->cfg->select.min_distance,
-        .max_temperature = 10 * t->temperature + 3000,
-        .check_stop = task_should_stop,
-        .stop_ctx = (void *)(uintptr_t)t,
-    };
-}
-
-static enum al_err start_state(const struct task *t, const char *start, struct md_state **ret)
-{
-    AL_OWN(al_frames) base = NULL;
-    AL_OWN(al_frame) cell = NULL;
-    struct al_rng rng;
-    AL_TRY(al_xyz_read(start, &base));
-    if (!base->n) AL_FAIL(AL_ERR_CORRUPT, "%s has no frame", start);
-    // replicas go through the arrangements in turn
-    AL_TRY(al_frame_supercell(base->f[t->index % base->n], t->cfg->production.supercell, &cell));
-    al_rng_stream(&rng, t->cfg->seed, "produce", (uint64_t)t->isystem, (uint64_t)(t->temperature * 1000), (uint64_t)t->index);
-    AL_TRY(md_state_create(cell, &rng, ret));
-    AL_TRY(md_velocities_draw(*ret, 2 * t->temperature, 3, true));
-    return AL_ERR_OK;
-}
-
-static enum al_err equilibrate(struct produce *x, struct md_state *s, struct md_result *ret)
+static enum al_err equilibrate(struct produce *x, struct nnmd *n, struct md_result *ret)
 {
     const struct cfg_production *c = &x->t->cfg->production;
-    char path[AL_PATH];
-    struct md_thermostat th = {x->t->temperature, x->t->cfg->explore.tau, 3};
-    AL_TRY(task_path(x->t, path, "equilibration.bin"));
-    struct md_run_options o = run_options(x->t, (long)(c->equilibration / c->timestep + 0.5), path);
     struct md_observer obs = {.stride = c->stride, .ctx = x, .observe = on_equilibration};
-    o.observers = &obs;
-    o.nobservers = 1;
+    struct nnmd_run run = {"nvt", "equilibration.bin", c->equilibration, c->timestep, &obs, NULL, 0};
     x->stage = "NVT";
-    x->nsteps = o.nsteps;
-    struct integrator *g = NULL;
-    AL_TRY(md_svr_open(&th, &g));
-    enum al_err e = md_run(&o, s, committee_leader(x->committee), g, ret);
-    integrator_destroy(&g);
-    AL_TRY(e);
+    x->nsteps = nnmd_steps(&run);
+    AL_TRY(nnmd_run(n, &run, ret));
     return AL_ERR_OK;
 }
 
-static enum al_err run_nve(struct produce *x, struct md_state *s, struct md_result *ret)
+static enum al_err run_nve(struct produce *x, struct nnmd *n, struct md_result *ret)
 {
     const struct cfg_production *c = &x->t->cfg->production;
-    char path[AL_PATH];
-    AL_TRY(task_path(x->t, path, "checkpoint.bin"));
-    struct md_run_options o = run_options(x->t, (long)(c->time / c->timestep + 0.5), path);
     struct md_observer obs = {c->stride, x, on_frame, &x->memory, sizeof x->memory};
     struct md_output *outputs[] = {x->traj, x->thermo};
-    o.observers = &obs;
-    o.nobservers = 1;
-    o.outputs = outputs;
-    o.noutputs = 2;
+    struct nnmd_run run = {"nve", "checkpoint.bin", c->time, c->timestep, &obs, outputs, 2};
     x->stage = "NVE";
-    x->nsteps = o.nsteps;
-    struct integrator *g = NULL;
-    AL_TRY(md_nve_open(&g));
-    enum al_err e = md_run(&o, s, committee_leader(x->committee), g, ret);
-    integrator_destroy(&g);
-    AL_TRY(e);
+    x->nsteps = nnmd_steps(&run);
+    n->s->step = 0; // production counts from here
+    n->s->time = 0;
+    n->s->bath = 0;
+    AL_TRY(nnmd_run(n, &run, ret));
     return AL_ERR_OK;
 }
 
@@ -149,30 +97,19 @@ static enum al_err facts(struct task *t, const struct produce *x, const struct m
 
 enum al_err verb_produce(struct task *t)
 {
-    AL_AUTOFREE const char **models = NULL;
-    const char *start;
-    char path[AL_PATH];
-    int n;
-    AL_TRY(task_input_list(t, "models", &models, &n));
-    AL_TRY(task_input(t, "start", &start));
-    AL_OWN(committee) committee = NULL;
-    AL_OWN(md_state) s = NULL;
+    const uint64_t key[3] = {(uint64_t)t->isystem, (uint64_t)(t->temperature * 1000), (uint64_t)t->index};
+    AL_OWN(nnmd) n = NULL;
     AL_OWN(md_output) traj = NULL;
     AL_OWN(md_output) thermo = NULL;
-    AL_TRY(committee_open(models, n, &committee));
-    AL_TRY(start_state(t, start, &s));
-    AL_TRY(task_path(t, path, "traj.extxyz"));
-    AL_TRY(md_output_create(path, &traj));
-    AL_TRY(task_path(t, path, "thermo.out"));
-    AL_TRY(md_output_create(path, &thermo));
-    struct produce x = {.t = t, .committee = committee, .traj = traj, .thermo = thermo};
+    // replicas go through the arrangements in turn
+    AL_TRY(nnmd_open(t, t->cfg->production.supercell, t->index, "produce", key, &n));
+    AL_TRY(nnmd_output(t, "traj.extxyz", &traj));
+    AL_TRY(nnmd_output(t, "thermo.out", &thermo));
+    struct produce x = {.t = t, .committee = n->committee, .traj = traj, .thermo = thermo};
     struct md_result r = {0};
-    AL_TRY(equilibrate(&x, s, &r));
+    AL_TRY(equilibrate(&x, n, &r));
     if (r.end == MD_END_DONE) {
-        s->step = 0; // production counts from here
-        s->time = 0;
-        s->bath = 0;
-        AL_TRY(run_nve(&x, s, &r));
+        AL_TRY(run_nve(&x, n, &r));
     } else { // a potential that does not hold the system is a finding, which the analysis reports; the other runs go on
         AL_TRY(al_file_write(traj->path, "", 0));
         AL_TRY(al_file_write(thermo->path, "", 0));

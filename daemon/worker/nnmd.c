@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "worker/nnmd.h"
+
+#include "base/mem.h"
+#include "md/integrators.h"
+
+static const double checkpoint_seconds = 20;
+
+void nnmd_destroy(struct nnmd **np)
+{
+    struct nnmd *n = *np;
+    *np = NULL;
+    if (!n) return;
+    md_state_destroy(&n->s);
+    committee_destroy(&n->committee);
+    al_free(n);
+}
+
+enum al_err nnmd_open(struct task *t, const int supercell[3], int which, const char *purpose, const uint64_t key[3],
+                      struct nnmd **ret)
+{
+    AL_AUTOFREE const char **models = NULL;
+    AL_OWN(nnmd) n = NULL;
+    AL_OWN(al_frames) base = NULL;
+    AL_OWN(al_frame) cell = NULL;
+    const char *start;
+    struct al_rng rng;
+    int nmodels;
+    AL_ALLOC(n, 1);
+    n->t = t;
+    AL_TRY(task_input_list(t, "models", &models, &nmodels));
+    AL_TRY(task_input(t, "start", &start));
+    AL_TRY(committee_open(models, nmodels, &n->committee));
+    AL_TRY(al_xyz_read(start, &base));
+    if (!base->n) AL_FAIL(AL_ERR_CORRUPT, "%s has no frame", start);
+    al_rng_stream(&rng, t->cfg->seed, purpose, key[0], key[1], key[2]);
+    if (which < 0) which = (int)al_rng_below(&rng, (uint32_t)base->n);
+    AL_TRY(al_frame_supercell(base->f[which % base->n], supercell, &cell));
+    AL_TRY(md_state_create(cell, &rng, &n->s));
+    AL_TRY(md_velocities_draw(n->s, 2 * t->temperature, 3, true));
+    *ret = n;
+    n = NULL;
+    return AL_ERR_OK;
+}
+
+long nnmd_steps(const struct nnmd_run *r)
+{
+    return (long)(r->time / r->timestep + 0.5);
+}
+
+enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result *ret)
+{
+    struct task *t = n->t;
+    char checkpoint[AL_PATH];
+    struct integrator *g = NULL;
+    struct md_thermostat th = {t->temperature, t->cfg->explore.tau, 3};
+    AL_TRY(task_path(t, checkpoint, r->checkpoint));
+    if (strcmp(r->ensemble, "nve") == 0) AL_TRY(md_nve_open(&g));
+    else AL_TRY(md_svr_open(&th, &g));
+    struct md_run_options o = {
+        .nsteps = nnmd_steps(r),
+        .dt = r->timestep,
+        .removed_dof = 3,
+        .checkpoint = checkpoint,
+        .checkpoint_interval = checkpoint_seconds,
+        .identity = t->identity,
+        .min_distance = t->cfg->select.min_distance,
+        .max_temperature = 10 * t->temperature + 3000,
+        .check_stop = task_should_stop,
+        .stop_ctx = t,
+        .observers = r->observer,
+        .nobservers = 1,
+        .outputs = r->outputs,
+        .noutputs = r->noutputs,
+    };
+    enum al_err e = md_run(&o, n->s, committee_leader(n->committee), g, ret);
+    integrator_destroy(&g);
+    AL_TRY(e);
+    return AL_ERR_OK;
+}
+
+enum al_err nnmd_output(const struct task *t, const char *name, struct md_output **ret)
+{
+    char path[AL_PATH];
+    AL_TRY(task_path(t, path, name));
+    AL_TRY(md_output_create(path, ret));
+    return AL_ERR_OK;
+}

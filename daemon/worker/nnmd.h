@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// What exploration and production have in common: a committee whose first member moves the atoms of one system at one
+// temperature, with checkpoints in the task's directory.
+#ifndef AL_WORKER_NNMD_H
+#define AL_WORKER_NNMD_H
+
+#include "committee/committee.h"
+#include "md/md.h"
+#include "md/output.h"
+#include "worker/task.h"
+
+struct nnmd {
+    struct task *t;
+    struct committee *committee;
+    struct md_state *s;
+};
+
+// Opens the task's models and the starting structure `start` (a frame of it: which < 0 draws one, else which modulo
+// their number), repeated as supercell. Random numbers from the stream (seed, purpose, k0, k1, k2). Velocities at twice the
+// temperature: half of the kinetic energy goes into the potential energy of the relaxed structure.
+enum al_err nnmd_open(struct task *t, const int supercell[3], int which, const char *purpose, const uint64_t key[3],
+                      struct nnmd **ret);
+void nnmd_destroy(struct nnmd **n);
+
+struct nnmd_run {
+    const char *ensemble;      // "nvt" (stochastic velocity rescaling) or "nve"
+    const char *checkpoint;    // name of the file in the task's directory
+    double time, timestep;     // fs
+    struct md_observer *observer;
+    struct md_output **outputs; // [noutputs]
+    int noutputs;
+};
+long nnmd_steps(const struct nnmd_run *r);
+enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result *ret);
+
+// Creates TASKDIR/name as an output.
+enum al_err nnmd_output(const struct task *t, const char *name, struct md_output **ret);
+
+#endif
