@@ -101,9 +101,9 @@ def kill_all(d):
 
 
 def running(d, pattern):
-    """Task directories of this pattern whose worker has begun (progress is there) and not ended."""
+    """Task directories of this pattern whose worker has begun (it has taken its lock) and not ended."""
     return [t for t in glob.glob(os.path.join(d, 'run', pattern))
-            if os.path.exists(t + '/progress') and not os.path.exists(t + '/result.yaml')]
+            if os.path.exists(t + '/lock') and not os.path.exists(t + '/result.yaml')]
 
 
 def results(d):
@@ -187,7 +187,7 @@ def kill_in(d, stage, pattern):
     while not running(d, pattern):
         check(process.poll() is None, f'alnd ended ({process.poll()}) before {stage} was caught; log:\n' + tail(d))
         check(time.time() < limit, f'{stage} never came; log:\n' + tail(d))
-        time.sleep(0.01)
+        time.sleep(0.001)
     kill_all(d)
     process.wait()
     print(f'killed in {stage}: {[os.path.relpath(t, d) for t in glob.glob(os.path.join(d, "run", pattern))]}')
@@ -235,7 +235,7 @@ def test_input():
     refused('key', lambda t: t.replace('committee:', 'comittee:'), "comittee")
     refused('type', lambda t: t.replace('committee: 2', 'committee: two'), 'two')
     refused('unit', lambda t: t.replace('cutoff: 8 Ha', 'cutoff: 8 fs'), 'fs')
-    refused('bare', lambda t: t.replace('time: 0.2 ps', 'time: 0.2'), 'unit')
+    refused('bare', lambda t: t.replace('time: 2 ps', 'time: 2'), 'unit')
     refused('structure', lambda t: t.replace('structure: li2s.extxyz', 'structure: none.extxyz'), 'none.extxyz')
     refused('pseudo', lambda t: t.replace('pseudopotentials: SPMS', 'pseudopotentials: NOSET'), 'NOSET')
     refused('syntax', lambda t: t.replace('train:', 'train: ['), 'mini.yaml')
