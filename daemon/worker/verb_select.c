@@ -18,10 +18,9 @@ struct pool {
     enum trust_class *cls;   // [fs->n]
 };
 
-static enum al_err read_explored(const struct task *t, const char *const *ids, int n, struct al_frames **ret)
+static enum al_err read_explored(const char *const *ids, int n, struct al_frames **ret)
 {
     AL_OWN(al_frames) all = NULL;
-    (void)t;
     AL_TRY(al_frames_create(&all));
     for (int i = 0; i < n; i++) {
         char path[AL_PATH];
@@ -202,7 +201,7 @@ enum al_err verb_select(struct task *t)
     int n, nearlier;
     const struct trust_window w = {t->cfg->select.trust_low, t->cfg->select.trust_high};
     AL_TRY(task_input_list(t, "explored", &ids, &n));
-    AL_TRY(read_explored(t, ids, n, &fs));
+    AL_TRY(read_explored(ids, n, &fs));
     AL_TRY(read_earlier(t, &earlier, &nearlier));
     AL_ALLOC(dev, fs->n);
     AL_ALLOC(cls, fs->n);

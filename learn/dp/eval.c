@@ -25,25 +25,6 @@ struct dp_eval {
     v4d *A, *gA;          // [DP_BLOCK][m1], [m1]
 };
 
-// h, y, zt, yt for every layer in one allocation; the last embedding outputs go elsewhere.
-static enum al_err tape_create(const struct dp_net *net, size_t n, struct dp_tape *t, double **mem)
-{
-    size_t total = 0;
-    for (int l = 0; l < net->nlayers; l++)
-        total += 4 * n * (size_t)net->layer[l].nout;
-    AL_ALLOC(*mem, total);
-    double *p = *mem;
-    for (int l = 0; l < net->nlayers; l++) {
-        size_t s = n * (size_t)net->layer[l].nout;
-        t->h[l] = p;
-        t->y[l] = dp_layer_plain(&net->layer[l]) ? p : p + s;
-        t->zt[l] = p + 2 * s;
-        t->yt[l] = p + 3 * s;
-        p += 4 * s;
-    }
-    return AL_ERR_OK;
-}
-
 enum al_err dp_eval_create(const struct dp_model *m, struct dp_eval **ret)
 {
     AL_OWN(dp_eval) ev = NULL;
@@ -52,8 +33,8 @@ enum al_err dp_eval_create(const struct dp_model *m, struct dp_eval **ret)
     ev->m1 = m->c.neuron[m->c.nneuron - 1];
     ev->m2 = m->c.axis_neuron;
     ev->nd = ev->m1 * ev->m2;
-    AL_TRY(tape_create(&m->emb[0], ROWS, &ev->emb, &ev->emb_mem));
-    AL_TRY(tape_create(&m->fit[0], DP_BLOCK, &ev->fit, &ev->fit_mem));
+    AL_TRY(dp_tape_alloc(&m->emb[0], ROWS, &ev->emb, &ev->emb_mem));
+    AL_TRY(dp_tape_alloc(&m->fit[0], DP_BLOCK, &ev->fit, &ev->fit_mem));
     size_t nd = (size_t)ev->nd, width = (size_t)dp_net_width(&m->fit[0]);
     AL_ALLOC(ev->D, DP_BLOCK * nd);
     AL_ALLOC(ev->gD, DP_BLOCK * nd);

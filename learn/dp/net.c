@@ -2,6 +2,8 @@
 // Copyright the alnd authors
 #include "dp/net.h"
 
+#include "base/mem.h"
+
 #include "dp/gemm.h"
 #include "dp/vec.h"
 
@@ -192,4 +194,24 @@ void dp_net_reverse2(const struct dp_net *net, int n, const double *x, const dou
             to[c] = swap;
         }
     }
+}
+
+enum al_err dp_tape_alloc(const struct dp_net *net, size_t n, struct dp_tape *t, double **mem)
+{
+    size_t total = 0;
+    for (int l = 0; l < net->nlayers; l++)
+        total += 4 * n * (size_t)net->layer[l].nout;
+    al_free(*mem);
+    *mem = NULL;
+    AL_ALLOC(*mem, total);
+    double *p = *mem;
+    for (int l = 0; l < net->nlayers; l++) {
+        size_t s = n * (size_t)net->layer[l].nout;
+        t->h[l] = p;
+        t->y[l] = dp_layer_plain(&net->layer[l]) ? p : p + s;
+        t->zt[l] = p + 2 * s;
+        t->yt[l] = p + 3 * s;
+        p += 4 * s;
+    }
+    return AL_ERR_OK;
 }

@@ -37,4 +37,7 @@ void dp_net_reverse2(const struct dp_net *net, int n, const double *x, const dou
                      const struct dp_tape *tape, double *gy, double *gyt, double *scratch, const double *base,
                      double *grad, double *gx);
 
+// h, y, zt, yt of every layer for n rows, in one allocation *mem (an earlier one is freed; NULL at first).
+enum al_err dp_tape_alloc(const struct dp_net *net, size_t n, struct dp_tape *t, double **mem);
+
 #endif

@@ -28,26 +28,6 @@ struct gradient {
     double energy, virial[3][3]; // after the loss: virial = W
 };
 
-static enum al_err tape_alloc(const struct dp_net *net, size_t n, struct dp_tape *t, double **mem)
-{
-    size_t total = 0;
-    for (int l = 0; l < net->nlayers; l++)
-        total += 4 * n * (size_t)net->layer[l].nout;
-    al_free(*mem);
-    *mem = NULL;
-    AL_ALLOC(*mem, total);
-    double *p = *mem;
-    for (int l = 0; l < net->nlayers; l++) {
-        size_t s = n * (size_t)net->layer[l].nout;
-        t->h[l] = p;
-        t->y[l] = dp_layer_plain(&net->layer[l]) ? p : p + s;
-        t->zt[l] = p + 2 * s;
-        t->yt[l] = p + 3 * s;
-        p += 4 * s;
-    }
-    return AL_ERR_OK;
-}
-
 // The tape from row n on.
 static struct dp_tape tape_from(const struct dp_net *net, const struct dp_tape *t, int n)
 {
@@ -129,7 +109,7 @@ static enum al_err reserve(struct gradient *g, const struct dp_layout *l)
         AL_ALLOC(g->gyt, n * width);
         AL_ALLOC(g->fit_work, 2 * n * width);
         AL_ALLOC(g->force, n);
-        AL_TRY(tape_alloc(&g->m->fit[0], n, &g->fit, &g->fit_mem));
+        AL_TRY(dp_tape_alloc(&g->m->fit[0], n, &g->fit, &g->fit_mem));
         g->atom_cap = n;
     }
     AL_TRY(dp_rows_reserve(&g->rows, nrow));
@@ -141,7 +121,7 @@ static enum al_err reserve(struct gradient *g, const struct dp_layout *l)
         g->row_cap = 0;
         AL_ALLOC(g->Rt, nrow);
         AL_ALLOC(g->p, 2 * nrow);
-        AL_TRY(tape_alloc(&g->m->emb[0], nrow, &g->emb, &g->emb_mem));
+        AL_TRY(dp_tape_alloc(&g->m->emb[0], nrow, &g->emb, &g->emb_mem));
         g->row_cap = nrow;
     }
     return AL_ERR_OK;
