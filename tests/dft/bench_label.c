@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // Times one reference frame and compares with its record:
-//   [mpirun -np N] bench_label FRAME CODE ECUT g|p|m [tol=X] [kerker=X] [beta=X] [extra=N] [lapack] [-v]
+//   [mpirun -np N] bench_label FRAME CODE ECUT g|p|m [set=spms|gth|gthq1] [tol=X] [kerker=X] [beta=X] [extra=N] [lapack] [-v]
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -55,8 +55,10 @@ static enum al_err bench(struct comm *comm, int argc, char **argv)
     struct labeler *l = NULL;
     struct label_report rep;
     struct dft_options opt;
-    AL_TRY(reference_read(argv[1], argv[2], atof(argv[3]), argv[4][0], &r));
-    spms_options(spms_dir(), &opt);
+    const char *set = argc > 5 && strncmp(argv[5], "set=", 4) == 0 ? argv[5] + 4 : "spms";
+    AL_TRY(reference_read_set(set, argv[1], argv[2], atof(argv[3]), argv[4][0], &r));
+    if (strcmp(set, "spms") == 0) spms_options(spms_dir(), &opt);
+    else gth_options(set, &opt);
     reference_options(r, &opt);
     for (int i = 5; i < argc; i++)
         set_option(&opt, argv[i]);
@@ -74,7 +76,7 @@ int main(int argc, char **argv)
     skip_without_data(true);
     if (comm_init(&argc, &argv) != AL_ERR_OK || comm_world(&comm) != AL_ERR_OK) return 1;
     if (argc < 5) {
-        fprintf(stderr, "usage: bench_label FRAME CODE ECUT g|p|m [tol=X] [-v] ...\n");
+        fprintf(stderr, "usage: bench_label FRAME CODE ECUT g|p|m [set=spms|gth|gthq1] [tol=X] [-v] ...\n");
         return 2;
     }
     enum al_err e = bench(comm, argc, argv);
