@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/pseudofile.h"
 #include "core/crash.h"
 
 // Sections whose hash the journal keeps: those of plan_verb_sections.
@@ -103,7 +104,7 @@ static enum al_err fingerprint_files(struct rundir *r)
     al_sha256_init(&s);
     for (int i = 0; i < n; i++) {
         AL_TRY(loop_config_pseudo(r->config, z[i], path));
-        AL_TRY(al_sha256_file(path, hex));
+        AL_TRY(al_pseudo_hash(path, z[i], hex));
         al_sha256_int(&s, z[i]);
         al_sha256_string(&s, hex);
     }

@@ -86,6 +86,7 @@ const char *al_xc_of_pseudo(const char *text)
         {"IXC -116133", "PBEsol"}, {"IXC -133116", "PBEsol"},      {"REVPBE", "revPBE"},       {"SLA PW REVX PBC", "revPBE"},
         {"IXC 14", "revPBE"},     {"IXC -102130", "revPBE"},       {"LDA", "LDA"},             {"PZ", "LDA"},
         {"PW", "LDA"},            {"SLA PZ NOGX NOGC", "LDA"},     {"SLA PW NOGX NOGC", "LDA"}, {"SLA PZ", "LDA"},
+        {"SLA PW NOGX NO", "LDA"}, /* upfconv of Quantum ESPRESSO 6.7 cuts it */
         {"SLA PW", "LDA"},        {"IXC 1", "LDA"},                {"IXC 2", "LDA"},           {"IXC 7", "LDA"},
         {"IXC -1012", "LDA"},     {"IXC -1009", "LDA"},            {"IXC -1013", "LDA"},       {"IXC -20", "LDA"},
         {"BLYP", "BLYP"},         {"SLA LYP B88 BLYP", "BLYP"},    {"BP", "BP"},               {"SCAN", "SCAN"},

@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // Times one reference frame and compares with its record:
-//   [mpirun -np N] bench_label FRAME CODE ECUT g|p|m [set=spms|gth|gthq1] [tol=X] [kerker=X] [beta=X] [extra=N] [lapack] [-v]
+//   [mpirun -np N] bench_label FRAME CODE ECUT g|p|m [set=spms|gth|gthq1] [tol=X] [kerker=X] [beta=X] [extra=N] [lapack] [pseudo=DIR] [-v]
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -46,6 +46,7 @@ static void set_option(struct dft_options *opt, const char *arg)
         opt->ecut = atof(arg + 5);
         opt->fft_grid[0] = opt->fft_grid[1] = opt->fft_grid[2] = 0;
     }
+    if (strncmp(arg, "pseudo=", 7) == 0) opt->pseudo_dir = arg + 7; // of the set spms: files of the same elements
     if (strcmp(arg, "-v") == 0) opt->observe = observe;
 }
 
