@@ -4,7 +4,8 @@
 // Against ABINIT and Quantum ESPRESSO with the same pseudopotentials, cut-off and FFT grid
 // (shared/data/dft_reference.json): energy within 0.1 meV/atom, forces within 1 meV/Ang, stress within 0.01
 // GPa.
-//   test_reference gamma | point | mesh | beta | hot
+// The built-in GTH-PBE set at tight SCF: 30 microeV/atom, 5e-5 eV/Ang, 5e-4 GPa.
+//   test_reference gamma | gth | gth25 | point | mesh | beta | hot
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,6 +67,41 @@ static void compare(const char *id, const char *code, double ecut, char kpoints)
     reference_destroy(&r);
 }
 
+static void compare_gth(const char *set, const char *code, double ecut)
+{
+    struct reference *r = NULL;
+    struct dft_options opt;
+    struct label_report rep;
+    struct comparison c;
+    assert_int_equal(reference_read_set(set, "gamma_r2", code, ecut, 'g', &r), AL_ERR_OK);
+    gth_options(set, &opt);
+    reference_options(r, &opt);
+    opt.scf_tol = 1e-13;
+    run(&opt, r->f, &rep);
+    reference_compare(r, r->f, &c);
+    print_message("%s %s %g Ha: dE %.4f meV/atom, dF %.2e eV/Ang, dS %.2e GPa\n", set, code, ecut, c.energy, c.force,
+                  c.stress);
+    assert_true(c.energy < 0.03);
+    assert_true(c.force < 5e-5);
+    assert_true(c.stress < 5e-4);
+    reference_destroy(&r);
+}
+
+static void gth_frame(void **state)
+{
+    (void)state;
+    compare_gth("gth", "abinit", 15);
+    compare_gth("gthq1", "abinit", 15);
+}
+
+static void gth_frame_25(void **state)
+{
+    (void)state;
+    compare_gth("gth", "abinit", 25);
+    compare_gth("gth", "qe", 25);
+    compare_gth("gthq1", "abinit", 25);
+}
+
 static void gamma_frame(void **state)
 {
     (void)state;
@@ -123,6 +159,8 @@ int main(int argc, char **argv)
         const char *name;
         struct CMUnitTest test;
     } all[] = {{"gamma", cmocka_unit_test(gamma_frame)},
+               {"gth", cmocka_unit_test(gth_frame)},
+               {"gth25", cmocka_unit_test(gth_frame_25)},
                {"point", cmocka_unit_test(beta_special_point)},
                {"mesh", cmocka_unit_test(beta_mesh)},
                {"beta", cmocka_unit_test(beta_gamma_point)},
@@ -135,7 +173,7 @@ int main(int argc, char **argv)
             const struct CMUnitTest one[] = {all[i].test};
             rc = cmocka_run_group_tests(one, NULL, NULL);
         }
-    if (rc == 2) print_error("usage: test_reference gamma | point | mesh | beta | hot\n");
+    if (rc == 2) print_error("usage: test_reference gamma | gth | gth25 | point | mesh | beta | hot\n");
     comm_destroy(&comm);
     comm_finalize();
     return rc;
