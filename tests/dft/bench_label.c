@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // Times one reference frame and compares with its record:
-//   [mpirun -np N] bench_label FRAME CODE ECUT g|p|m [tol=X] [kerker=X] [beta=X] [extra=N] [lapack] [-v]
+//   [mpirun -np N] bench_label FRAME CODE ECUT g|p|m [tol=X] [kerker=X] [beta=X] [extra=N] [lapack] [complex] [-v]
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -38,6 +38,7 @@ static void set_option(struct dft_options *opt, const char *arg)
     if (strncmp(arg, "kerker=", 7) == 0) opt->mix_kerker = atof(arg + 7);
     if (strncmp(arg, "beta=", 5) == 0) opt->mix_beta = atof(arg + 5);
     if (strncmp(arg, "extra=", 6) == 0) opt->nextra = atoi(arg + 6);
+    if (strcmp(arg, "complex") == 0) opt->complex_gamma = true;
     if (strcmp(arg, "lapack") == 0) opt->lapack_only = true;
     static const double special[1][3] = {{0.25, 0.25, 0.25}};
     if (strcmp(arg, "special") == 0)
