@@ -17,15 +17,15 @@ def need():
         skip("no abinit (apt-get install abinit)")
 
 
-def input_text(frame, s, nbands, xc=None):
+def input_text(frame, s, nbands, xc=None, tolvrs=1e-16):
     grid = s.grid or fft_grid(frame, s.ecut)
     kinds = frame.kinds()
     points = kpoints(s)
     t = [f"ecut {s.ecut!r}", f"ixc {XC[xc or s.xc]}", f"ngfft {grid[0]} {grid[1]} {grid[2]}", "nsym 1", "nsppol 1",
-         f"nband {nbands}", "nstep 100", "tolvrs 1.0d-16", "iscf 7", "optforces 1", "optstress 1", "chksymbreak 0",
+         f"nband {nbands}", "nstep 100", f"tolvrs {tolvrs:.1e}", "iscf 7", "optforces 1", "optstress 1", "chksymbreak 0",
          "chkprim 0", "prtwf 0", "prtden 0", "prteig 0", "prtebands 0", "prtgsr 0", "kptopt 0", f"nkpt {len(points)}",
          "kpt " + "\n    ".join("%.14f %.14f %.14f" % k for k, _ in points),
-         "wtk " + " ".join("%.14f" % w for _, w in points), "istwfk " + ("2" if s.gamma() else f"{len(points)}*1")]
+         "wtk " + "\n    ".join("%.14f" % w for _, w in points), "istwfk " + ("2" if s.gamma() else f"{len(points)}*1")]
     t += [f"occopt {SMEARING[s.smearing]}", f"tsmear {s.width!r}"] if s.smearing else ["occopt 1"]
     if s.charge:
         t += [f"charge {s.charge!r}"]
@@ -68,13 +68,13 @@ def parse(text):
                   fermi=float(fermi[-1]) * HARTREE if fermi else None, ts=float(ts[-1]) * HARTREE if ts else None)
 
 
-def calculate(frame, s, work, nbands, ranks=1, limit=600, xc=None):
+def calculate(frame, s, work, nbands, ranks=1, limit=600, xc=None, tolvrs=1e-16):
     for k in frame.kinds():
         shutil.copy(s.pseudo[k], work)
     for n in os.listdir(work):
         if n.startswith("a.abo"):
             os.remove(os.path.join(work, n))
-    open(os.path.join(work, "a.abi"), "w").write(input_text(frame, s, nbands, xc))
+    open(os.path.join(work, "a.abi"), "w").write(input_text(frame, s, nbands, xc, tolvrs))
     _, seconds, rss = run(launcher(ranks) + ["abinit", "a.abi"], work, "abinit.out", limit)
     r = parse(open(os.path.join(work, "a.abo")).read())
     r.seconds, r.rss = seconds, rss

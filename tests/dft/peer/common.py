@@ -75,6 +75,7 @@ class Settings:
     charge: float = 0
     grid: list = None  # FFT lengths; None: fft_grid()
     tight: bool = True
+    nbands: int = 0  # of the peers with smearing; 0: their choice
 
     def gamma(self):
         return not self.points and tuple(self.mesh) == (1, 1, 1) and tuple(self.shift) == (0, 0, 0)
