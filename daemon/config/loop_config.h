@@ -79,6 +79,9 @@ struct cfg_label {
     char convergence[8];       // normal | tight
     int fft_grid[3];           // 0 = automatic
     int max_scf;
+    double charge;             // e
+    enum { SM_NONE, SM_GAUSSIAN, SM_FERMI, SM_COLD } smearing;
+    double smearing_width;     // eV
 };
 
 struct cfg_test {

@@ -74,6 +74,31 @@ static enum al_err note_result(struct al_frame *f, const struct label_report *r,
     return AL_ERR_OK;
 }
 
+static const char *yes_no(bool b)
+{
+    return b ? "yes" : "no";
+}
+
+// What the labeler tells, one line a frame; a metallic frame is told as a warning.
+static void log_label(const struct label_ctx *c, const struct label_report *r, enum al_err e)
+{
+    const struct label_energies *u = &r->energies;
+    fprintf(stderr,
+            "level=%s task=%s ev=label frame=%s status=%s scf=%d seconds=%.1f gap_ev=%.3f metallic=%s fermi_ev=%.3f "
+            "rung=%s applies=%ld ffts=%ld",
+            r->metallic || r->rung ? "warn" : "info", c->t->id, c->frame_id, e ? al_err_name(e) : "ok",
+            r->scf_iterations, r->seconds, r->gap, yes_no(r->metallic), r->fermi, r->rung_name ? r->rung_name : "none",
+            r->applies, r->ffts);
+    if (!e)
+        fprintf(stderr,
+                " total_ev=%.6f kinetic=%.4f nonlocal=%.4f local=%.4f hartree=%.4f xc=%.4f ewald=%.4f smearing=%.6f "
+                "zero_width=%.6f net_force=%.1e,%.1e,%.1e stress_asymmetry=%.1e electron_error=%.1e band_residual=%.1e",
+                u->total, u->kinetic, u->nonlocal, u->local, u->hartree, u->xc, u->ewald, u->smearing, u->zero_width,
+                r->residual_force[0], r->residual_force[1], r->residual_force[2], r->stress_asymmetry, r->electron_error,
+                r->band_residual);
+    fputc('\n', stderr);
+}
+
 // Labels frame i or takes its checkpoint; expected failures become a frame with a reason.
 static enum al_err label_frame(struct label_ctx *c, int i, const struct al_frame *in, struct al_frame **ret)
 {
@@ -89,8 +114,7 @@ static enum al_err label_frame(struct label_ctx *c, int i, const struct al_frame
         if (e == AL_ERR_STOPPED || (e && al_err_class(e) != AL_CLASS_EXPECTED)) AL_TRY(e);
         AL_TRY(note_result(f, &rep, e, c->labeler->ops->fingerprint(c->labeler)));
         if (!c->t->quiet) {
-            fprintf(stderr, "level=info task=%s ev=label frame=%s status=%s scf=%d seconds=%.1f gap_ev=%.3f\n", c->t->id,
-                    c->frame_id, e ? al_err_name(e) : "ok", rep.scf_iterations, rep.seconds, rep.gap);
+            log_label(c, &rep, e);
             AL_TRY(write_one(path, f));
         }
     }
