@@ -47,7 +47,7 @@ static int most_projectors(const struct dft_system *s)
 {
     int most = 0;
     for (int t = 0; t < s->nkinds; t++)
-        if (psp8_nproj(s->ff[t]->psp) > most) most = psp8_nproj(s->ff[t]->psp);
+        if (pseudo_nproj(s->ff[t]->psp) > most) most = pseudo_nproj(s->ff[t]->psp);
     return most;
 }
 
@@ -55,7 +55,7 @@ static int first_projector(const struct dft_system *s, int atom)
 {
     int n = 0;
     for (int i = 0; i < atom; i++)
-        n += psp8_nproj(s->ff[s->kind[i]]->psp);
+        n += pseudo_nproj(s->ff[s->kind[i]]->psp);
     return n;
 }
 
@@ -69,11 +69,11 @@ static enum al_err fill(struct nonlocal *n)
     AL_ALLOC(f, (size_t)most_projectors(s) * nl);
     AL_ALLOC(e, nl);
     for (int t = 0; t < s->nkinds; t++) {
-        const struct psp8 *psp = s->ff[t]->psp;
+        const struct pseudo *psp = s->ff[t]->psp;
         kind_forms(s->ff[t], k, 1 / sqrt(s->b->volume), f, NULL);
         for (int i = 0; i < s->natoms; i++) {
             if (s->kind[i] != t) continue;
-            int p = first_projector(s, i), np = psp8_nproj(psp);
+            int p = first_projector(s, i), np = pseudo_nproj(psp);
             atom_phase(s, k, i, e);
             for (int j = 0; j < np; j++)
                 for (size_t g = 0; g < nl; g++)
@@ -210,7 +210,7 @@ enum al_err nonlocal_strain(const struct nonlocal *n, int nb, const double *occ,
         for (int i = 0; i < s->natoms; i++) {
             if (s->kind[i] != t) continue;
             atom_phase(s, n->k, i, e);
-            atom_strain(n, nb, occ, c, p, first_projector(s, i), psp8_nproj(s->ff[t]->psp), df, e, db, dp,
+            atom_strain(n, nb, occ, c, p, first_projector(s, i), pseudo_nproj(s->ff[t]->psp), df, e, db, dp,
                         strain);
         }
     }

@@ -140,14 +140,14 @@ static void apply_strain(const double e[3][3], double v[3])
             v[a] += e[a][b] * x[b];
 }
 
-static struct psp8 *psp[2]; // made once
+static struct pseudo *psp[2]; // made once
 static struct formfac *ff[2];
 
 static void drop_tables(void)
 {
     for (int i = 0; i < 2; i++) {
         formfac_destroy(&ff[i]);
-        psp8_destroy(&psp[i]);
+        pseudo_destroy(&psp[i]);
     }
 }
 
@@ -166,7 +166,7 @@ static enum al_err make_tables(double ecut)
     for (int i = 0; i < 2; i++) {
         AL_AUTOFREE char *text = NULL;
         AL_TRY(synthetic_psp8(i == 0 ? 12 : 8, &text));
-        AL_TRY(psp8_parse("test", text, strlen(text), &psp[i]));
+        AL_TRY(pseudo_read("test", text, strlen(text), 0, NULL, &psp[i]));
         AL_TRY(formfac_create(psp[i], 2.4 * sqrt(2 * ecut), &ff[i]));
     }
     return AL_ERR_OK;
