@@ -64,7 +64,7 @@ static int most_projectors(const struct dft_system *s)
 {
     int most = 0;
     for (int t = 0; t < s->nkinds; t++)
-        if (psp8_nproj(s->ff[t]->psp) > most) most = psp8_nproj(s->ff[t]->psp);
+        if (pseudo_nproj(s->ff[t]->psp) > most) most = pseudo_nproj(s->ff[t]->psp);
     return most;
 }
 
@@ -72,7 +72,7 @@ static int first_projector(const struct dft_system *s, int atom)
 {
     int n = 0;
     for (int i = 0; i < atom; i++)
-        n += psp8_nproj(s->ff[s->kind[i]]->psp);
+        n += pseudo_nproj(s->ff[s->kind[i]]->psp);
     return n;
 }
 
@@ -86,7 +86,7 @@ static enum al_err fill(struct nonlocal *n)
     AL_ALLOC(f, (size_t)most_projectors(s) * nl);
     AL_ALLOC(e, nl);
     for (int t = 0; t < s->nkinds; t++) {
-        const struct psp8 *psp = s->ff[t]->psp;
+        const struct pseudo *psp = s->ff[t]->psp;
         kind_forms(s->ff[t], k, 1 / sqrt(s->b->volume), f, NULL);
         for (int i = 0; i < s->natoms; i++) {
             if (s->kind[i] != t) continue;
@@ -190,7 +190,7 @@ enum al_err nonlocal_force(const struct nonlocal *n, int nb, const double *occ, 
     AL_ALLOC(y, (size_t)most_projectors(s) * nl);
     AL_ALLOC(im, nl);
     for (int i = 0, first = 0; i < s->natoms; i++) {
-        int np = psp8_nproj(s->ff[s->kind[i]]->psp);
+        int np = pseudo_nproj(s->ff[s->kind[i]]->psp);
         weighted_orbitals(n, nb, occ, c, p, first, np, z, y);
         memset(im, 0, nl * sizeof *im);
         for (size_t j = 0; j < (size_t)np; j++) {
@@ -211,7 +211,7 @@ enum al_err nonlocal_force(const struct nonlocal *n, int nb, const double *occ, 
 
 // One atom: strain[a][b] += Re sum conj(dB) y with dB/dstrain_ab = -q_b dB/dq_a (phases do not change). t: scratch
 // [nloc], d: scratch [nloc][3].
-static void atom_strain(const struct kbasis *k, const struct psp8 *psp, const double (*df)[3],
+static void atom_strain(const struct kbasis *k, const struct pseudo *psp, const double (*df)[3],
                         const double complex *e, const double complex *y, double complex *t, double (*d)[3],
                         double (*strain)[3])
 {
@@ -252,11 +252,11 @@ enum al_err nonlocal_strain(const struct nonlocal *n, int nb, const double *occ,
     AL_ALLOC(t, nl);
     AL_ALLOC(y, most * nl);
     for (int k = 0; k < s->nkinds; k++) {
-        const struct psp8 *psp = s->ff[k]->psp;
+        const struct pseudo *psp = s->ff[k]->psp;
         kind_forms(s->ff[k], n->k, 1 / sqrt(s->b->volume), NULL, df);
         for (int i = 0; i < s->natoms; i++) {
             if (s->kind[i] != k) continue;
-            weighted_orbitals(n, nb, occ, c, p, first_projector(s, i), psp8_nproj(psp), z, y);
+            weighted_orbitals(n, nb, occ, c, p, first_projector(s, i), pseudo_nproj(psp), z, y);
             atom_phase(s, n->k, i, e);
             atom_strain(n->k, psp, (const double(*)[3])df, e, y, t, d, strain);
         }

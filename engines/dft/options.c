@@ -136,7 +136,7 @@ static enum al_err read_pseudo(struct dft_setup *s, struct comm *comm)
         AL_AUTOFREE char *text = NULL;
         size_t n;
         AL_TRY(read_shared(comm, s->path[i], &text, &n));
-        AL_TRY(psp8_parse(s->path[i], text, n, &s->psp[i]));
+        AL_TRY(pseudo_read(s->path[i], text, n, s->pseudo[i].z, NULL, &s->psp[i]));
         if (s->psp[i]->z != s->pseudo[i].z)
             AL_FAIL(AL_ERR_INPUT, "%s is a pseudopotential of %s, wanted one of %s", s->path[i],
                     al_element_symbol(s->psp[i]->z), al_element_symbol(s->pseudo[i].z));
@@ -231,7 +231,7 @@ void dft_setup_destroy(struct dft_setup **s)
     if (!*s) return;
     for (int i = 0; i < (*s)->opt.npseudo; i++) {
         if ((*s)->path) al_free((*s)->path[i]);
-        if ((*s)->psp) psp8_destroy(&(*s)->psp[i]);
+        if ((*s)->psp) pseudo_destroy(&(*s)->psp[i]);
     }
     al_free((*s)->path);
     al_free((*s)->psp);

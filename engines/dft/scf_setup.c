@@ -98,7 +98,7 @@ static enum al_err alloc_orbitals(struct scf *p, const struct kpoint_set *k)
             p->occ[i * p->nb + j] = 2 * k->weight[i];
         if (p->k[i]->nloc > most) most = p->k[i]->nloc;
         for (int a = 0; a < p->s->natoms; a++)
-            bytes += 16.0 * p->k[i]->nloc * psp8_nproj(p->s->ff[p->s->kind[a]]->psp);
+            bytes += 16.0 * p->k[i]->nloc * pseudo_nproj(p->s->ff[p->s->kind[a]]->psp);
     }
     p->keep_ham = k->n == 1 || bytes < ham_memory;
     return davidson_work_create(p->s->b->comm, p->nb, most, real, p->opt->lapack_only, &p->dav);

@@ -172,22 +172,6 @@ static void spheres_are_complete(void **state)
     assert_null(b);
 }
 
-static void bessel_values(void **state)
-{
-    (void)state;
-    double j[5], k[5];
-    bessel_scaled(4, 0, j); // 1 / (2l + 1)!!
-    const double zero[5] = {1, 1. / 3, 1. / 15, 1. / 105, 1. / 945};
-    for (int l = 0; l < 5; l++)
-        assert_true(fabs(j[l] - zero[l]) < 1e-16);
-    bessel_scaled(4, 2 - 1e-13, j); // series and recursion meet
-    bessel_scaled(4, 2, k);
-    for (int l = 0; l < 5; l++)
-        assert_true(fabs(j[l] - k[l]) < 1e-12 * fabs(k[l]));
-    bessel_scaled(2, 7.5, j);
-    assert_true(fabs(j[2] * 7.5 * 7.5 - ((3 / 421.875 - 1 / 7.5) * sin(7.5) - 3 * cos(7.5) / 56.25)) < 1e-15);
-}
-
 static void solid_harmonics_are_orthonormal(void **state)
 {
     (void)state;
@@ -258,7 +242,6 @@ int main(void)
         cmocka_unit_test(density_round_trip_and_parseval),
         cmocka_unit_test(stick_transform_matches_full_grid),
         cmocka_unit_test(spheres_are_complete),
-        cmocka_unit_test(bessel_values),
         cmocka_unit_test(solid_harmonics_are_orthonormal),
         cmocka_unit_test(meshes_are_reduced),
     };
