@@ -103,7 +103,7 @@ enum al_err basis_count(double ecut, const double cell[3][3], const int fft_grid
     reciprocal(cell, b.sphere_b);
     AL_TRY(choose_grid(&b, fft_grid, g));
     memcpy(ret_n, b.n, sizeof b.n);
-    *ret_ng = list_sphere((const double(*)[3])b.sphere_b, zero, g, NULL);
+    *ret_ng = list_sphere((const double(*)[3])b.sphere_b, zero, g, false, NULL);
     return AL_ERR_OK;
 }
 
@@ -111,7 +111,8 @@ double kbasis_count(double ecut, const double cell[3][3], const double k[3])
 {
     double b[3][3];
     reciprocal(cell, b);
-    return list_sphere((const double(*)[3])b, k, sqrt(2 * ecut), NULL);
+    const bool gamma = k[0] == 0 && k[1] == 0 && k[2] == 0; // real orbitals: half the sphere
+    return list_sphere((const double(*)[3])b, k, sqrt(2 * ecut), gamma, NULL);
 }
 
 void basis_destroy(struct basis **b)
