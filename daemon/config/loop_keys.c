@@ -195,6 +195,37 @@ static void hash_kpoints(const void *base, struct al_sha256 *s)
             al_sha256_double(s, l->kpoint[i][k]);
 }
 
+// label.smearing: none | {kind: gaussian, width: 0.1 eV}
+static enum al_err parse_smearing(const struct al_node *n, void *base)
+{
+    static const char *const kinds[] = {"none", "gaussian", "fermi", "cold"};
+    struct cfg_label *l = &((struct loop_config *)base)->label;
+    l->smearing = SM_NONE;
+    l->smearing_width = 0;
+    if (n->kind == AL_NODE_SCALAR && strcmp(n->text, "none") == 0) return AL_ERR_OK;
+    const struct al_node *kind = n->kind == AL_NODE_MAP ? al_node_get(n, "kind") : NULL;
+    if (!kind || kind->kind != AL_NODE_SCALAR)
+        AL_TRY(al_node_error(n, "smearing: none or {kind: gaussian, width: 0.1 eV} is wanted"));
+    for (int i = SM_GAUSSIAN; i <= SM_COLD; i++)
+        if (strcmp(kind->text, kinds[i]) == 0) l->smearing = i;
+    if (l->smearing == SM_NONE)
+        AL_TRY(al_node_error(kind, "smearing: kind '%.20s'; gaussian, fermi, cold are known", kind->text));
+    const struct al_node *width = al_node_get(n, "width");
+    if (!width) AL_TRY(al_node_error(n, "smearing: width is missing, e.g. 0.1 eV"));
+    for (const struct al_node *c = n->child; c; c = c->next)
+        if (c != kind && c != width)
+            AL_TRY(al_node_error(c, "smearing: unknown key '%.40s'; kind and width are known", c->key));
+    AL_TRY(schema_real(width, AL_DIM_ENERGY, 1e-3, 5, &l->smearing_width));
+    return AL_ERR_OK;
+}
+
+static void hash_smearing(const void *base, struct al_sha256 *s)
+{
+    const struct cfg_label *l = &((const struct loop_config *)base)->label;
+    al_sha256_int(s, l->smearing);
+    al_sha256_double(s, l->smearing_width);
+}
+
 // label.cutoff is kept in Ha
 static enum al_err parse_cutoff(const struct al_node *n, void *base)
 {
@@ -299,12 +330,21 @@ const struct schema_key loop_keys[] = {
      .doc = "gamma, {spacing: S} (largest step, 2 pi included, shifted by half a step), {mesh: [..], shift: [..]} or {points: [[x, y, z, weight], ..]}."},
     {"label.pseudopotentials", KEY_CUSTOM, 0, .otherwise = "SPMS", .flags = P, .parse = parse_pseudo, .hash = hash_pseudo,
      .doc = "A set (SPMS; GTH-PBE is built in), a directory or file (psp8, UPF 2, GTH text: FILE#GTH-PBE-q3), or a mapping {Li: GTH-PBE-q1, S: S.upf}."},
+    {"label.smearing", KEY_CUSTOM, AL_DIM_ENERGY, .otherwise = "none", .flags = P, .parse = parse_smearing,
+     .hash = hash_smearing,
+     .doc = "none (insulators: fixed occupations), or {kind: gaussian | fermi | cold, width: 0.1 eV} for metals and odd numbers of electrons; energies are then free energies."},
+    {"label.charge", KEY_REAL, 0, AT(label.charge), RANGE(-100, 100), .otherwise = "0", .flags = P,
+     .doc = "Charge of the cell in elementary charges, neutralised by a uniform background."},
     {"label.convergence", KEY_CHOICE, 0, STRING(label.convergence), .otherwise = "normal", .flags = P, .choices = "normal|tight",
      .doc = "SCF thresholds: normal for labels, tight for references."},
     {"label.fft_grid", KEY_INT3, 0, AT(label.fft_grid), RANGE(0, 2000), .otherwise = "[0, 0, 0]", .flags = P,
      .doc = "FFT grid; zeros = smallest that holds the density sphere."},
     {"label.max_scf", KEY_INT, 0, AT(label.max_scf), RANGE(1, 1000), .otherwise = "80",
      .doc = "SCF steps before a frame counts as not converged."},
+    {"label.force_error", KEY_REAL, AL_DIM_FORCE, AT(label.force_error), RANGE(1e-6, 10), .otherwise = "10 meV/Ang",
+     .doc = "Force error against converged cut-off and k-points (rms) above which alnd plan and alnd start warn."},
+    {"label.converge", KEY_PATH, 0, STRING(label.converge), .otherwise = "\"\"",
+     .doc = "Table made by alnd label --converge; none: NAME.converge.yaml beside NAME.yaml."},
 
     {"test.frames", KEY_INT, 0, AT(test.frames), RANGE(1, 10000), .otherwise = "20", .flags = P,
      .doc = "Held-out frames per iteration and system, from trajectories of their own, never trained on."},
@@ -353,6 +393,8 @@ const struct schema_key loop_keys[] = {
      .doc = "MPI ranks of a label task."},
     {"resources.label.threads", KEY_INT, 0, AT(resources.label.threads), RANGE(1, 256), .otherwise = "1",
      .doc = "Threads of each rank of a label task."},
+    {"resources.label.memory", KEY_REAL, AL_DIM_MEMORY, AT(resources.label_memory), RANGE(0, 1e9), .otherwise = "0 MiB",
+     .doc = "Memory that a label task may take (all ranks); 0 = 90 % of the machine's over the tasks at a time."},
     {"resources.train.threads", KEY_INT, 0, AT(resources.train.threads), RANGE(1, 256), .otherwise = "1",
      .doc = "Threads of a training task."},
     {"resources.explore.threads", KEY_INT, 0, AT(resources.explore.threads), RANGE(1, 256), .otherwise = "1",

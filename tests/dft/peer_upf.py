@@ -51,7 +51,8 @@ with tempfile.TemporaryDirectory() as work:
     os.mkdir(work + '/upf')
     for f in glob.glob(work + '/*.UPF'):
         shutil.move(f, work + '/upf')
-    psp8, upf = label(), label('pseudo=' + work + '/upf')
+    psp8 = label()
+    upf = label(*(f'pseudo={z}:{work}/upf/{e}.spms.UPF' for z, e in ((3, 'Li'), (8, 'O'), (15, 'P'), (16, 'S'))))
 difference = abs(psp8[0] - upf[0]) / 27.211386 / 16
 print(f'psp8 and UPF differ by {difference:.1e} Ha/atom')
 assert 0 < difference < 1e-6  # the same number to the last digit would mean that the same files were read
