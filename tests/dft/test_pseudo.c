@@ -15,7 +15,9 @@
 #include "base/linalg.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "base/xcname.h"
 #include "dft/gth.h"
+#include "dft/options.h"
 #include "synthetic.h"
 
 static struct pseudo *read_text(const char *text, int z, const char *entry)
@@ -325,13 +327,158 @@ static void tables_and_closed_forms_agree(void **state)
     pseudo_destroy(&t);
 }
 
+// The made-up psp8 file of oxygen as UPF 2, its two s projectors mixed, so that PP_DIJ has off-diagonal elements.
+static char *upf_text(void)
+{
+    struct pseudo *p = parse(8);
+    char *text = NULL;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+    assert_non_null(out);
+    fprintf(out, "<?xml version=\"1.0\"?>\n<UPF version=\"2.0.1\">\n<PP_INFO>\n anything <b>&amp; &input /\n</PP_INFO>\n"
+                 "<!-- <PP_HEADER nothing> -->\n<PP_HEADER generated='a > b'\n element=\" O\" pseudo_type=\"NC\" is_paw=\".false.\""
+                 " is_ultrasoft=\"F\" has_so=\"false\" core_correction=\"T\" functional=\"SLA PW PBX PBC\""
+                 " z_valence=\"   6.0000D+00\" mesh_size=\"%d\" number_of_proj=\"3\"/>\n<PP_MESH>\n", p->mmax);
+    const char *const name[] = {"PP_R", "PP_RAB", "PP_NLCC", "PP_LOCAL", "PP_RHOATOM", "PP_BETA.1", "PP_BETA.2", "PP_BETA.3"};
+    for (int t = 0; t < 8; t++) {
+        fprintf(out, t < 5 ? "<%s type=\"real\">\n" : "<%s angular_momentum=\"%d\" cutoff_radius_index=\"%d\">\n", name[t],
+                t == 7, p->mmax);
+        for (int i = 0; i < p->mmax; i++) {
+            double r = p->r[i], a = p->beta[0][i], b = p->beta[1][i];
+            const double v[8] = {r, 0.01, p->core[i] / (4 * AL_PI), 2 * p->vloc[i], p->valence[i] * r * r, a + b, a - 2 * b,
+                                 p->beta[2][i]};
+            fprintf(out, "%.15E%c", v[t], i % 4 == 3 ? '\n' : ' ');
+        }
+        fprintf(out, "\n</%s>\n%s", name[t], t == 1 ? "</PP_MESH>\n" : "");
+    }
+    // beta_1 = a + b, beta_2 = a - 2 b: a = (2 beta_1 + beta_2)/3, b = (beta_1 - beta_2)/3; in Ry
+    double e0 = 2 * p->ekb[0] / 9, e1 = 2 * p->ekb[1] / 9;
+    fprintf(out, "<PP_DIJ>\n%.16E %.16E 0\n%.16E %.16E 0\n0 0 %.16E\n</PP_DIJ>\n</UPF>\n", 4 * e0 + e1, 2 * e0 - e1, 2 * e0 - e1,
+            e0 + e1, 2 * p->ekb[2]);
+    fclose(out);
+    pseudo_destroy(&p);
+    return text;
+}
+
+// sum_c ekb g_c(q) g_c(k) of one l.
+static double kernel(const struct formfac *f, int l, double q, double k)
+{
+    double sum = 0, a, b, none;
+    for (int c = 0; c < f->psp->nchan; c++) {
+        if (f->psp->l[c] != l) continue;
+        qtable_eval(&f->beta[c], q, &a, &none);
+        qtable_eval(&f->beta[c], k, &b, &none);
+        sum += f->psp->ekb[c] * a * b;
+    }
+    return sum;
+}
+
+static void upf_equals_psp8(void **state)
+{
+    (void)state;
+    char *text = upf_text();
+    struct pseudo *p = parse(8), *u = read_text(text, 8, NULL);
+    struct formfac *fp = NULL, *fu = NULL;
+    assert_true(u->z == 8 && u->zion == 6 && u->nchan == 3);
+    assert_string_equal(al_xc_of_pseudo(u->functional), "PBE");
+    assert_int_equal(formfac_create(p, 12, &fp), AL_ERR_OK);
+    assert_int_equal(formfac_create(u, 12, &fu), AL_ERR_OK);
+    for (double q = 0; q < 11.9; q += 0.113) {
+        const struct qtable *const a[] = {&fp->local, &fp->core, &fp->valence}, *const b[] = {&fu->local, &fu->core, &fu->valence};
+        for (int t = 0; t < 3; t++) {
+            double x, y, none;
+            qtable_eval(a[t], q, &x, &none);
+            qtable_eval(b[t], q, &y, &none);
+            assert_true(fabs(x - y) < 1e-10);
+        }
+        for (int l = 0; l < 2; l++)
+            assert_true(fabs(kernel(fp, l, q, 1.3) - kernel(fu, l, q, 1.3)) < 1e-10);
+    }
+    formfac_destroy(&fp);
+    formfac_destroy(&fu);
+    pseudo_destroy(&p);
+    pseudo_destroy(&u);
+    free(text);
+}
+
+// The file with one piece of text replaced (the first from `where` on).
+static void refuse_upf(const char *where, const char *from, const char *to, enum al_err expect, const char *says)
+{
+    char *text = upf_text(), *out = NULL, *at = strstr(text, where);
+    assert_non_null(at);
+    at = strstr(at, from);
+    assert_non_null(at);
+    assert_int_equal(al_alloc(strlen(text) + strlen(to) + 1, 1, &out), AL_ERR_OK);
+    sprintf(out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    refuse(out, expect, says);
+    al_free(out);
+    free(text);
+}
+
+static void broken_upf_is_refused(void **state)
+{
+    (void)state;
+    refuse("<PP_INFO>\n</PP_INFO>\n<PP_HEADER>\n   0  Version Number\n", AL_ERR_UNSUPPORTED, "UPF 1");
+    refuse_upf("<UPF", "2.0.1", "1.0", AL_ERR_UNSUPPORTED, "bad:2: UPF version 1.0");
+    refuse_upf("<PP_HEADER gen", "\"NC\"", "\"US\"", AL_ERR_UNSUPPORTED, "bad:7: ultrasoft");
+    refuse_upf("<PP_HEADER gen", "is_ultrasoft=\"F\"", "is_ultrasoft=\"T\"", AL_ERR_UNSUPPORTED, "ultrasoft");
+    refuse_upf("<PP_HEADER gen", ".false.", ".true.", AL_ERR_UNSUPPORTED, "PAW");
+    refuse_upf("<PP_HEADER gen", "has_so=\"false\"", "has_so=\"true\"", AL_ERR_UNSUPPORTED, "spin-orbit");
+    refuse_upf("<PP_HEADER gen", " O\"", "Qq\"", AL_ERR_CORRUPT, "element 'Qq'");
+    refuse_upf("<PP_HEADER gen", "z_valence", "valence", AL_ERR_CORRUPT, "has no z_valence");
+    refuse_upf("<PP_HEADER gen", "6.0000D+00", "5.0", AL_ERR_CORRUPT, "6.000 charges, not of 5");
+    refuse_upf("<PP_HEADER gen", "\"600\"", "\"601\"", AL_ERR_CORRUPT, "PP_R ends after 600 of 601");
+    refuse_upf("<PP_HEADER gen", "\"600\"", "\"599\"", AL_ERR_CORRUPT, "more than 599");
+    refuse_upf("<PP_LOCAL", "E+0", "X+0", AL_ERR_CORRUPT, "is not a number");
+    refuse_upf("<PP_LOCAL", "<PP_LOCAL", "<PP_OTHER", AL_ERR_CORRUPT, "PP_LOCAL is missing");
+    refuse_upf("<PP_BETA.2", "<PP_BETA.2", "<PP_BETA.4", AL_ERR_CORRUPT, "PP_BETA.4 of 3");
+    refuse_upf("<PP_BETA.2", "<PP_BETA.2", "<PP_BETA.1", AL_ERR_CORRUPT, "a second PP_BETA.1");
+    refuse_upf("<PP_BETA.3", "momentum=\"1\"", "momentum=\"4\"", AL_ERR_UNSUPPORTED, "l = 4");
+    refuse_upf("<PP_DIJ", " 0\n", " 1\n", AL_ERR_CORRUPT, "PP_DIJ is not symmetric or mixes");
+    refuse_upf("</UPF>", "</UPF>", "", AL_ERR_CORRUPT, "cut off");
+    char *text = upf_text();
+    for (size_t n = strlen(text) - 1; n > 150; n = n * 4 / 5) { // cut anywhere
+        text[n] = '\0';
+        if (strstr(text, "</UPF>")) continue;
+        refuse(text, AL_ERR_CORRUPT, "bad:");
+    }
+    free(text);
+}
+
+// The words of files, and the warning when they are not those that are asked for.
+static void other_functionals_are_noticed(void **state)
+{
+    (void)state;
+    static const char *const words[][2] = {{"PBE", "PBE"},           {" SLA  PW   PBX  PBC", "PBE"}, {"SLA-PW-PSX-PSC", "PBEsol"},
+                                           {"ixc 11", "PBE"},        {"ixc -101130", "PBE"},         {"ixc -1012", "LDA"},
+                                           {"SLA  PW  NOGX  NO", "LDA"}, {"pbesol", "PBEsol"},       {"PADE", NULL},
+                                           {"", NULL}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const char *got = al_xc_of_pseudo(words[i][0]);
+        if (!words[i][1]) assert_null(got);
+        else assert_string_equal(got, words[i][1]);
+    }
+    static const char *const names[] = {"PBE", "gga_x_pbe+gga_c_pbe", "revPBE", "PZ"};
+    for (int i = 0; i < 4; i++) {
+        struct dft_options o;
+        struct dft_setup *s = NULL;
+        assert_int_equal(synthetic_options(&o), AL_ERR_OK);
+        o.functional = names[i];
+        assert_int_equal(dft_setup_create(&o, NULL, &s), AL_ERR_OK);
+        if (i < 2) assert_string_equal(s->warning, "");
+        else assert_non_null(strstr(s->warning, "the pseudopotential of Mg was made with PBE, that of O was made with PBE"));
+        dft_setup_destroy(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(psp8_is_understood),         cmocka_unit_test(tables_give_known_transforms),
         cmocka_unit_test(broken_psp8_is_refused),     cmocka_unit_test(gth_is_understood),
         cmocka_unit_test(broken_gth_is_refused),      cmocka_unit_test(gth_closed_forms_are_right),
-        cmocka_unit_test(tables_and_closed_forms_agree),
+        cmocka_unit_test(tables_and_closed_forms_agree), cmocka_unit_test(upf_equals_psp8),
+        cmocka_unit_test(broken_upf_is_refused),      cmocka_unit_test(other_functionals_are_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
