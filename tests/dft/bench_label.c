@@ -8,16 +8,19 @@
 // Any frame (extended XYZ), answer as one line of JSON with `json`:
 //   [mpirun -np N] bench_label FRAME.extxyz ecut=X [pseudo=Z:FILE ...] [key=value ...]
 //
-// Keys: ecut, tol (Ha), functional, grid=n,n,n, mesh=n,n,n, shift=n,n,n, kpt=x,y,z (repeated), spacing, charge, kerker, beta,
-// extra, set=spms (default), pseudo=Z:FILE; words: special (the point 1/4,1/4,1/4), lapack, json, -v.
+// Keys: ecut, tol (Ha), functional, grid=n,n,n, mesh=n,n,n, shift=n,n,n, kpt=x,y,z (repeated), spacing, smearing=gaussian |
+// fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, pseudo=Z:FILE, steps=N (stop after N SCF steps:
+// for timings, no label); words: special (the point 1/4,1/4,1/4), lapack, json, -v.
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "reference.h"
 
-enum { MAX_KPT = 32, MAX_PSEUDO = 8 };
+enum { MAX_KPT = 32, MAX_PSEUDO = 8, MAX_STEPS = 200 };
 
 struct job {
     struct dft_options opt;
@@ -25,12 +28,30 @@ struct job {
     struct dft_pseudo pseudo[MAX_PSEUDO];
     char functional[128], set[16];
     int nkpt, npseudo;
-    bool json;
+    bool json, verbose;
+    int steps;               // stop after so many, 0: never
+    int done;                // SCF steps seen
+    double when[MAX_STEPS];  // their ends, s
 };
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool stop(void *ctx)
+{
+    const struct job *j = ctx;
+    return j->steps > 0 && j->done >= j->steps;
+}
 
 static void observe(void *ctx, const struct dft_scf_step *s)
 {
-    (void)ctx;
+    struct job *j = ctx;
+    if (j->done < MAX_STEPS) j->when[j->done++] = now();
+    if (!j->verbose) return;
     printf("%3d  E %.8f Ha  residual %.2e  tol %.1e  H|psi> %d\n", s->it, s->energy, s->residual, s->diag_tol,
            s->applies);
     fflush(stdout);
@@ -64,17 +85,44 @@ static void print_rows(const char *key, int n, const double (*v)[3], double fact
     printf("]");
 }
 
-// eV, eV/Ang, eV/Ang^3.
-static void print_json(const struct al_frame *f, const struct label_report *rep)
+static void print_number(const char *key, double v)
 {
-    printf("{\"energy\": %.14g", f->energy);
-    print_rows("forces", f->natoms, (const double(*)[3])f->forces, 1);
-    print_rows("stress", 3, f->virial, -1 / al_frame_volume(f));
-    print_rows("net_force", 1, &rep->residual_force, 1);
-    printf(", \"fft\": [%d, %d, %d], \"npw\": %d, \"bands\": %d, \"kpoints\": %d, \"scf\": %d", rep->fft[0],
-           rep->fft[1], rep->fft[2], rep->npw, rep->nbands, rep->nkpt, rep->scf_iterations);
-    if (rep->gap == rep->gap) printf(", \"gap\": %.10g", rep->gap);
-    printf(", \"seconds\": %.4f, \"mib\": %ld, \"detail\": \"%s\"}\n", rep->seconds, memory_mib(), rep->detail);
+    if (isfinite(v)) printf(", \"%s\": %.14g", key, v);
+}
+
+// Median of the times between SCF steps, without the first (NaN when there are too few).
+static double step_seconds(const struct job *j)
+{
+    double d[MAX_STEPS];
+    int n = 0;
+    for (int i = 1; i < j->done; i++) {
+        double x = j->when[i] - j->when[i - 1];
+        int at = n++;
+        for (; at > 0 && d[at - 1] > x; at--)
+            d[at] = d[at - 1];
+        d[at] = x;
+    }
+    return n ? d[n / 2] : (double)NAN;
+}
+
+// eV, eV/Ang, eV/Ang^3. Without a label (steps=N): only what the report has.
+static void print_json(const struct job *j, const struct al_frame *f, const struct label_report *rep)
+{
+    printf("{\"scf\": %d, \"kpoints\": %d, \"bands\": %d, \"npw\": %d, \"fft\": [%d, %d, %d], \"applies\": %ld, "
+           "\"ffts\": %ld, \"rung\": %d, \"seconds\": %.4f, \"mib\": %ld, \"detail\": \"%s\"",
+           rep->scf_iterations, rep->nkpt, rep->nbands, rep->npw, rep->fft[0], rep->fft[1], rep->fft[2],
+           rep->applies, rep->ffts, rep->rung, rep->seconds, memory_mib(), rep->detail);
+    print_number("step_seconds", step_seconds(j));
+    if (f->have & AL_HAVE_ENERGY) {
+        print_number("energy", f->energy);
+        print_rows("forces", f->natoms, (const double(*)[3])f->forces, 1);
+        print_rows("stress", 3, (const double(*)[3])f->virial, -1 / al_frame_volume(f));
+        print_rows("net_force", 1, (const double(*)[3])rep->residual_force, 1);
+        print_number("gap", rep->gap);
+        print_number("fermi", rep->fermi);
+        if (j->opt.smearing != DFT_SMEARING_NONE) print_number("ts", rep->energies.smearing);
+    }
+    printf("}\n");
 }
 
 static const char *after(const char *arg, const char *key)
@@ -95,7 +143,8 @@ static bool set_number(struct dft_options *opt, const char *arg)
         const char *key;
         double *to;
     } numbers[] = {{"tol", &opt->scf_tol},      {"kerker", &opt->mix_kerker}, {"beta", &opt->mix_beta},
-                   {"charge", &opt->charge},    {"spacing", &opt->kpoints.spacing}};
+                   {"charge", &opt->charge},    {"width", &opt->smearing_width},
+                   {"spacing", &opt->kpoints.spacing}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const char *t = after(arg, numbers[i].key);
         if (t) *numbers[i].to = strtod(t, NULL);
@@ -121,6 +170,23 @@ static bool set_kpoint(struct job *j, const char *arg)
     return true;
 }
 
+static bool set_smearing(struct dft_options *opt, const char *arg)
+{
+    static const struct {
+        const char *name;
+        enum dft_smearing kind;
+    } kinds[] = {{"gaussian", DFT_SMEARING_GAUSSIAN},
+                 {"fermi-dirac", DFT_SMEARING_FERMI},
+                 {"marzari-vanderbilt", DFT_SMEARING_COLD}};
+    const char *t = after(arg, "smearing");
+    for (size_t i = 0; t && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(t, kinds[i].name) == 0) {
+            opt->smearing = kinds[i].kind;
+            return true;
+        }
+    return false;
+}
+
 static bool set_pseudo(struct job *j, const char *arg)
 {
     const char *t = after(arg, "pseudo"), *colon = t ? strchr(t, ':') : NULL;
@@ -135,7 +201,8 @@ static enum al_err set_option(struct job *j, const char *arg)
 {
     struct dft_options *opt = &j->opt;
     const char *t;
-    if (set_number(opt, arg) || set_kpoint(j, arg) || set_pseudo(j, arg) || triple_i(arg, "grid", opt->fft_grid))
+    if (set_number(opt, arg) || set_kpoint(j, arg) || set_pseudo(j, arg) || set_smearing(opt, arg) ||
+        triple_i(arg, "grid", opt->fft_grid))
         return AL_ERR_OK;
     if ((t = after(arg, "ecut"))) { // other than the record's: on its own grid
         opt->ecut = strtod(t, NULL);
@@ -145,12 +212,14 @@ static enum al_err set_option(struct job *j, const char *arg)
         opt->functional = j->functional;
     } else if ((t = after(arg, "extra"))) {
         opt->nextra = (int)strtol(t, NULL, 10);
+    } else if ((t = after(arg, "steps"))) {
+        j->steps = (int)strtol(t, NULL, 10);
     } else if (strcmp(arg, "lapack") == 0) {
         opt->lapack_only = true;
     } else if (strcmp(arg, "json") == 0) {
         j->json = true;
     } else if (strcmp(arg, "-v") == 0) {
-        opt->observe = observe;
+        j->verbose = true;
     } else {
         AL_FAIL(AL_ERR_INPUT, "bench_label: unknown or bad argument %s", arg);
     }
@@ -165,6 +234,9 @@ static enum al_err read_input(int argc, char **argv, struct job *j, struct refer
     const bool file = dot && strcmp(dot, ".extxyz") == 0;
     if (!file && argc < 5) AL_FAIL(AL_ERR_INPUT, "bench_label FRAME CODE ECUT g|p|m, or FRAME.extxyz ecut=X");
     spms_options(spms_dir(), &j->opt);
+    j->opt.observe = observe;
+    j->opt.check_stop = stop;
+    j->opt.ctx = j;
     if (file) {
         AL_TRY(al_structure_read(argv[1], ret_f));
     } else {
@@ -187,8 +259,9 @@ static enum al_err bench(struct comm *comm, int argc, char **argv)
     AL_TRY(read_input(argc, argv, &j, &r, &f));
     AL_TRY(dft_labeler_open(&j.opt, comm, &l));
     enum al_err e = l->ops->label(l, f, &rep);
+    if (e == AL_ERR_STOPPED && j.steps > 0) e = AL_ERR_OK;
     if (e == AL_ERR_OK && comm->rank == 0) {
-        if (j.json) print_json(f, &rep);
+        if (j.json) print_json(&j, f, &rep);
         if (!j.json && r) print_comparison(r, f, &rep);
         if (!j.json && !r) printf("%.10f eV, %s, %.2f s\n", f->energy, rep.detail, rep.seconds);
     }
