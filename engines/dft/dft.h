@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Plane-wave Kohn-Sham DFT as a labeler (seam/labeler.h): complex orbitals at one or more k-points,
+// Plane-wave Kohn-Sham DFT as a labeler (seam/labeler.h): real orbitals at Gamma, complex ones at other k-points,
 // norm-conserving psp8 pseudopotentials with nonlinear core correction, libxc functionals, fixed occupations
 // (even number of electrons, insulators) or smearing, uniform background charge, block Davidson, Pulay mixing,
 // energy, forces, virial, a ladder of rescues for cells that do not converge. Hartree
@@ -78,6 +78,7 @@ struct dft_options {
     double min_distance; // Ang: frames with closer atoms are refused (AL_ERR_INPUT)
     const double (*sphere_cell)[3]; // rows, Ang; not NULL: choose plane waves as in this cell (tests of the
                                     // stress at a fixed set of plane waves)
+    bool complex_gamma;             // complex orbitals at Gamma, too (test twin)
     bool no_rescue;                 // fail where the default settings do
     int start;                      // number of the random start orbitals; 0
     double diag_scale;              // factor on the eigensolver's tolerances; 1

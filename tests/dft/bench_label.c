@@ -10,7 +10,8 @@
 //
 // Keys: ecut, tol (Ha), functional, grid=n,n,n, mesh=n,n,n, shift=n,n,n, kpt=x,y,z (repeated), spacing, smearing=gaussian |
 // fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, pseudo=Z:FILE, steps=N (stop after N SCF steps:
-// for timings, no label); words: special (the point 1/4,1/4,1/4), lapack, json, -v.
+// for timings, no label); words: special (the point 1/4,1/4,1/4), lapack, complex (at
+// Gamma, too), json, -v.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,6 +217,8 @@ static enum al_err set_option(struct job *j, const char *arg)
         j->steps = (int)strtol(t, NULL, 10);
     } else if (strcmp(arg, "lapack") == 0) {
         opt->lapack_only = true;
+    } else if (strcmp(arg, "complex") == 0) {
+        opt->complex_gamma = true;
     } else if (strcmp(arg, "json") == 0) {
         j->json = true;
     } else if (strcmp(arg, "-v") == 0) {

@@ -101,7 +101,7 @@ static void stick_transform_matches_full_grid(void **state)
     struct al_rng r;
     al_rng_seed(&r, 2, 1);
     const double kp[3] = {0.3, -0.2, 0.45};
-    assert_int_equal(kbasis_create(b, kp, 1, &k), AL_ERR_OK);
+    assert_int_equal(kbasis_create(b, comm, kp, 1, true, &k), AL_ERR_OK);
     double complex *c = NULL, *out = NULL, *w = b->fft->work;
     double *v = NULL, *rho = NULL;
     assert_int_equal(al_alloc((size_t)k->npw, sizeof *c, &c), AL_ERR_OK);
@@ -125,13 +125,13 @@ static void stick_transform_matches_full_grid(void **state)
     fft3_to_r(b->fft);
     for (int pass = 0; pass < 2; pass++) { // the second time round nothing may be left over from the first
         wfft_clear(k->fft);
-        wfft_put(k->fft, c, 0, k->npw);
+        wfft_put(k->fft, c, NULL, 0, k->npw);
         wfft_apply(k->fft, v);
-        wfft_get(k->fft, out, 0, k->npw);
+        wfft_get(k->fft, out, NULL, 0, k->npw);
     }
     wfft_clear(k->fft);
-    wfft_put(k->fft, c, 0, k->npw);
-    wfft_density(k->fft, 0.5, rho);
+    wfft_put(k->fft, c, NULL, 0, k->npw);
+    wfft_density(k->fft, 0.5, 0, rho);
     for (int i = 0; i < b->nr; i++) {
         assert_true(fabs(rho[i] - 0.5 * creal(w[i] * conj(w[i]))) < 1e-9);
         w[i] *= v[i];
