@@ -9,7 +9,7 @@
 //   [mpirun -np N] bench_label FRAME.extxyz ecut=X [pseudo=Z:FILE ...] [key=value ...]
 //
 // Keys: ecut, tol (Ha), functional, grid=n,n,n, mesh=n,n,n, shift=n,n,n, kpt=x,y,z (repeated), spacing, smearing=gaussian |
-// fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, pseudo=Z:FILE, steps=N (stop after N SCF steps:
+// fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, set=spms | gth | gthq1, pseudo=Z:FILE, steps=N (stop after N SCF steps:
 // for timings, no label); words: special (the point 1/4,1/4,1/4), lapack, complex (at
 // Gamma, too), json, -v.
 #include <math.h>
@@ -27,7 +27,7 @@ struct job {
     struct dft_options opt;
     double kpt[MAX_KPT][3];
     struct dft_pseudo pseudo[MAX_PSEUDO];
-    char functional[128], set[16];
+    char functional[128];
     int nkpt, npseudo;
     bool json, verbose;
     int steps;               // stop after so many, 0: never
@@ -205,6 +205,7 @@ static enum al_err set_option(struct job *j, const char *arg)
     if (set_number(opt, arg) || set_kpoint(j, arg) || set_pseudo(j, arg) || set_smearing(opt, arg) ||
         triple_i(arg, "grid", opt->fft_grid))
         return AL_ERR_OK;
+    if (after(arg, "set")) return AL_ERR_OK; // read before
     if ((t = after(arg, "ecut"))) { // other than the record's: on its own grid
         opt->ecut = strtod(t, NULL);
         opt->fft_grid[0] = opt->fft_grid[1] = opt->fft_grid[2] = 0;
@@ -229,21 +230,31 @@ static enum al_err set_option(struct job *j, const char *arg)
     return AL_ERR_OK;
 }
 
+static void set_defaults(struct job *j, const char *set)
+{
+    if (strcmp(set, "spms") == 0)
+        spms_options(spms_dir(), &j->opt);
+    else
+        gth_options(set, &j->opt);
+    j->opt.observe = observe;
+    j->opt.check_stop = stop;
+    j->opt.ctx = j;
+}
+
 // ret_r: the record, NULL for a file. ret_f: borrowed from the record, else the caller's.
 static enum al_err read_input(int argc, char **argv, struct job *j, struct reference **ret_r,
                               struct al_frame **ret_f)
 {
-    const char *dot = strrchr(argv[1], '.');
+    const char *dot = strrchr(argv[1], '.'), *set = "spms";
     const bool file = dot && strcmp(dot, ".extxyz") == 0;
     if (!file && argc < 5) AL_FAIL(AL_ERR_INPUT, "bench_label FRAME CODE ECUT g|p|m, or FRAME.extxyz ecut=X");
-    spms_options(spms_dir(), &j->opt);
-    j->opt.observe = observe;
-    j->opt.check_stop = stop;
-    j->opt.ctx = j;
+    for (int i = 2; i < argc; i++)
+        if (after(argv[i], "set")) set = after(argv[i], "set");
+    set_defaults(j, set);
     if (file) {
         AL_TRY(al_structure_read(argv[1], ret_f));
     } else {
-        AL_TRY(reference_read(argv[1], argv[2], atof(argv[3]), argv[4][0], ret_r));
+        AL_TRY(reference_read_set(set, argv[1], argv[2], atof(argv[3]), argv[4][0], ret_r));
         reference_options(*ret_r, &j->opt);
         *ret_f = (*ret_r)->f;
     }
