@@ -33,6 +33,9 @@ struct job {
     int steps;               // stop after so many, 0: never
     int done;                // SCF steps seen
     double when[MAX_STEPS];  // their ends, s
+    double bytes[MAX_STEPS]; // sent by this rank until then
+    int applies[MAX_STEPS];
+    const struct comm *comm;
 };
 
 static double now(void)
@@ -51,7 +54,11 @@ static bool stop(void *ctx)
 static void observe(void *ctx, const struct dft_scf_step *s)
 {
     struct job *j = ctx;
-    if (j->done < MAX_STEPS) j->when[j->done++] = now();
+    if (j->done < MAX_STEPS) {
+        j->when[j->done] = now();
+        j->bytes[j->done] = (double)comm_bytes(j->comm);
+        j->applies[j->done++] = s->applies;
+    }
     if (!j->verbose) return;
     printf("%3d  E %.8f Ha  residual %.2e  tol %.1e  H|psi> %d\n", s->it, s->energy, s->residual, s->diag_tol,
            s->applies);
@@ -114,6 +121,10 @@ static void print_json(const struct job *j, const struct al_frame *f, const stru
            rep->scf_iterations, rep->nkpt, rep->nbands, rep->npw, rep->fft[0], rep->fft[1], rep->fft[2],
            rep->applies, rep->ffts, rep->rung, rep->seconds, memory_mib(), rep->detail);
     print_number("step_seconds", step_seconds(j));
+    if (j->done > 1) { // of the last step
+        print_number("step_bytes", j->bytes[j->done - 1] - j->bytes[j->done - 2]);
+        print_number("step_applies", j->applies[j->done - 1] - j->applies[j->done - 2]);
+    }
     if (f->have & AL_HAVE_ENERGY) {
         print_number("energy", f->energy);
         print_rows("forces", f->natoms, (const double(*)[3])f->forces, 1);
@@ -269,7 +280,7 @@ static enum al_err bench(struct comm *comm, int argc, char **argv)
     struct al_frame *f = NULL;
     struct labeler *l = NULL;
     struct label_report rep;
-    struct job j = {0};
+    struct job j = {.comm = comm};
     AL_TRY(read_input(argc, argv, &j, &r, &f));
     AL_TRY(dft_labeler_open(&j.opt, comm, &l));
     enum al_err e = l->ops->label(l, f, &rep);
