@@ -9,8 +9,7 @@
 //   [mpirun -np N] bench_label FRAME.extxyz ecut=X [pseudo=Z:FILE ...] [key=value ...]
 //
 // Keys: ecut, tol (Ha), functional, grid=n,n,n, mesh=n,n,n, shift=n,n,n, kpt=x,y,z (repeated), spacing, smearing=gaussian |
-// fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, set=spms | gth | gthq1, pseudo=Z:FILE, steps=N (stop after N SCF steps:
-// for timings, no label); words: special (the point 1/4,1/4,1/4), lapack, complex (at
+// fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, set=spms | gth | gthq1, pseudo=Z:FILE; words: special (the point 1/4,1/4,1/4), lapack, complex (at
 // Gamma, too), json, -v.
 #include <math.h>
 #include <stdlib.h>
@@ -30,7 +29,6 @@ struct job {
     char functional[128];
     int nkpt, npseudo;
     bool json, verbose;
-    int steps;               // stop after so many, 0: never
     int done;                // SCF steps seen
     double when[MAX_STEPS];  // their ends, s
     double bytes[MAX_STEPS]; // sent by this rank until then
@@ -43,12 +41,6 @@ static double now(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static bool stop(void *ctx)
-{
-    const struct job *j = ctx;
-    return j->steps > 0 && j->done >= j->steps;
 }
 
 static void observe(void *ctx, const struct dft_scf_step *s)
@@ -98,42 +90,26 @@ static void print_number(const char *key, double v)
     if (isfinite(v)) printf(", \"%s\": %.14g", key, v);
 }
 
-// Median of the times between SCF steps, without the first (NaN when there are too few).
-static double step_seconds(const struct job *j)
-{
-    double d[MAX_STEPS];
-    int n = 0;
-    for (int i = 1; i < j->done; i++) {
-        double x = j->when[i] - j->when[i - 1];
-        int at = n++;
-        for (; at > 0 && d[at - 1] > x; at--)
-            d[at] = d[at - 1];
-        d[at] = x;
-    }
-    return n ? d[n / 2] : (double)NAN;
-}
-
-// eV, eV/Ang, eV/Ang^3. Without a label (steps=N): only what the report has.
+// eV, eV/Ang, eV/Ang^3.
 static void print_json(const struct job *j, const struct al_frame *f, const struct label_report *rep)
 {
     printf("{\"scf\": %d, \"kpoints\": %d, \"bands\": %d, \"npw\": %d, \"fft\": [%d, %d, %d], \"applies\": %ld, "
            "\"ffts\": %ld, \"rung\": %d, \"seconds\": %.4f, \"mib\": %ld, \"detail\": \"%s\"",
            rep->scf_iterations, rep->nkpt, rep->nbands, rep->npw, rep->fft[0], rep->fft[1], rep->fft[2],
            rep->applies, rep->ffts, rep->rung, rep->seconds, memory_mib(), rep->detail);
-    print_number("step_seconds", step_seconds(j));
     if (j->done > 1) { // of the last step
-        print_number("step_bytes", j->bytes[j->done - 1] - j->bytes[j->done - 2]);
-        print_number("step_applies", j->applies[j->done - 1] - j->applies[j->done - 2]);
+        const int i = j->done - 1;
+        print_number("step_seconds", j->when[i] - j->when[i - 1]);
+        print_number("step_bytes", j->bytes[i] - j->bytes[i - 1]);
+        print_number("step_applies", j->applies[i] - j->applies[i - 1]);
     }
-    if (f->have & AL_HAVE_ENERGY) {
-        print_number("energy", f->energy);
-        print_rows("forces", f->natoms, (const double(*)[3])f->forces, 1);
-        print_rows("stress", 3, (const double(*)[3])f->virial, -1 / al_frame_volume(f));
-        print_rows("net_force", 1, (const double(*)[3])rep->residual_force, 1);
-        print_number("gap", rep->gap);
-        print_number("fermi", rep->fermi);
-        if (j->opt.smearing != DFT_SMEARING_NONE) print_number("ts", rep->energies.smearing);
-    }
+    print_number("energy", f->energy);
+    print_rows("forces", f->natoms, (const double(*)[3])f->forces, 1);
+    print_rows("stress", 3, (const double(*)[3])f->virial, -1 / al_frame_volume(f));
+    print_rows("net_force", 1, (const double(*)[3])rep->residual_force, 1);
+    print_number("gap", rep->gap);
+    print_number("fermi", rep->fermi);
+    if (j->opt.smearing != DFT_SMEARING_NONE) print_number("ts", rep->energies.smearing);
     printf("}\n");
 }
 
@@ -225,8 +201,6 @@ static enum al_err set_option(struct job *j, const char *arg)
         opt->functional = j->functional;
     } else if ((t = after(arg, "extra"))) {
         opt->nextra = (int)strtol(t, NULL, 10);
-    } else if ((t = after(arg, "steps"))) {
-        j->steps = (int)strtol(t, NULL, 10);
     } else if (strcmp(arg, "lapack") == 0) {
         opt->lapack_only = true;
     } else if (strcmp(arg, "complex") == 0) {
@@ -248,7 +222,6 @@ static void set_defaults(struct job *j, const char *set)
     else
         gth_options(set, &j->opt);
     j->opt.observe = observe;
-    j->opt.check_stop = stop;
     j->opt.ctx = j;
 }
 
@@ -284,7 +257,6 @@ static enum al_err bench(struct comm *comm, int argc, char **argv)
     AL_TRY(read_input(argc, argv, &j, &r, &f));
     AL_TRY(dft_labeler_open(&j.opt, comm, &l));
     enum al_err e = l->ops->label(l, f, &rep);
-    if (e == AL_ERR_STOPPED && j.steps > 0) e = AL_ERR_OK;
     if (e == AL_ERR_OK && comm->rank == 0) {
         if (j.json) print_json(&j, f, &rep);
         if (!j.json && r) print_comparison(r, f, &rep);
