@@ -13,7 +13,7 @@
 #include "cli/converge_table.h"
 #include "core/rundir.h"
 
-#define PLAN_RATE 4e9 // operations per core-second: measured on the machine of docs/benchmarks.md
+#define PLAN_RATE 28e9 // operations per core-second: 25e9 to 31e9 on the machine of docs/benchmarks.md, 16 and 32 atoms, 10 to 40 Ha
 
 enum { PLAN_STAGES = 16 };
 
