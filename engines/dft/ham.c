@@ -72,7 +72,6 @@ static int plan(struct ham *h, int nb, int **row, int **at_row, int **band, int 
 static void load(struct ham *h, struct wfft *w, const double complex *block, int mine, int j, bool pair)
 {
     const int np = h->k->comm->size;
-    wfft_clear(w);
     for (int r = 0; r < np; r++) {
         int p0 = comm_first(h->k->npw, np, r), n = comm_first(h->k->npw, np, r + 1) - p0;
         const double complex *c = block + (size_t)p0 * (size_t)mine + (size_t)j * (size_t)n;
