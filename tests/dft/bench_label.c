@@ -2,7 +2,8 @@
 // Copyright the alnd authors
 //
 // Times one reference frame and compares with its record:
-//   [mpirun -np N] bench_label FRAME CODE ECUT g|p|m [tol=X] [kerker=X] [beta=X] [extra=N] [lapack] [-v]
+//   [mpirun -np N] bench_label FRAME CODE ECUT g|p|m [tol=X] [kerker=X] [beta=X] [extra=N] [coarse=X] [scale=X]
+//     [norescue] [lapack] [-v]
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -38,6 +39,9 @@ static void set_option(struct dft_options *opt, const char *arg)
     if (strncmp(arg, "kerker=", 7) == 0) opt->mix_kerker = atof(arg + 7);
     if (strncmp(arg, "beta=", 5) == 0) opt->mix_beta = atof(arg + 5);
     if (strncmp(arg, "extra=", 6) == 0) opt->nextra = atoi(arg + 6);
+    if (strncmp(arg, "coarse=", 7) == 0) opt->coarse = atof(arg + 7);
+    if (strncmp(arg, "scale=", 6) == 0) opt->diag_scale = atof(arg + 6);
+    if (strcmp(arg, "norescue") == 0) opt->no_rescue = true;
     if (strcmp(arg, "lapack") == 0) opt->lapack_only = true;
     static const double special[1][3] = {{0.25, 0.25, 0.25}};
     if (strcmp(arg, "special") == 0)
