@@ -67,6 +67,8 @@ struct dft_options {
     double min_distance; // Ang: frames with closer atoms are refused (AL_ERR_INPUT)
     const double (*sphere_cell)[3]; // rows, Ang; not NULL: choose plane waves as in this cell (tests of the
                                     // stress at a fixed set of plane waves)
+    bool follow; // start from the extrapolation of the frames labelled before (extrapolate.h), where they fit: the
+                 // label then depends on them below scf_tol
     bool lapack_only;               // replicated LAPACK subspace instead of ScaLAPACK (test twin)
     // Called on rank 0 after each SCF step; may be NULL.
     void (*observe)(void *ctx, const struct dft_scf_step *step);

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "dft/extrapolate.h"
 #include "dft/options.h"
 #include "dft/scf.h"
 
@@ -18,6 +19,7 @@ struct dft_labeler {
     struct dft_setup *setup;
     struct formfac **ff; // [npseudo]
     struct xc_func *func;
+    struct history *history; // with opt.follow, else NULL
 };
 
 static void dft_labeler_destroy(struct dft_labeler **p)
@@ -28,6 +30,7 @@ static void dft_labeler_destroy(struct dft_labeler **p)
         formfac_destroy(&l->ff[i]);
     al_free(l->ff);
     xc_func_destroy(&l->func);
+    history_destroy(&l->history);
     dft_setup_destroy(&l->setup);
     al_free(l);
     *p = NULL;
@@ -89,12 +92,14 @@ static void describe(const struct scf *p, struct label_report *rep)
     rep->nbands = p->nb;
     rep->nkpt = p->nk;
     rep->npw = p->k[0]->npw;
+    rep->applies = p->applies;
     memcpy(rep->fft, p->s->b->n, sizeof rep->fft);
     snprintf(rep->detail, sizeof rep->detail, "%d SCF steps, residual %.1e -> %.1e Ha, %ld H|psi>",
              p->iterations, p->first_residual, p->residual, p->applies);
 }
 
-static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_report *rep)
+// *ret_warm: the SCF started from earlier frames.
+static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_report *rep, bool *ret_warm)
 {
     AL_OWN(dft_system) s = NULL;
     AL_OWN(kpoint_set) k = NULL;
@@ -105,6 +110,8 @@ static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_r
     AL_TRY(make_system(l, f, &s));
     AL_TRY(kpoint_set_create(&l->setup->opt.kpoints, (const double(*)[3])f->cell, &k));
     AL_TRY(scf_create(&l->setup->opt, s, k, l->func, &p));
+    if (l->history) AL_TRY(history_start(l->history, p));
+    *ret_warm = p->warm;
     enum al_err e = scf_run(p);
     describe(p, rep);
     AL_TRY(e);
@@ -113,6 +120,7 @@ static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_r
     for (int i = 0; i < 3 * f->natoms; i++)
         if (!isfinite(force[i / 3][i % 3]))
             AL_FAIL(AL_ERR_UNPHYSICAL, "force on atom %d is not finite", i / 3 + 1);
+    if (l->history) AL_TRY(history_push(l->history, p));
     store(f, p, (const double(*)[3])force, (const double(*)[3])strain, rep);
     return AL_ERR_OK;
 }
@@ -130,7 +138,10 @@ static enum al_err label_dft(struct labeler *base, struct al_frame *f, struct la
     double start = now();
     memset(rep, 0, sizeof *rep);
     rep->gap = NAN;
-    enum al_err e = comm_agree(l->comm, run(l, f, rep));
+    bool warm = false;
+    enum al_err e = comm_agree(l->comm, run(l, f, rep, &warm));
+    if (e && l->history) history_forget(l->history);
+    if (e == AL_ERR_NOTCONV && warm) e = comm_agree(l->comm, run(l, f, rep, &warm)); // from atomic densities
     rep->seconds = now() - start;
     if (e != AL_ERR_OK) {
         size_t n = strlen(rep->detail);
@@ -151,6 +162,11 @@ static void close_dft(struct labeler *base)
     dft_labeler_destroy(&l);
 }
 
+struct history *dft_labeler_history(struct labeler *base)
+{
+    return ((struct dft_labeler *)base)->history;
+}
+
 static const struct labeler_ops dft_ops = {"dft", label_dft, fingerprint_dft, close_dft};
 
 enum al_err dft_labeler_open(const struct dft_options *opt, struct comm *comm, struct labeler **ret)
@@ -161,6 +177,7 @@ enum al_err dft_labeler_open(const struct dft_options *opt, struct comm *comm, s
     l->comm = comm;
     AL_TRY(dft_setup_create(opt, comm, &l->setup));
     AL_TRY(xc_func_create(l->setup->functional, &l->func));
+    if (opt->follow) AL_TRY(history_create(comm, &l->history));
     AL_ALLOC(l->ff, opt->npseudo);
     // 10 % more than the density's largest |G|, for strained cells with the plane waves of another
     for (int i = 0; i < opt->npseudo; i++)

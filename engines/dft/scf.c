@@ -143,7 +143,7 @@ static enum al_err step(struct scf *p, double ewald_energy, double *tol)
     double res, energy;
     AL_TRY(scf_potential(p, p->rho_in, p->v_in, &p->energy));
     p->v_mean = mean(p->v_in, b->nr);
-    AL_TRY(solve_bands(p, *tol, p->iterations == 0 ? DIAG_FIRST : DIAG_MORE, &res));
+    AL_TRY(solve_bands(p, *tol, p->iterations == 0 && !p->warm ? DIAG_FIRST : DIAG_MORE, &res));
     p->residual = mixer_distance(b, p->rho_out, p->rho_in);
     if (p->iterations == 0 && *tol > 3 * diag_tolerance(p, p->residual)) {
         *tol = diag_tolerance(p, p->residual);
@@ -163,7 +163,7 @@ static enum al_err step(struct scf *p, double ewald_energy, double *tol)
 static enum al_err cycle(struct scf *p, struct mixer *mix, double ewald_energy)
 {
     const double target = p->opt->scf_tol * p->s->natoms;
-    double tol = 1e-2, before = INFINITY;
+    double tol = p->warm ? 1e-3 : 1e-2, before = INFINITY;
     for (;;) {
         AL_TRY(asked_to_stop(p));
         AL_TRY(step(p, ewald_energy, &tol));

@@ -22,6 +22,8 @@ struct scf {
     struct kbasis **k; // [nk]
     struct ham **ham;  // [nk]; NULL entries are made when needed (memory)
     bool keep_ham;
+    bool warm; // set between scf_create and scf_run with rho_in and psi that are close to the answer: no deep
+               // first diagonalisation
     double complex **psi; // [nk][nb][nloc]
     double *e;            // [nk][nb] Ha
     double *occ;          // [nk][nb] electrons, weight included

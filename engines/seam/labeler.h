@@ -15,6 +15,7 @@ struct label_report {
     int fft[3];
     double residual_force[3];  // sum of forces before it was taken out, eV/Ang
     double gap;                // HOMO-LUMO gap over the k-points, eV; NaN where no empty band was computed
+    long applies;              // H|psi> products
     double seconds;            // wall time; not for hashed files
     char detail[256];          // SCF history in words, why it failed
 };
