@@ -21,9 +21,10 @@ void loop_config_destroy(struct loop_config **cp)
     al_free(c);
 }
 
-static enum al_err read_systems(struct loop_config *c)
+static enum al_err read_systems(struct loop_config *c, bool required)
 {
     const struct al_node *list = al_node_get(c->tree, "systems");
+    if (!list && !required) return AL_ERR_OK;
     if (!list) return al_node_error(c->tree, "key 'systems' is missing: a list of {name, structure}");
     if (list->kind != AL_NODE_LIST || !list->nchild) AL_TRY(al_node_error(list, "systems: a list of maps is wanted"));
     for (const struct al_node *n = list->child; n; n = n->next) {
@@ -50,7 +51,7 @@ static enum al_err read_systems(struct loop_config *c)
 static enum al_err check_relations(const struct loop_config *c)
 {
     const struct al_node *train = al_node_get(c->tree, "train"), *select = al_node_get(c->tree, "select");
-    const struct al_node *conv = al_node_get(c->tree, "converge"), *work = al_node_get(c->tree, "workdir");
+    const struct al_node *conv = al_node_get(c->tree, "converge");
     if (c->train.rcut_smooth >= c->train.rcut)
         AL_TRY(al_node_error(train, "descriptor.rcut_smooth must be smaller than descriptor.rcut"));
     if (c->train.lr_stop > c->train.lr_start)
@@ -66,22 +67,40 @@ static enum al_err check_relations(const struct loop_config *c)
         AL_TRY(al_node_error(select ? select : c->tree, "select.trust.low must be smaller than select.trust.high"));
     if (c->converge.min_iterations > c->converge.max_iterations)
         AL_TRY(al_node_error(conv ? conv : c->tree, "converge.min_iterations is larger than max_iterations"));
-    if (!c->workdir[0]) AL_TRY(al_node_error(work, "workdir: a directory is wanted"));
+    return AL_ERR_OK;
+}
+
+static enum al_err read_config(const char *path, bool campaign, struct loop_config **ret)
+{
+    static const char *const skip[] = {"systems", NULL};
+    AL_OWN(loop_config) c = NULL;
+    AL_AUTOFREE struct schema_key *keys = NULL;
+    AL_ALLOC(c, 1);
+    AL_ALLOC(keys, loop_nkeys);
+    memcpy(keys, loop_keys, (size_t)loop_nkeys * sizeof *keys);
+    for (int i = 0; i < loop_nkeys && !campaign; i++)
+        keys[i].flags &= ~(unsigned)KEY_REQUIRED;
+    AL_TRY(al_path(c->path, "%s", path));
+    AL_TRY(al_yaml_read(path, &c->tree));
+    AL_TRY(schema_fill(keys, loop_nkeys, skip, c->tree, c));
+    AL_TRY(read_systems(c, campaign));
+    AL_TRY(check_relations(c));
+    if (campaign && !c->workdir[0])
+        AL_TRY(al_node_error(al_node_get(c->tree, "workdir"), "workdir: a directory is wanted"));
+    *ret = c;
+    c = NULL;
     return AL_ERR_OK;
 }
 
 enum al_err loop_config_read(const char *path, struct loop_config **ret)
 {
-    static const char *const skip[] = {"systems", NULL};
-    AL_OWN(loop_config) c = NULL;
-    AL_ALLOC(c, 1);
-    AL_TRY(al_path(c->path, "%s", path));
-    AL_TRY(al_yaml_read(path, &c->tree));
-    AL_TRY(schema_fill(loop_keys, loop_nkeys, skip, c->tree, c));
-    AL_TRY(read_systems(c));
-    AL_TRY(check_relations(c));
-    *ret = c;
-    c = NULL;
+    AL_TRY(read_config(path, true, ret));
+    return AL_ERR_OK;
+}
+
+enum al_err loop_config_read_engine(const char *path, struct loop_config **ret)
+{
+    AL_TRY(read_config(path, false, ret));
     return AL_ERR_OK;
 }
 
@@ -162,7 +181,12 @@ enum al_err loop_config_elements(const struct loop_config *c, int *ret_n, int re
     static const int first[] = {3, 15, 16, 8};
     bool present[AL_ZMAX + 1] = {0};
     int n = 0;
-    AL_TRY(scan_structures(c, present));
+    if (c->nelements) {
+        for (int i = 0; i < c->nelements; i++)
+            present[c->element[i]] = true;
+    } else {
+        AL_TRY(scan_structures(c, present));
+    }
     for (int i = 0; i < 4; i++)
         if (present[first[i]]) {
             ret_z[n++] = first[i];

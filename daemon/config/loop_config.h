@@ -79,6 +79,8 @@ struct cfg_label {
     char convergence[8];       // normal | tight
     int fft_grid[3];           // 0 = automatic
     int max_scf;
+    double force_error;        // eV/Ang, wanted of these settings against converged ones
+    char converge[AL_PATH];    // table of `alnd label --converge`; "" = NAME.converge.yaml beside the file
 };
 
 struct cfg_test {
@@ -109,6 +111,7 @@ struct cfg_resources {
     int retries;               // starts of a task that failed for a transient reason
     int label_batch;           // frames per label task
     struct cfg_job label, train, explore, produce;
+    double label_memory;       // MiB a label task may take, all its ranks together; 0 = 90 % of the machine's / concurrent tasks
     double heartbeat;          // fs! (unit of AL_DIM_TIME): a worker silent for longer counts as hung
 };
 
@@ -130,12 +133,29 @@ struct loop_config {
     struct cfg_resources resources;
     char inputs[AL_PATH];      // RUN/inputs when this is the copy of a run directory, else ""
     bool demonstration;        // settings too small for physics: every result says so
+    int nelements, element[CFG_MAX_LIST]; // engines by hand: elements of the frames; 0 = those of `systems`
     struct al_node *tree;      // owns the text
 };
 
 // Read and validate. AL_ERR_INPUT with "file:line:column: message" and a hint with the nearest key.
 enum al_err loop_config_read(const char *path, struct loop_config **ret);
+// For engines used by hand: a whole loop.yaml, or a file with the engine's sections alone (label, resources). Nothing is required;
+// what is there is checked all the same.
+enum al_err loop_config_read_engine(const char *path, struct loop_config **ret);
 void loop_config_destroy(struct loop_config **c);
+// "Li P S" into c->element. AL_ERR_INPUT: not an element, too many.
+enum al_err loop_config_set_elements(struct loop_config *c, const char *text);
+// What an engine by hand changes in the sections label and resources; NULL or 0: as the file says.
+struct cfg_overrides {
+    const char *cutoff, *kpoints; // YAML text; with a cut-off of its own the FFT grid is automatic
+    int cores, ranks;
+};
+// The sections that labels depend on, as a file that loop_config_read_engine reads.
+enum al_err loop_config_write_label(const struct loop_config *c, const struct cfg_overrides *o, FILE *out);
+// SHA-256 over the pseudopotential files of z [n].
+enum al_err loop_config_pseudo_hash(const struct loop_config *c, int n, const int *z, char ret_hex[65]);
+// Where the converge table of this file is: label.converge, else NAME.converge.yaml beside it (NAME.yaml, NAME.yml).
+enum al_err loop_config_converge_path(const struct loop_config *c, char ret[AL_PATH]);
 // For the copy of loop.yaml in a run directory: structures and pseudopotentials are those copied to RUN/inputs, so that a
 // run goes on when the originals have moved or changed.
 enum al_err loop_config_use_inputs(struct loop_config *c, const char *run);

@@ -95,6 +95,24 @@ enum al_err basis_create(struct comm *c, double ecut, const double cell[3][3], c
     return AL_ERR_OK;
 }
 
+enum al_err basis_count(double ecut, const double cell[3][3], const int fft_grid[3], int ret_n[3], double *ret_ng)
+{
+    struct basis b = {.ecut = ecut};
+    const double g = 2 * sqrt(2 * ecut), zero[3] = {0};
+    reciprocal(cell, b.sphere_b);
+    AL_TRY(choose_grid(&b, fft_grid, g));
+    memcpy(ret_n, b.n, sizeof b.n);
+    *ret_ng = list_sphere((const double(*)[3])b.sphere_b, zero, g, NULL);
+    return AL_ERR_OK;
+}
+
+double kbasis_count(double ecut, const double cell[3][3], const double k[3])
+{
+    double b[3][3];
+    reciprocal(cell, b);
+    return list_sphere((const double(*)[3])b, k, sqrt(2 * ecut), NULL);
+}
+
 void basis_destroy(struct basis **b)
 {
     if (!*b) return;

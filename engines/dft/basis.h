@@ -29,6 +29,9 @@ struct basis {
 enum al_err basis_create(struct comm *c, double ecut, const double cell[3][3], const double (*sphere_cell)[3],
                          const int fft_grid[3], struct basis **ret);
 void basis_destroy(struct basis **b);
+// Sizes alone: the FFT grid and the number of plane waves of the density; plane waves of the orbitals at k.
+enum al_err basis_count(double ecut, const double cell[3][3], const int fft_grid[3], int ret_n[3], double *ret_ng);
+double kbasis_count(double ecut, const double cell[3][3], const double k[3]);
 void basis_to_r(struct basis *b, const double complex *fg, double *fr); // real part
 void basis_to_g(struct basis *b, const double *fr, double complex *fg); // on the sphere
 

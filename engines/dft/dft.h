@@ -74,6 +74,9 @@ struct dft_options {
     void (*observe)(void *ctx, const struct dft_scf_step *step);
     // Asked on rank 0 before each SCF step; true ends label with AL_ERR_STOPPED on all ranks. May be NULL.
     bool (*check_stop)(void *ctx);
+    // Called on rank 0 with the valence density of the converged SCF in real space, electrons/bohr^3, rho[i0 + n[0] (i1
+    // + n[1] i2)] at (i0/n[0], i1/n[1], i2/n[2]) of the cell vectors; an error of it is the label's. May be NULL.
+    enum al_err (*density)(void *ctx, const int n[3], const double *rho);
     void *ctx;
 };
 

@@ -98,6 +98,16 @@ static void describe(const struct scf *p, struct label_report *rep)
              p->iterations, p->first_residual, p->residual, p->applies);
 }
 
+static enum al_err hand_density(const struct dft_labeler *l, struct scf *p)
+{
+    const struct dft_options *o = &l->setup->opt;
+    if (!o->density) return AL_ERR_OK;
+    basis_to_r(p->s->b, p->rho_out, p->rho_r);
+    enum al_err e = l->comm->rank == 0 ? o->density(o->ctx, p->s->b->n, p->rho_r) : AL_ERR_OK;
+    AL_TRY_ALL(l->comm, e);
+    return AL_ERR_OK;
+}
+
 // *ret_warm: the SCF started from earlier frames.
 static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_report *rep, bool *ret_warm)
 {
@@ -121,6 +131,7 @@ static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_r
         if (!isfinite(force[i / 3][i % 3]))
             AL_FAIL(AL_ERR_UNPHYSICAL, "force on atom %d is not finite", i / 3 + 1);
     if (l->history) AL_TRY(history_push(l->history, p));
+    AL_TRY(hand_density(l, p));
     store(f, p, (const double(*)[3])force, (const double(*)[3])strain, rep);
     return AL_ERR_OK;
 }
