@@ -31,10 +31,18 @@ struct cfg_system {
     const struct al_node *node; // for messages
 };
 
+struct cfg_aimd {              // first-principles MD for initial data; n temperatures 0: none
+    struct cfg_list temperatures, pressures; // K; GPa, none: constant cell (nvt), else npt
+    double time, timestep, equilibration;    // fs
+    double tau, tau_p;         // fs: thermostat, barostat
+    int stride;                // steps between labelled frames
+};
+
 struct cfg_initial {
     int frames;                // perturbed frames per system (and arrangement)
     double displacement, strain; // Ang; fraction
     double of_element[AL_ZMAX + 1]; // Ang, by atomic number: displacement of elements named in by_element, else 0
+    struct cfg_aimd aimd;
 };
 
 struct cfg_train {
@@ -79,6 +87,7 @@ struct cfg_label {
     char convergence[8];       // normal | tight
     int fft_grid[3];           // 0 = automatic
     int max_scf;
+    bool follow;               // label.continue
     double force_error;        // eV/Ang, wanted of these settings against converged ones
     char converge[AL_PATH];    // table of `alnd label --converge`; "" = NAME.converge.yaml beside the file
 };

@@ -15,7 +15,7 @@
 
 #include "dft/scf.h"
 
-enum { HISTORY_DEPTH = 4 }; // earlier frames kept
+enum { HISTORY_DEPTH = 6 }; // earlier frames kept
 
 struct history;
 
