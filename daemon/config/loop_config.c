@@ -83,8 +83,10 @@ static enum al_err settle_initial(struct loop_config *c, bool campaign)
     return AL_ERR_OK;
 }
 
+// path NULL: nothing but defaults.
 static enum al_err read_config(const char *path, bool campaign, struct loop_config **ret)
 {
+    static const char empty[] = "{}";
     static const char *const skip[] = {"systems", NULL};
     AL_OWN(loop_config) c = NULL;
     AL_AUTOFREE struct schema_key *keys = NULL;
@@ -93,8 +95,9 @@ static enum al_err read_config(const char *path, bool campaign, struct loop_conf
     memcpy(keys, loop_keys, (size_t)loop_nkeys * sizeof *keys);
     for (int i = 0; i < loop_nkeys && !campaign; i++)
         keys[i].flags &= ~(unsigned)KEY_REQUIRED;
-    AL_TRY(al_path(c->path, "%s", path));
-    AL_TRY(al_yaml_read(path, &c->tree));
+    AL_TRY(al_path(c->path, "%s", path ? path : "defaults"));
+    if (path) AL_TRY(al_yaml_read(path, &c->tree));
+    else AL_TRY(al_yaml_parse(c->path, empty, strlen(empty), &c->tree));
     AL_TRY(schema_fill(keys, loop_nkeys, skip, c->tree, c));
     AL_TRY(read_systems(c, campaign));
     AL_TRY(settle_initial(c, campaign));
@@ -115,6 +118,12 @@ enum al_err loop_config_read(const char *path, struct loop_config **ret)
 enum al_err loop_config_read_engine(const char *path, struct loop_config **ret)
 {
     AL_TRY(read_config(path, false, ret));
+    return AL_ERR_OK;
+}
+
+enum al_err loop_config_default_engine(struct loop_config **ret)
+{
+    AL_TRY(read_config(NULL, false, ret));
     return AL_ERR_OK;
 }
 

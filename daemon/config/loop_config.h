@@ -151,6 +151,7 @@ enum al_err loop_config_read(const char *path, struct loop_config **ret);
 // For engines used by hand: a whole loop.yaml, or a file with the engine's sections alone (label, resources). Nothing is required;
 // what is there is checked all the same.
 enum al_err loop_config_read_engine(const char *path, struct loop_config **ret);
+enum al_err loop_config_default_engine(struct loop_config **ret); // the defaults alone
 void loop_config_destroy(struct loop_config **c);
 // "Li P S" into c->element. AL_ERR_INPUT: not an element, too many.
 enum al_err loop_config_set_elements(struct loop_config *c, const char *text);

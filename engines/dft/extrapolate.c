@@ -213,14 +213,6 @@ static enum al_err coefficients(const struct history *h, const struct dft_system
     for (int j = 1; j < HISTORY_DEPTH; j++)
         c[j] = 0;
     if (m == 0) return AL_ERR_OK;
-    const char *mode = getenv("EXTRA"); // EXPERIMENT
-    if (mode && mode[0] != 'l') {
-        static const double poly[6][6] = {{1}, {2, -1}, {3, -3, 1}, {4, -6, 4, -1},{5,-10,10,-5,1},{6,-15,20,-15,6,-1}};
-        static const double aspc[6][6] = {{1}, {2, -1}, {2.5, -2, 0.5}, {2.8, -2.8, 1.2, -0.2},{3,-24./7,27./14,-4./7,1./14},{22./7,-55./14,55./21,-22./21,5./21,-1./42}};
-        int k = mode[1] ? mode[1] - '1' : m; if (k > m) k = m;
-        memcpy(c, mode[0] == 'p' ? poly[k] : aspc[k], sizeof poly[0]);
-        return AL_ERR_OK;
-    }
     double a[HISTORY_DEPTH * HISTORY_DEPTH] = {0}, rhs[HISTORY_DEPTH] = {0};
     AL_AUTOFREE double *step = NULL; // [m + 1][rows]: to the present frame, then between earlier ones
     AL_ALLOC(step, (size_t)(m + 1) * (size_t)rows);
