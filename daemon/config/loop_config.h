@@ -88,6 +88,9 @@ struct cfg_label {
     int fft_grid[3];           // 0 = automatic
     int max_scf;
     bool follow;               // label.continue
+    double charge;             // e
+    enum { SM_NONE, SM_GAUSSIAN, SM_FERMI, SM_COLD } smearing;
+    double smearing_width;     // eV
     double force_error;        // eV/Ang, wanted of these settings against converged ones
     char converge[AL_PATH];    // table of `alnd label --converge`; "" = NAME.converge.yaml beside the file
 };

@@ -139,6 +139,37 @@ static void hash_kpoints(const void *base, struct al_sha256 *s)
             al_sha256_double(s, l->kpoint[i][k]);
 }
 
+// label.smearing: none | {kind: gaussian, width: 0.1 eV}
+static enum al_err parse_smearing(const struct al_node *n, void *base)
+{
+    static const char *const kinds[] = {"none", "gaussian", "fermi", "cold"};
+    struct cfg_label *l = &((struct loop_config *)base)->label;
+    l->smearing = SM_NONE;
+    l->smearing_width = 0;
+    if (n->kind == AL_NODE_SCALAR && strcmp(n->text, "none") == 0) return AL_ERR_OK;
+    const struct al_node *kind = n->kind == AL_NODE_MAP ? al_node_get(n, "kind") : NULL;
+    if (!kind || kind->kind != AL_NODE_SCALAR)
+        AL_TRY(al_node_error(n, "smearing: none or {kind: gaussian, width: 0.1 eV} is wanted"));
+    for (int i = SM_GAUSSIAN; i <= SM_COLD; i++)
+        if (strcmp(kind->text, kinds[i]) == 0) l->smearing = i;
+    if (l->smearing == SM_NONE)
+        AL_TRY(al_node_error(kind, "smearing: kind '%.20s'; gaussian, fermi, cold are known", kind->text));
+    const struct al_node *width = al_node_get(n, "width");
+    if (!width) AL_TRY(al_node_error(n, "smearing: width is missing, e.g. 0.1 eV"));
+    for (const struct al_node *c = n->child; c; c = c->next)
+        if (c != kind && c != width)
+            AL_TRY(al_node_error(c, "smearing: unknown key '%.40s'; kind and width are known", c->key));
+    AL_TRY(schema_real(width, AL_DIM_ENERGY, 1e-3, 5, &l->smearing_width));
+    return AL_ERR_OK;
+}
+
+static void hash_smearing(const void *base, struct al_sha256 *s)
+{
+    const struct cfg_label *l = &((const struct loop_config *)base)->label;
+    al_sha256_int(s, l->smearing);
+    al_sha256_double(s, l->smearing_width);
+}
+
 // label.cutoff is kept in Ha
 static enum al_err parse_cutoff(const struct al_node *n, void *base)
 {
@@ -261,6 +292,11 @@ const struct schema_key loop_keys[] = {
      .doc = "gamma, {spacing: S} (largest step, 2 pi included, shifted by half a step), {mesh: [..], shift: [..]} or {points: [[x, y, z, weight], ..]}."},
     {"label.pseudopotentials", KEY_STRING, 0, STRING(label.pseudopotentials), .otherwise = "SPMS", .flags = P,
      .doc = "Name of a set (SPMS) or a directory with one psp8 file for each element."},
+    {"label.smearing", KEY_CUSTOM, AL_DIM_ENERGY, .otherwise = "none", .flags = P, .parse = parse_smearing,
+     .hash = hash_smearing,
+     .doc = "none (insulators: fixed occupations), or {kind: gaussian | fermi | cold, width: 0.1 eV} for metals and odd numbers of electrons; energies are then free energies."},
+    {"label.charge", KEY_REAL, 0, AT(label.charge), RANGE(-100, 100), .otherwise = "0", .flags = P,
+     .doc = "Charge of the cell in elementary charges, neutralised by a uniform background."},
     {"label.convergence", KEY_CHOICE, 0, STRING(label.convergence), .otherwise = "normal", .flags = P, .choices = "normal|tight",
      .doc = "SCF thresholds: normal for labels, tight for references."},
     {"label.fft_grid", KEY_INT3, 0, AT(label.fft_grid), RANGE(0, 2000), .otherwise = "[0, 0, 0]", .flags = P,

@@ -57,6 +57,12 @@ static enum al_err make_options(const struct loop_config *c, struct dft_store *s
     o->npseudo = n;
     o->max_scf = l->max_scf;
     o->scf_tol = strcmp(l->convergence, "tight") == 0 ? 1e-13 : 1e-9;
+    o->charge = l->charge;
+    o->smearing = l->smearing == SM_GAUSSIAN ? DFT_SMEARING_GAUSSIAN
+                  : l->smearing == SM_FERMI  ? DFT_SMEARING_FERMI
+                  : l->smearing == SM_COLD   ? DFT_SMEARING_COLD
+                                             : DFT_SMEARING_NONE;
+    if (o->smearing != DFT_SMEARING_NONE) o->smearing_width = l->smearing_width / AL_HARTREE_EV;
     o->min_distance = c->select.min_distance / 2;
     o->follow = l->follow;
     memcpy(o->fft_grid, l->fft_grid, sizeof o->fft_grid);

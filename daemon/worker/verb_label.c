@@ -108,6 +108,31 @@ static enum al_err note_result(struct al_frame *f, const struct label_report *r,
     return AL_ERR_OK;
 }
 
+static const char *yes_no(bool b)
+{
+    return b ? "yes" : "no";
+}
+
+// What the labeler tells, one line a frame; a metallic frame is told as a warning.
+static void log_label(const struct label_ctx *c, const struct label_report *r, enum al_err e)
+{
+    const struct label_energies *u = &r->energies;
+    fprintf(stderr,
+            "level=%s task=%s ev=label frame=%s status=%s scf=%d seconds=%.1f gap_ev=%.3f metallic=%s fermi_ev=%.3f "
+            "rung=%s applies=%ld ffts=%ld",
+            r->metallic || r->rung ? "warn" : "info", c->t->id, c->frame_id, e ? al_err_name(e) : "ok",
+            r->scf_iterations, r->seconds, r->gap, yes_no(r->metallic), r->fermi, r->rung_name ? r->rung_name : "none",
+            r->applies, r->ffts);
+    if (!e)
+        fprintf(stderr,
+                " total_ev=%.6f kinetic=%.4f nonlocal=%.4f local=%.4f hartree=%.4f xc=%.4f ewald=%.4f smearing=%.6f "
+                "zero_width=%.6f net_force=%.1e,%.1e,%.1e stress_asymmetry=%.1e electron_error=%.1e band_residual=%.1e",
+                u->total, u->kinetic, u->nonlocal, u->local, u->hartree, u->xc, u->ewald, u->smearing, u->zero_width,
+                r->residual_force[0], r->residual_force[1], r->residual_force[2], r->stress_asymmetry, r->electron_error,
+                r->band_residual);
+    fputc('\n', stderr);
+}
+
 // TASKDIR/frame-NNN.EXT
 static enum al_err frame_path(const struct label_ctx *c, long i, const char *ext, char ret[AL_PATH])
 {
@@ -115,6 +140,24 @@ static enum al_err frame_path(const struct label_ctx *c, long i, const char *ext
     snprintf(name, sizeof name, "frame-%03ld.%s", i, ext);
     AL_TRY(task_path(c->t, ret, name));
     return AL_ERR_OK;
+}
+
+// eV; what alnd label shows and keeps beside the label.
+static void write_energies(FILE *out, const struct label_report *r)
+{
+    const struct label_energies *u = &r->energies;
+    const struct {
+        const char *key;
+        double value;
+    } terms[] = {{"kinetic", u->kinetic}, {"nonlocal", u->nonlocal}, {"local", u->local},       {"hartree", u->hartree},
+                 {"xc", u->xc},           {"ewald", u->ewald},       {"smearing", u->smearing}, {"zero_width", u->zero_width}};
+    for (size_t i = 0; i < sizeof terms / sizeof *terms; i++)
+        fprintf(out, "energy_%s: %.6f\n", terms[i].key, terms[i].value);
+    if (isfinite(r->fermi)) fprintf(out, "fermi: %.4f\n", r->fermi);
+    fprintf(out, "metallic: %s\nrescue: %s\n", r->metallic ? "true" : "false", r->rung_name ? r->rung_name : "none");
+    fprintf(out, "stress_asymmetry: %.3e\nelectron_error: %.3e\nband_residual: %.3e\n", r->stress_asymmetry, r->electron_error,
+            r->band_residual);
+    fprintf(out, "applies: %ld\nffts: %ld\n", r->applies, r->ffts);
 }
 
 static enum al_err write_report(const struct label_ctx *c, int i, const struct label_report *r, const struct al_frame *f,
@@ -131,6 +174,7 @@ static enum al_err write_report(const struct label_ctx *c, int i, const struct l
     } else {
         fprintf(o.out, "energy: %.9f\nresidual_force: %.3e\n", f->energy, norm3(r->residual_force));
         if (isfinite(r->gap)) fprintf(o.out, "gap: %.4f\n", r->gap);
+        write_energies(o.out, r);
     }
     al_yaml_int(o.out, 0, "scf_iterations", r->scf_iterations);
     al_yaml_int(o.out, 0, "nbands", r->nbands);
@@ -173,9 +217,8 @@ static enum al_err label_frame(struct label_ctx *c, int i, const struct al_frame
         if (e == AL_ERR_STOPPED || (e && al_err_class(e) != AL_CLASS_EXPECTED)) AL_TRY(e);
         AL_TRY(note_result(f, &rep, e, c->labeler->ops->fingerprint(c->labeler)));
         if (!c->t->quiet) {
+            log_label(c, &rep, e);
             AL_TRY(write_report(c, i, &rep, f, e));
-            fprintf(stderr, "level=info task=%s ev=label frame=%s status=%s scf=%d seconds=%.1f gap_ev=%.3f\n", c->t->id,
-                    c->frame_id, e ? al_err_name(e) : "ok", rep.scf_iterations, rep.seconds, rep.gap);
             AL_TRY(write_one(path, f));
         }
     }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Plane-wave Kohn-Sham DFT as a labeler (seam/labeler.h): complex orbitals at one or more k-points,
+// Plane-wave Kohn-Sham DFT as a labeler (seam/labeler.h): real orbitals at Gamma, complex ones at other k-points,
 // norm-conserving psp8 pseudopotentials with nonlinear core correction, libxc functionals, fixed occupations
-// (even number of electrons, insulators), block Davidson, Pulay mixing, energy, forces, virial. Hartree
+// (even number of electrons, insulators) or smearing, uniform background charge, block Davidson, Pulay mixing,
+// energy, forces, virial, a ladder of rescues for cells that do not converge. Hartree
 // atomic units inside; frames are in eV and Angstrom. Every frame starts afresh from atomic densities and
 // seeded random orbitals: the label depends on the frame, the options and the number of ranks only, bit for
 // bit.
@@ -35,6 +36,13 @@ struct dft_kpoints {
     double spacing;        // SPACING: 1/Ang
 };
 
+enum dft_smearing {
+    DFT_SMEARING_NONE, // fixed occupations, closed shells
+    DFT_SMEARING_GAUSSIAN,
+    DFT_SMEARING_FERMI, // Fermi-Dirac
+    DFT_SMEARING_COLD,  // Marzari-Vanderbilt
+};
+
 struct dft_pseudo { // pseudopotential of one element
     int z;
     const char *path; // psp8 file; NULL: found in pseudo_dir by its name (NN_El_*.psp8)
@@ -46,6 +54,7 @@ struct dft_scf_step {
     double residual; // Hartree energy of (rho_out - rho_in), Ha: estimates the energy's error
     double diag_tol; // residual norm asked of the eigensolver, Ha
     int applies;     // H|psi> products so far
+    int rung;        // of the rescue ladder, 0 = default settings
 };
 
 struct dft_options {
@@ -57,10 +66,12 @@ struct dft_options {
     const struct dft_pseudo
         *pseudo; // [npseudo] every element that frames may contain (part of the fingerprint)
     int npseudo;
-    double charge;       // must be 0
+    double charge; // e: electrons taken out of the neutral cell; a uniform background neutralises it
+    enum dft_smearing smearing; // with it energies are free energies (forces belong to them)
+    double smearing_width;      // Ha
     double scf_tol;      // Ha per atom: convergence of dft_scf_step.residual; normal 1e-9, tight 1e-13
     int max_scf;         // steps
-    int nextra;          // empty bands; -1 = max(2, occupied/20)
+    int nextra;          // empty bands; -1 = max(2, occupied/20), with smearing max(4, occupied/5)
     double mix_beta;     // 0.8
     int mix_history;     // Pulay history, 8
     double mix_kerker;   // Kerker wave vector, 1/bohr: 0.6 damps what these insulators screen; 0 = none
@@ -69,6 +80,10 @@ struct dft_options {
                                     // stress at a fixed set of plane waves)
     bool follow; // start from the extrapolation of the frames labelled before (extrapolate.h), where they fit: the
                  // label then depends on them below scf_tol
+    bool complex_gamma;             // complex orbitals at Gamma, too (test twin)
+    bool no_rescue;                 // fail where the default settings do
+    int start;                      // number of the random start orbitals; 0
+    double diag_scale;              // factor on the eigensolver's tolerances; 1
     bool lapack_only;               // replicated LAPACK subspace instead of ScaLAPACK (test twin)
     // Called on rank 0 after each SCF step; may be NULL.
     void (*observe)(void *ctx, const struct dft_scf_step *step);

@@ -30,12 +30,12 @@ static enum al_err count_atoms(const struct dft_setup *s, const struct al_frame 
     z->natoms = f->natoms;
     z->elements = s->opt.npseudo;
     for (int i = 0; i < f->natoms; i++) {
-        const struct psp8 *p = NULL;
+        const struct pseudo *p = NULL;
         for (int t = 0; t < s->opt.npseudo; t++)
             if (s->pseudo[t].z == f->z[i]) p = s->psp[t];
         if (!p) AL_FAIL(AL_ERR_INPUT, "no pseudopotential for %s (atom %d)", al_element_symbol(f->z[i]), i + 1);
         electrons += p->zion;
-        z->nproj += psp8_nproj(p);
+        z->nproj += pseudo_nproj(p);
         z->core |= p->core != NULL;
     }
     *ret_electrons = electrons;

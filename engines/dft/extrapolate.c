@@ -9,6 +9,7 @@
 #include "base/linalg.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "dft/blocks.h"
 #include "dft/history.h"
 
 static const double farthest = 0.6 / AL_BOHR_ANG; // bohr; an atom that moved further starts a new history
@@ -46,6 +47,11 @@ void history_forget(struct history *h)
     h->k = NULL;
     h->kind = NULL;
     h->mill = NULL;
+}
+
+int history_frames(const struct history *h)
+{
+    return h->n;
 }
 
 void history_destroy(struct history **p)
@@ -148,10 +154,10 @@ static enum al_err remap_density(struct history *h, const struct basis *b)
 }
 
 // Rows of one block of bands: old rows are gathered band by band, the new ones picked.
-static enum al_err remap_block(struct history *h, const struct history_k *old, const struct kbasis *k, const int *from,
+static enum al_err remap_block(const struct history *h, const struct history_k *old, const struct kbasis *k, const int *from,
                                double complex **block)
 {
-    const int size = h->comm->size;
+    const int size = k->comm->size;
     AL_AUTOFREE double complex *x = NULL;
     AL_AUTOFREE double complex *full = NULL;
     AL_AUTOFREE int *n = NULL;
@@ -166,7 +172,7 @@ static enum al_err remap_block(struct history *h, const struct history_k *old, c
     }
     for (int j = 0; j < h->nb; j++) {
         memcpy(full + old->p0, *block + (size_t)j * (size_t)old->nloc, (size_t)old->nloc * sizeof *full);
-        if (size > 1) comm_allgatherv_z(h->comm, full, n, at);
+        if (size > 1) comm_allgatherv_z(k->comm, full, n, at);
         for (int i = 0; i < k->nloc; i++)
             if (from[k->p0 + i] >= 0) x[(size_t)j * (size_t)k->nloc + (size_t)i] = full[from[k->p0 + i]];
     }
@@ -258,17 +264,16 @@ static enum al_err start_orbitals(const struct history *h, const double c[HISTOR
     const int n = p->nocc, nl = k->nloc;
     double complex *x = p->psi[ik];
     const double complex *last = h->s[0].psi[ik];
-    AL_AUTOFREE double complex *o = NULL;
-    AL_ALLOC(o, (size_t)n * (size_t)n);
+    AL_AUTOFREE double *o = NULL;
+    AL_ALLOC(o, (size_t)n * (size_t)n * block_width(k->gamma));
     memcpy(x, last, (size_t)p->nb * (size_t)nl * sizeof *x);
     for (size_t i = 0; i < (size_t)n * (size_t)nl; i++)
         x[i] *= c[0];
     for (int j = 1; j < h->n; j++) {
         if (c[j] == 0) continue;
-        const double complex *psi = h->s[j].psi[ik];
-        al_zgemm('C', 'N', n, n, nl, 1, psi, nl, last, nl, 0, o, n);
-        AL_TRY(comm_sum_z(h->comm, o, (size_t)n * (size_t)n));
-        al_zgemm('N', 'N', nl, n, n, c[j], psi, nl, o, n, 1, x, nl);
+        block_dot(k->gamma, nl, n, n, h->s[j].psi[ik], last, o, n);
+        AL_TRY(block_sum(k->comm, k->gamma, o, (size_t)n * (size_t)n));
+        block_combine(k->gamma, nl, n, n, c[j], h->s[j].psi[ik], o, n, 1, x);
     }
     return AL_ERR_OK;
 }
@@ -325,7 +330,7 @@ static enum al_err begin(struct history *h, const struct scf *p)
 enum al_err history_push(struct history *h, const struct scf *p)
 {
     const struct basis *b = p->s->b;
-    if (h->n == 0) {
+    if (h->n == 0 || h->nb != p->nb) { // a rescue may have taken more bands
         history_forget(h);
         AL_TRY(begin(h, p));
     }

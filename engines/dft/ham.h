@@ -16,7 +16,7 @@ struct ham {
     double vmean;               // mean of v, set by the owner with v (preconditioner)
     double *diag;               // [nloc] diagonal of the nonlocal part
     int nbmax;                  // largest block
-    double complex *p;          // [nbmax][nproj]
+    double *p;                  // [nbmax][nproj] (terms.h)
     double complex *bands;      // [npw * bands of this rank] transposed block (more than one rank)
     int *counts;                // [4 * size] of alltoallv
     long applies;               // H|psi> products so far

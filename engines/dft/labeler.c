@@ -9,9 +9,14 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "dft/checks.h"
 #include "dft/extrapolate.h"
 #include "dft/options.h"
-#include "dft/scf.h"
+#include "dft/rescue.h"
+
+// Below it the gap of a semilocal functional says little about the frame, and Gamma or a few k-points may have
+// missed an overlap.
+static const double metallic_gap = 0.1; // eV
 
 struct dft_labeler {
     struct labeler base;
@@ -68,7 +73,8 @@ static enum al_err make_system(struct dft_labeler *l, const struct al_frame *f, 
 static void store(struct al_frame *f, const struct scf *p, const double (*force)[3],
                   const double strain[3][3], struct label_report *rep)
 {
-    const double unit = AL_HARTREE_EV / AL_BOHR_ANG;
+    const double unit = AL_HARTREE_EV / AL_BOHR_ANG,
+                 volume = p->s->b->volume * AL_BOHR_ANG * AL_BOHR_ANG * AL_BOHR_ANG;
     double sum[3] = {0};
     for (int i = 0; i < f->natoms; i++)
         for (int d = 0; d < 3; d++)
@@ -78,24 +84,48 @@ static void store(struct al_frame *f, const struct scf *p, const double (*force)
             f->forces[i][d] = unit * (force[i][d] - sum[d] / f->natoms);
     for (int a = 0; a < 3; a++) {
         rep->residual_force[a] = unit * sum[a];
-        for (int b = 0; b < 3; b++)
+        for (int b = 0; b < 3; b++) {
             f->virial[a][b] = -0.5 * (strain[a][b] + strain[b][a]) * AL_HARTREE_EV;
+            rep->stress_asymmetry =
+                fmax(rep->stress_asymmetry, fabs(strain[a][b] - strain[b][a]) * AL_HARTREE_EV / volume);
+        }
     }
     f->energy = p->energy.total * AL_HARTREE_EV;
     f->have |= AL_HAVE_ENERGY | AL_HAVE_FORCES | AL_HAVE_VIRIAL;
-    rep->gap = p->gap * AL_HARTREE_EV;
 }
 
+// Energies and what else the converged state tells.
 static void describe(const struct scf *p, struct label_report *rep)
 {
-    rep->scf_iterations = p->iterations;
+    const struct scf_energies *e = &p->energy;
+    const double u = AL_HARTREE_EV;
     rep->nbands = p->nb;
     rep->nkpt = p->nk;
     rep->npw = p->k[0]->npw;
-    rep->applies = p->applies;
     memcpy(rep->fft, p->s->b->n, sizeof rep->fft);
-    snprintf(rep->detail, sizeof rep->detail, "%d SCF steps, residual %.1e -> %.1e Ha, %ld H|psi>",
-             p->iterations, p->first_residual, p->residual, p->applies);
+    rep->energies = (struct label_energies){
+        u * e->kinetic, u * e->nonlocal, u * e->local, u * e->hartree,   u * e->xc,
+        u * e->ewald,   u * e->smearing, u * e->total, u * e->zero_width};
+    rep->gap = p->gap * u;
+    rep->metallic = p->gap * u < metallic_gap;
+    rep->fermi = p->fermi * u;
+    rep->electron_error = p->electron_error;
+    rep->band_residual = p->band_residual;
+    snprintf(rep->detail, sizeof rep->detail, "%d SCF steps, residual %.1e -> %.1e Ha%s", p->iterations,
+             p->first_residual, p->residual, rep->metallic ? ", METALLIC" : "");
+}
+
+static void log_work(const struct rescue_log *log, struct label_report *rep)
+{
+    size_t n = strlen(rep->detail);
+    rep->scf_iterations = log->iterations;
+    rep->applies = log->applies;
+    rep->ffts = log->ffts;
+    rep->rung = log->rung;
+    rep->rung_name = rescue_name(log->rung);
+    if (log->rung > 0)
+        snprintf(rep->detail + n, sizeof rep->detail - n, "%srescue: %s (%d steps in all)", n ? ", " : "",
+                 rep->rung_name, log->iterations);
 }
 
 static enum al_err hand_density(const struct dft_labeler *l, struct scf *p)
@@ -108,28 +138,24 @@ static enum al_err hand_density(const struct dft_labeler *l, struct scf *p)
     return AL_ERR_OK;
 }
 
-// *ret_warm: the SCF started from earlier frames.
-static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_report *rep, bool *ret_warm)
+static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_report *rep)
 {
     AL_OWN(dft_system) s = NULL;
     AL_OWN(kpoint_set) k = NULL;
     AL_OWN(scf) p = NULL;
     AL_AUTOFREE double(*force)[3] = NULL;
     double strain[3][3];
+    struct rescue_log log = {0};
     AL_ALLOC(force, f->natoms);
     AL_TRY(make_system(l, f, &s));
     AL_TRY(kpoint_set_create(&l->setup->opt.kpoints, (const double(*)[3])f->cell, &k));
-    AL_TRY(scf_create(&l->setup->opt, s, k, l->func, &p));
-    if (l->history) AL_TRY(history_start(l->history, p));
-    *ret_warm = p->warm;
-    enum al_err e = scf_run(p);
-    describe(p, rep);
+    enum al_err e = rescue_run(&l->setup->opt, s, k, l->func, l->history, &log, &p);
+    if (e == AL_ERR_OK) describe(p, rep);
+    log_work(&log, rep);
     AL_TRY(e);
     AL_TRY(scf_forces(p, force));
     AL_TRY(scf_strain(p, strain));
-    for (int i = 0; i < 3 * f->natoms; i++)
-        if (!isfinite(force[i / 3][i % 3]))
-            AL_FAIL(AL_ERR_UNPHYSICAL, "force on atom %d is not finite", i / 3 + 1);
+    AL_TRY(check_derivatives(p, (const double(*)[3])force, (const double(*)[3])strain));
     if (l->history) AL_TRY(history_push(l->history, p));
     AL_TRY(hand_density(l, p));
     store(f, p, (const double(*)[3])force, (const double(*)[3])strain, rep);
@@ -148,11 +174,10 @@ static enum al_err label_dft(struct labeler *base, struct al_frame *f, struct la
     struct dft_labeler *l = (struct dft_labeler *)base;
     double start = now();
     memset(rep, 0, sizeof *rep);
-    rep->gap = NAN;
-    bool warm = false;
-    enum al_err e = comm_agree(l->comm, run(l, f, rep, &warm));
+    rep->gap = rep->fermi = NAN;
+    rep->rung_name = rescue_name(0);
+    enum al_err e = comm_agree(l->comm, run(l, f, rep));
     if (e && l->history) history_forget(l->history);
-    if (e == AL_ERR_NOTCONV && warm) e = comm_agree(l->comm, run(l, f, rep, &warm)); // from atomic densities
     rep->seconds = now() - start;
     if (e != AL_ERR_OK) {
         size_t n = strlen(rep->detail);

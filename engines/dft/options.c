@@ -12,6 +12,7 @@
 #include "base/fsio.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/units.h"
 
 void dft_options_init(struct dft_options *opt)
 {
@@ -25,6 +26,8 @@ void dft_options_init(struct dft_options *opt)
         .mix_history = 8,
         .mix_kerker = 0.6,
         .min_distance = 0.5,
+        .smearing_width = 0.1 / AL_HARTREE_EV,
+        .diag_scale = 1,
     };
 }
 
@@ -52,7 +55,10 @@ static enum al_err check(const struct dft_options *o)
 {
     if (!(o->ecut >= 1 && o->ecut <= 1000))
         AL_FAIL(AL_ERR_INPUT, "DFT cut-off %g Ha is not within 1 to 1000", o->ecut);
-    if (o->charge != 0) AL_FAIL(AL_ERR_UNSUPPORTED, "charged cells (charge %g)", o->charge);
+    if (!(fabs(o->charge) < 1000)) AL_FAIL(AL_ERR_INPUT, "charge %g of the cell", o->charge);
+    if (o->smearing != DFT_SMEARING_NONE && !(o->smearing_width >= 1e-5 && o->smearing_width <= 1))
+        AL_FAIL(AL_ERR_INPUT, "smearing width %g Ha is not within 1e-5 to 1", o->smearing_width);
+    if (!(o->diag_scale > 0)) AL_FAIL(AL_ERR_INPUT, "factor %g on the eigensolver's tolerance", o->diag_scale);
     if (!(o->scf_tol > 0)) AL_FAIL(AL_ERR_INPUT, "SCF tolerance %g", o->scf_tol);
     if (o->max_scf < 1) AL_FAIL(AL_ERR_INPUT, "at most %d SCF steps", o->max_scf);
     if (!(o->mix_beta > 0 && o->mix_beta <= 1))
@@ -130,7 +136,7 @@ static enum al_err read_pseudo(struct dft_setup *s, struct comm *comm)
         AL_AUTOFREE char *text = NULL;
         size_t n;
         AL_TRY(read_shared(comm, s->path[i], &text, &n));
-        AL_TRY(psp8_parse(s->path[i], text, n, &s->psp[i]));
+        AL_TRY(pseudo_read(s->path[i], text, n, s->pseudo[i].z, NULL, &s->psp[i]));
         if (s->psp[i]->z != s->pseudo[i].z)
             AL_FAIL(AL_ERR_INPUT, "%s is a pseudopotential of %s, wanted one of %s", s->path[i],
                     al_element_symbol(s->psp[i]->z), al_element_symbol(s->pseudo[i].z));
@@ -186,6 +192,16 @@ static void make_fingerprint(struct dft_setup *s)
     if (o->sphere_cell)
         for (int i = 0; i < 9; i++)
             al_sha256_double(&h, o->sphere_cell[i / 3][i % 3]);
+    // only where set, so that labels made before these options existed keep their fingerprint
+    if (o->charge != 0) {
+        al_sha256_string(&h, "charge");
+        al_sha256_double(&h, o->charge);
+    }
+    if (o->smearing != DFT_SMEARING_NONE) {
+        al_sha256_string(&h, "smearing");
+        al_sha256_int(&h, o->smearing);
+        al_sha256_double(&h, o->smearing_width);
+    }
     al_sha256_hex(&h, s->fingerprint);
 }
 
@@ -215,7 +231,7 @@ void dft_setup_destroy(struct dft_setup **s)
     if (!*s) return;
     for (int i = 0; i < (*s)->opt.npseudo; i++) {
         if ((*s)->path) al_free((*s)->path[i]);
-        if ((*s)->psp) psp8_destroy(&(*s)->psp[i]);
+        if ((*s)->psp) pseudo_destroy(&(*s)->psp[i]);
     }
     al_free((*s)->path);
     al_free((*s)->psp);

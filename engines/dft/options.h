@@ -6,7 +6,7 @@
 #define AL_DFT_OPTIONS_H
 
 #include "dft/dft.h"
-#include "dft/psp8.h"
+#include "dft/pseudo.h"
 
 struct dft_setup {
     struct dft_options opt; // pointers into this object
@@ -16,7 +16,7 @@ struct dft_setup {
     double (*k)[3];
     double *weight;
     double sphere_cell[3][3];
-    struct psp8 **psp; // [opt.npseudo]
+    struct pseudo **psp; // [opt.npseudo]
     char fingerprint[65];
 };
 

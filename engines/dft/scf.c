@@ -10,9 +10,14 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/units.h"
+#include "dft/checks.h"
 #include "dft/mixing.h"
+#include "dft/occupation.h"
 
 enum { DIAG_FIRST = 12, DIAG_MORE = 6 }; // most expansions in the first step and later
+enum { STAGNANT = 30 };                  // steps without half the residual after which a run has failed
+static const double FILLED = 1e-3;       // share of a band's two electrons from which its residual counts
 
 enum al_err scf_potential(struct scf *p, const double complex *rho, double *v, struct scf_energies *e)
 {
@@ -44,28 +49,66 @@ static double grid_integral(const struct basis *b, const double *v, const double
     return s * b->volume / b->nr;
 }
 
+// rho_r += density of the bands of one k-point.
+static enum al_err add_density(struct scf *p, struct ham *h, int ik)
+{
+    AL_AUTOFREE double *w = NULL;
+    AL_ALLOC(w, p->nocc);
+    for (int j = 0; j < p->nocc; j++)
+        w[j] = p->occ[ik * p->nb + j] / p->s->b->volume;
+    ham_density(h, p->nocc, w, p->psi[ik], p->rho_r);
+    p->ffts += p->nocc;
+    return AL_ERR_OK;
+}
+
+// Bands of a k-point that must be converged: those with more than a trace of an electron.
+static int bands_that_count(const struct scf *p, int ik)
+{
+    int n = p->nfull;
+    while (n < p->nocc && p->occ[ik * p->nb + n] > FILLED * 2 * p->weight[ik])
+        n++;
+    return n > 0 ? n : 1;
+}
+
+static enum al_err fill_bands(struct scf *p)
+{
+    struct occupied o;
+    const struct dft_options *opt = p->opt;
+    AL_TRY(occupation_solve(opt->smearing, opt->smearing_width, p->nk, p->nb, p->weight, p->e, p->nelec,
+                            p->occ, &o));
+    p->fermi = o.fermi;
+    p->energy.smearing = o.entropy;
+    return AL_ERR_OK;
+}
+
 // All k-points: bands to residual tol, density out.
 static enum al_err solve_bands(struct scf *p, double tol, int maxit, double *ret_res)
 {
     struct basis *b = p->s->b;
+    const bool fixed = p->opt->smearing == DFT_SMEARING_NONE;
+    struct ham *h;
     *ret_res = 0;
     memset(p->rho_r, 0, (size_t)b->nr * sizeof *p->rho_r);
     for (int i = 0; i < p->nk; i++) {
-        struct ham *h;
         double res;
         AL_TRY(scf_ham(p, i, &h));
-        AL_TRY(davidson(h, p->dav, p->nb, p->nocc, tol, maxit, p->psi[i], p->e + i * p->nb, &res));
+        AL_TRY(davidson(h, p->dav, p->nb, bands_that_count(p, i), tol, maxit, p->psi[i], p->e + i * p->nb,
+                        &res));
         if (res > *ret_res) *ret_res = res;
-        AL_AUTOFREE double *w = NULL;
-        AL_ALLOC(w, p->nocc);
-        for (int j = 0; j < p->nocc; j++)
-            w[j] = p->occ[i * p->nb + j] / b->volume;
-        ham_density(h, p->nocc, w, p->psi[i], p->rho_r);
+        if (fixed) AL_TRY(add_density(p, h, i));
         scf_ham_release(p, i, &h);
+    }
+    if (!fixed) {
+        AL_TRY(fill_bands(p));
+        for (int i = 0; i < p->nk; i++) {
+            AL_TRY(scf_ham(p, i, &h));
+            AL_TRY(add_density(p, h, i));
+            scf_ham_release(p, i, &h);
+        }
     }
     AL_TRY(comm_sum_d(b->comm, p->rho_r, (size_t)b->nr));
     basis_to_g(b, p->rho_r, p->rho_out);
-    return AL_ERR_OK;
+    return check_density(p);
 }
 
 static double band_energy(const struct scf *p)
@@ -76,41 +119,59 @@ static double band_energy(const struct scf *p)
     return s;
 }
 
-// E[rho_in] = sum occ e - E_H - int vxc rho + E_xc + Ewald.
+// E[rho_in] = sum occ e - TS - E_H - int vxc rho + E_xc + Ewald.
 static enum al_err harris_energy(struct scf *p, double ewald_energy, double *ret)
 {
     struct scf_energies *e = &p->energy;
     struct basis *b = p->s->b;
     basis_to_r(b, p->rho_in, p->v_out); // free at this point
-    *ret = band_energy(p) - e->hartree - grid_integral(b, p->vxc, p->v_out) + e->xc + ewald_energy;
+    *ret = band_energy(p) + e->smearing - e->hartree - grid_integral(b, p->vxc, p->v_out) + e->xc + ewald_energy;
     return AL_ERR_OK;
 }
 
-// Kohn-Sham energy of the orbitals, potential of rho_out in v_out and vxc.
+static enum al_err orbital_kinetic(struct scf *p, double *ret)
+{
+    double e = 0;
+    for (int i = 0; i < p->nk; i++)
+        e += kinetic_energy(p->k[i], p->nocc, p->occ + i * p->nb, p->psi[i]);
+    AL_TRY(comm_sum_d(p->s->b->comm, &e, 1));
+    *ret = e;
+    return AL_ERR_OK;
+}
+
+// Kohn-Sham (free) energy of the orbitals, potential of rho_out in v_out and vxc.
 static enum al_err final_energy(struct scf *p, double ewald_energy)
 {
     struct scf_energies *e = &p->energy;
     double vrho = grid_integral(p->s->b, p->v_in, p->rho_r);
     AL_TRY(scf_potential(p, p->rho_out, p->v_out, e));
-    e->kinetic = band_energy(p) - vrho;
+    AL_TRY(orbital_kinetic(p, &e->kinetic));
+    e->nonlocal = band_energy(p) - vrho - e->kinetic;
     e->ewald = ewald_energy;
-    e->total = e->kinetic + e->local + e->hartree + e->xc + e->ewald;
+    e->total = e->kinetic + e->nonlocal + e->local + e->hartree + e->xc + e->ewald + e->smearing;
+    e->zero_width = occupation_zero_width(p->opt->smearing, e->total, e->smearing);
     if (!isfinite(e->total)) AL_FAIL(AL_ERR_UNPHYSICAL, "total energy is not finite");
     return AL_ERR_OK;
 }
 
 static enum al_err find_gap(struct scf *p)
 {
+    const bool fixed = p->opt->smearing == DFT_SMEARING_NONE;
     p->gap = NAN;
-    if (p->nb == p->nocc) return AL_ERR_OK;
+    if (fixed) p->fermi = NAN;
+    if (p->nb == p->nfull || p->nfull == 0) return AL_ERR_OK;
     double homo = -INFINITY, lumo = INFINITY;
     for (int i = 0; i < p->nk; i++) {
-        homo = fmax(homo, p->e[i * p->nb + p->nocc - 1]);
-        lumo = fmin(lumo, p->e[i * p->nb + p->nocc]);
+        homo = fmax(homo, p->e[i * p->nb + p->nfull - 1]);
+        lumo = fmin(lumo, p->e[i * p->nb + p->nfull]);
     }
     p->gap = lumo - homo;
+    if (2 * p->nfull < p->nelec - 1e-9) p->gap = fmin(p->gap, 0); // a band is partly filled
+    if (!fixed) return AL_ERR_OK;
+    p->fermi = 0.5 * (homo + lumo);
     if (p->gap < -1e-6)
-        AL_FAIL(AL_ERR_UNPHYSICAL, "bands overlap by %.3f Ha between k-points: not an insulator", -p->gap);
+        AL_FAIL_HINT(AL_ERR_UNPHYSICAL, "label.smearing takes metals",
+                     "bands overlap by %.3f eV between k-points: not an insulator", -p->gap * AL_HARTREE_EV);
     return AL_ERR_OK;
 }
 
@@ -126,14 +187,14 @@ static enum al_err asked_to_stop(struct scf *p)
 
 static void observe(const struct scf *p, double energy, double tol)
 {
-    struct dft_scf_step step = {p->iterations, energy, p->residual, tol, (int)p->applies};
+    struct dft_scf_step step = {p->iterations, energy, p->residual, tol, (int)p->applies, p->rung};
     if (p->s->b->comm->rank == 0 && p->opt->observe) p->opt->observe(p->opt->ctx, &step);
 }
 
 // Residual norm asked of the eigensolver: its error in the density must stay below the residual's.
 static double diag_tolerance(const struct scf *p, double residual)
 {
-    return 0.6 * sqrt(residual / p->s->nelec);
+    return 0.6 * p->opt->diag_scale * sqrt(residual / p->nelec);
 }
 
 // One step; tol is the eigensolver's tolerance, tightened when the density turns out to be better than that.
@@ -163,7 +224,9 @@ static enum al_err step(struct scf *p, double ewald_energy, double *tol)
 static enum al_err cycle(struct scf *p, struct mixer *mix, double ewald_energy)
 {
     const double target = p->opt->scf_tol * p->s->natoms;
-    double tol = p->warm ? 1e-3 : 1e-2, before = INFINITY;
+    // a warm start is a guess whose residual is some hundred times the target
+    double tol = p->warm ? diag_tolerance(p, 100 * target) : 1e-2, before = INFINITY, best = INFINITY;
+    int best_at = 0;
     for (;;) {
         AL_TRY(asked_to_stop(p));
         AL_TRY(step(p, ewald_energy, &tol));
@@ -171,6 +234,13 @@ static enum al_err cycle(struct scf *p, struct mixer *mix, double ewald_energy)
         if (p->iterations >= p->opt->max_scf)
             AL_FAIL(AL_ERR_NOTCONV, "density not converged: %d steps, residual %.2e Ha, wanted %.1e",
                     p->iterations, p->residual, target);
+        if (p->residual < 0.5 * best) {
+            best = p->residual;
+            best_at = p->iterations;
+        }
+        if (p->iterations - best_at >= STAGNANT)
+            AL_FAIL(AL_ERR_NOTCONV, "density does not converge: residual %.2e Ha at step %d, %.2e at step %d",
+                    best, best_at, p->residual, p->iterations);
         AL_TRY(mixer_step(mix, p->rho_in, p->rho_out));
         // The next residual is about a tenth of this one; never ask for much more than the end needs. When
         // the density does not get better, unconverged bands may be the cause.
@@ -188,5 +258,6 @@ enum al_err scf_run(struct scf *p)
     AL_TRY(mixer_create(p->s->b, p->opt->mix_history, p->opt->mix_beta, p->opt->mix_kerker, &mix));
     AL_TRY(cycle(p, mix, ewald_energy));
     AL_TRY(final_energy(p, ewald_energy));
-    return find_gap(p);
+    AL_TRY(find_gap(p));
+    return check_state(p);
 }

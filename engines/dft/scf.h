@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Self-consistent ground state of one frame at fixed occupations, and its forces and strain derivative.
+// Self-consistent ground state of one frame, and its forces and strain derivative.
 #ifndef AL_DFT_SCF_H
 #define AL_DFT_SCF_H
 
@@ -10,23 +10,31 @@
 #include "dft/kpoints.h"
 #include "dft/xc_func.h"
 
-struct scf_energies {
-    double kinetic, nonlocal, local, hartree, xc, ewald,
-        total; // Ha; kinetic holds kinetic + nonlocal after scf_run
+struct scf_energies { // Ha
+    double kinetic, nonlocal, local, hartree, xc, ewald;
+    double smearing; // -TS
+    double total;    // sum of the above; before the end the Harris-Foulkes energy of the step
+    double zero_width;
 };
 
 struct scf {
-    const struct dft_options *opt; // borrowed
+    struct dft_options own;        // copy of the caller's
+    const struct dft_options *opt; // &own
     struct dft_system *s;          // borrowed
-    int nocc, nb, nk;
+    double nelec;                  // of the cell with its charge
+    int nfull;                     // bands filled without smearing
+    int nocc;                      // bands that may hold electrons: density and forces are sums over these
+    int nb, nk;
     struct kbasis **k; // [nk]
     struct ham **ham;  // [nk]; NULL entries are made when needed (memory)
     bool keep_ham;
-    bool warm; // set between scf_create and scf_run with rho_in and psi that are close to the answer: no deep
-               // first diagonalisation
+    // Set between scf_create and scf_run when rho_in and psi already hold a good guess: no deep first
+    // diagonalisation.
+    bool warm;
     double complex **psi; // [nk][nb][nloc]
     double *e;            // [nk][nb] Ha
     double *occ;          // [nk][nb] electrons, weight included
+    double *weight;       // [nk]
     struct davidson_work *dav;
     struct xc_term *xc;
     double complex *vloc, *core;        // [ng] core NULL when no kind has one
@@ -36,16 +44,19 @@ struct scf {
     double complex *vg;                 // [ng] scratch
     struct scf_energies energy;
     int iterations;
-    long applies;
+    long applies, ffts;              // H|psi> products, transforms of orbitals
     double residual, first_residual; // Ha
-    double gap;                      // Ha, NaN without empty bands
+    double gap;                      // Ha, negative where bands overlap; NaN without empty bands
+    double fermi;                    // Ha; without smearing the middle of the gap, NaN without empty bands
+    double electron_error;           // largest |count - wanted| of a density
+    double band_residual;            // largest residual norm of a sample of occupied bands, Ha (scf_check)
+    int rung;                        // for observers
 };
 
 enum al_err scf_create(const struct dft_options *opt, struct dft_system *s, const struct kpoint_set *k,
                        const struct xc_func *func, struct scf **ret);
 void scf_destroy(struct scf **p);
-// AL_ERR_NOTCONV, AL_ERR_STOPPED, AL_ERR_UNPHYSICAL (occupied bands of one k-point above empty ones of
-// another).
+// AL_ERR_NOTCONV, AL_ERR_STOPPED, AL_ERR_UNPHYSICAL (without smearing: bands overlap; any check of checks.h).
 enum al_err scf_run(struct scf *p);
 // After scf_run. f [natoms]: forces, Ha/bohr, their sum not removed; strain: dE/d(strain).
 enum al_err scf_forces(struct scf *p, double (*f)[3]);

@@ -7,34 +7,38 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "dft/occupation.h"
 #include "dft/scf.h"
 
 static const double ham_memory = 768e6; // bytes of projectors kept for all k-points
 
 static enum al_err count_bands(struct scf *p)
 {
-    int ne = (int)lround(p->s->nelec);
-    if (fabs(p->s->nelec - ne) > 1e-9 || ne % 2 != 0)
+    const struct dft_options *o = p->opt;
+    const double ne = p->nelec = p->s->nelec - o->charge;
+    const bool fixed = o->smearing == DFT_SMEARING_NONE;
+    if (!(ne > 1e-9)) AL_FAIL(AL_ERR_INPUT, "%g valence electrons", ne);
+    if (fixed && fabs(ne - 2 * lround(ne / 2)) > 1e-9)
         AL_FAIL_HINT(AL_ERR_UNSUPPORTED,
-                     "fixed occupations of closed shells need an even number of electrons",
-                     "%g valence electrons", p->s->nelec);
-    p->nocc = ne / 2;
-    int extra = p->opt->nextra;
-    if (extra < 0) extra = p->nocc / 20 > 2 ? p->nocc / 20 : 2;
-    p->nb = p->nocc + extra;
+                     "fixed occupations of closed shells need an even number; smearing takes any",
+                     "%g valence electrons", ne);
+    p->nfull = (int)floor(0.5 * ne + 1e-9);
+    p->nb = occupation_bands(o->smearing, ne, o->nextra);
+    p->nocc = fixed ? p->nfull : p->nb;
     return AL_ERR_OK;
 }
 
 // Random orbitals damped at high kinetic energy; the same numbers for any number of ranks.
-static void random_orbitals(const struct kbasis *k, int ik, int nb, double complex *psi)
+static void random_orbitals(const struct kbasis *k, int start, int ik, int nb, double complex *psi)
 {
     for (int j = 0; j < nb; j++) {
         struct al_rng r;
-        al_rng_stream(&r, 1, "dft-orbitals", (uint64_t)ik, (uint64_t)j, 0);
+        al_rng_stream(&r, 1 + (uint64_t)start, "dft-orbitals", (uint64_t)ik, (uint64_t)j, 0);
         for (int i = 0; i < k->npw; i++) {
             double re = al_rng_uniform(&r) - 0.5, im = al_rng_uniform(&r) - 0.5;
             int l = i - k->p0;
             if (l < 0 || l >= k->nloc) continue;
+            if (k->gamma && i == 0) im = 0;
             psi[(size_t)j * (size_t)k->nloc + (size_t)l] = CMPLX(re, im) / (1 + k->q2[l] * k->q2[l]);
         }
     }
@@ -44,7 +48,7 @@ static enum al_err start_density(struct scf *p)
 {
     struct basis *b = p->s->b;
     AL_TRY(superpose(p->s, FORM_VALENCE, p->rho_in));
-    double mean = p->s->nelec / b->volume, have = 0;
+    double mean = p->nelec / b->volume, have = 0;
     for (int i = 0; i < b->ng; i++)
         if (b->g2[i] == 0) have = creal(p->rho_in[i]);
     for (int i = 0; i < b->ng; i++) {
@@ -78,21 +82,26 @@ static enum al_err alloc_orbitals(struct scf *p, const struct kpoint_set *k)
     AL_ALLOC(p->psi, k->n);
     AL_ALLOC(p->e, k->n * p->nb);
     AL_ALLOC(p->occ, k->n * p->nb);
+    AL_ALLOC(p->weight, k->n);
+    memcpy(p->weight, k->weight, (size_t)k->n * sizeof *p->weight);
     p->nk = k->n;
+    bool real = true; // all points
     for (int i = 0; i < k->n; i++) {
-        AL_TRY(kbasis_create(p->s->b, k->k[i], k->weight[i], &p->k[i]));
+        AL_TRY(kbasis_create(p->s->b, p->s->b->comm, k->k[i], k->weight[i], !p->opt->complex_gamma,
+                             &p->k[i]));
+        real = real && p->k[i]->gamma;
         if (p->nb > p->k[i]->npw)
             AL_FAIL(AL_ERR_INPUT, "%d bands but only %d plane waves: cut-off too low", p->nb, p->k[i]->npw);
         AL_ALLOC(p->psi[i], (size_t)p->nb * (size_t)p->k[i]->nloc);
-        random_orbitals(p->k[i], i, p->nb, p->psi[i]);
-        for (int j = 0; j < p->nocc; j++)
+        random_orbitals(p->k[i], p->opt->start, i, p->nb, p->psi[i]);
+        for (int j = 0; j < p->nfull; j++)
             p->occ[i * p->nb + j] = 2 * k->weight[i];
         if (p->k[i]->nloc > most) most = p->k[i]->nloc;
         for (int a = 0; a < p->s->natoms; a++)
-            bytes += 16.0 * p->k[i]->nloc * psp8_nproj(p->s->ff[p->s->kind[a]]->psp);
+            bytes += 16.0 * p->k[i]->nloc * pseudo_nproj(p->s->ff[p->s->kind[a]]->psp);
     }
     p->keep_ham = k->n == 1 || bytes < ham_memory;
-    return davidson_work_create(p->s->b->comm, p->nb, most, p->opt->lapack_only, &p->dav);
+    return davidson_work_create(p->s->b->comm, p->nb, most, real, p->opt->lapack_only, &p->dav);
 }
 
 enum al_err scf_create(const struct dft_options *opt, struct dft_system *s, const struct kpoint_set *k,
@@ -100,7 +109,8 @@ enum al_err scf_create(const struct dft_options *opt, struct dft_system *s, cons
 {
     AL_OWN(scf) p = NULL;
     AL_ALLOC(p, 1);
-    p->opt = opt;
+    p->own = *opt;
+    p->opt = &p->own;
     p->s = s;
     AL_TRY(count_bands(p));
     AL_TRY(alloc_fields(p));
@@ -123,7 +133,7 @@ void scf_destroy(struct scf **q)
         if (p->psi) al_free(p->psi[i]);
         if (p->k) kbasis_destroy(&p->k[i]);
     }
-    void *all[] = {p->k,  p->ham,    p->psi,     p->e,    p->occ,   p->vloc, p->core,
+    void *all[] = {p->k,  p->ham,    p->psi,     p->e,    p->occ, p->weight,   p->vloc, p->core,
                    p->vg, p->rho_in, p->rho_out, p->v_in, p->v_out, p->vxc,  p->rho_r};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         al_free(all[i]);
@@ -145,6 +155,7 @@ enum al_err scf_ham(struct scf *p, int ik, struct ham **ret)
 void scf_ham_release(struct scf *p, int ik, struct ham **h)
 {
     p->applies += (*h)->applies;
+    p->ffts += 2 * (*h)->applies;
     *h = NULL;
     if (!p->keep_ham) ham_destroy(&p->ham[ik]);
 }

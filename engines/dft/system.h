@@ -20,7 +20,9 @@ struct dft_system {
     double complex *phase[3]; // [natoms][2 plim + 1] exp(-2 pi i m tau_d)
 };
 
-// Takes *b over (also on failure). pos in bohr.
+// Takes *b over (also on failure). pos in bohr. nelec is that of the neutral cell: a charge is subtracted by the
+// caller, and the uniform background that neutralises it needs nothing else, since every Coulomb term leaves out
+// G = 0 (average potential zero) and ewald() has the ions' own background.
 enum al_err dft_system_create(struct basis **b, int natoms, const int *kind, const double (*pos)[3],
                               int nkinds, const struct formfac *const *ff, struct dft_system **ret);
 void dft_system_destroy(struct dft_system **s);

@@ -7,15 +7,32 @@
 #ifndef AL_SEAM_LABELER_H
 #define AL_SEAM_LABELER_H
 
+#include <stdbool.h>
+
 #include "base/frame.h"
 
+struct label_energies { // eV; total is their sum and the energy that the forces belong to
+    double kinetic, nonlocal, local, hartree, xc, ewald;
+    double smearing; // -TS
+    double total;
+    double zero_width; // total extrapolated to zero smearing
+};
+
 struct label_report {
-    int scf_iterations;
+    int scf_iterations;        // of all rungs
     int nbands, nkpt, npw;     // bands, k-points after time reversal, plane waves of the first k-point
     int fft[3];
     double residual_force[3];  // sum of forces before it was taken out, eV/Ang
-    double gap;                // HOMO-LUMO gap over the k-points, eV; NaN where no empty band was computed
-    long applies;              // H|psi> products
+    double gap;                // HOMO-LUMO gap over the k-points, eV (negative: overlap); NaN without empty bands
+    bool metallic;             // gap below 0.1 eV or bands that overlap: doubt labels without smearing
+    double fermi;              // eV; middle of the gap without smearing, NaN without empty bands
+    struct label_energies energies;
+    double stress_asymmetry;   // largest |S_ab - S_ba| before it was made symmetric, eV/Ang^3
+    double electron_error;     // largest |count - wanted| of a density
+    double band_residual;      // largest |H psi - e psi| of occupied bands, recomputed at the end, Ha
+    long applies, ffts;        // H|psi> products; Fourier transforms of orbitals; of all rungs
+    int rung;                  // of the rescue ladder that gave the label: 0 = default settings
+    const char *rung_name;     // "default", ...
     double seconds;            // wall time; not for hashed files
     char detail[256];          // SCF history in words, why it failed
 };

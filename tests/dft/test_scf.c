@@ -205,7 +205,8 @@ static void failures_are_told(void **state)
     o.max_scf = 2;
     assert_int_equal(dft_labeler_open(&o, comm, &l), AL_ERR_OK);
     assert_int_equal(l->ops->label(l, f, &rep), AL_ERR_NOTCONV);
-    assert_int_equal(rep.scf_iterations, 2);
+    assert_int_equal(rep.scf_iterations, 10); // two on each of five rungs
+    assert_string_equal(rep.rung_name, "fresh");
     assert_true(rep.detail[0] != '\0');
     assert_true(f->energy == 17 && f->have == 0); // untouched
     f->z[0] = 14;
@@ -273,9 +274,31 @@ static void fingerprint_follows_settings(void **state)
     o.observe = count_steps;
     assert_int_equal(dft_labeler_fingerprint(&o, b), AL_ERR_OK);
     assert_string_equal(a, b);
-    o.ecut = 9.5;
+    // nor is the way to the end
+    o.mix_beta = 0.3;
+    o.mix_history = 20;
+    o.nextra = 7;
+    o.start = 3;
+    o.no_rescue = true;
+    o.max_scf = 7;
+    o.smearing_width = 0.5; // without smearing
     assert_int_equal(dft_labeler_fingerprint(&o, b), AL_ERR_OK);
-    assert_string_not_equal(a, b);
+    assert_string_equal(a, b);
+    struct dft_options other[5] = {o, o, o, o, o};
+    other[0].ecut = 9.5;
+    other[1].charge = 2;
+    other[2].smearing = DFT_SMEARING_COLD;
+    other[3].smearing = DFT_SMEARING_FERMI;
+    other[4].smearing = DFT_SMEARING_FERMI;
+    other[4].smearing_width = 0.01;
+    char all[6][65];
+    memcpy(all[5], a, sizeof a);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(dft_labeler_fingerprint(&other[i], all[i]), AL_ERR_OK);
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(all[i], all[j]);
+        assert_string_not_equal(all[i], all[5]);
+    }
 }
 
 int main(void)

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Occupations. With smearing of width sigma a state at e holds f(x), x = (mu - e)/sigma, f(x) = int_(-inf)^x
+// delta(y) dy, and the entropy term -TS = sigma sum int_(-inf)^x y delta(y) dy makes the free energy stationary
+// in the occupations, so that forces belong to it:
+//   Gaussian (C.-L. Fu and K.-M. Ho, PRB 28, 5480, 1983), Fermi-Dirac (N. D. Mermin, Phys. Rev. 137, A1441,
+//   1965), cold (N. Marzari, D. Vanderbilt, A. De Vita and M. C. Payne, PRL 82, 3296, 1999).
+#ifndef AL_DFT_OCCUPATION_H
+#define AL_DFT_OCCUPATION_H
+
+#include "dft/dft.h"
+
+// f(x) in 0..1 (cold smearing: up to 1.13) and the entropy's integral; DFT_SMEARING_NONE is a step at 0.
+double occupation_fill(enum dft_smearing kind, double x);
+double occupation_entropy(enum dft_smearing kind, double x);
+
+struct occupied {
+    double fermi;   // Ha
+    double entropy; // -TS, Ha
+};
+// e, occ [nk][nb]; weight[nk] sums to 1; occ[i][j] = 2 weight[i] f((mu - e)/width) sums to nelec.
+// AL_ERR_INPUT: more electrons than the bands hold.
+enum al_err occupation_solve(enum dft_smearing kind, double width, int nk, int nb, const double *weight,
+                             const double *e, double nelec, double *occ, struct occupied *ret);
+
+// Energy at zero width from the free energy F = E - TS: (E + F)/2 where the error is of second order in the
+// width (M. J. Gillan, JPCM 1, 689, 1989); F itself for cold smearing, which has none.
+double occupation_zero_width(enum dft_smearing kind, double free_energy, double entropy);
+
+// Bands for nelec electrons: at least nextra empty ones (-1: own choice, more with smearing).
+int occupation_bands(enum dft_smearing kind, double nelec, int nextra);
+
+#endif

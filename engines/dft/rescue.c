@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "dft/rescue.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/units.h"
+#include "dft/extrapolate.h"
+#include "dft/occupation.h"
+
+static const double smearing_width = 0.01; // Ha: some 3000 K, enough to take part of both sides of a small gap
+
+const char *rescue_name(int rung)
+{
+    static const char *const names[RESCUE_RUNGS] = {"default", "mixing", "smearing", "solver", "fresh"};
+    return rung >= 0 && rung < RESCUE_RUNGS ? names[rung] : "none";
+}
+
+static double least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+// The options of a rung.
+static struct dft_options settings(const struct dft_options *opt, int rung, double nelec)
+{
+    struct dft_options o = *opt;
+    const int full = occupation_bands(o.smearing, nelec, 0),
+              extra = occupation_bands(o.smearing, nelec, o.nextra) - full;
+    if (rung >= RESCUE_MIXING) {
+        o.mix_beta = least(o.mix_beta, 0.3);
+        o.mix_kerker = 1.2;
+        o.mix_history = 16;
+        if (o.smearing != DFT_SMEARING_NONE) o.nextra = 2 * extra + 2;
+    }
+    if (rung == RESCUE_SMEARING) {
+        o.smearing = DFT_SMEARING_FERMI;
+        o.smearing_width = smearing_width;
+        o.nextra = occupation_bands(DFT_SMEARING_FERMI, nelec, -1) - full + extra;
+    }
+    if (rung >= RESCUE_SOLVER) {
+        o.diag_scale *= 0.1;
+        o.nextra = 3 * extra + 4;
+    }
+    if (rung == RESCUE_FRESH) {
+        o.start += 1;
+        o.mix_beta = least(o.mix_beta, 0.1);
+        o.mix_history = 24;
+    }
+    return o;
+}
+
+struct attempt {
+    struct dft_system *s;
+    const struct kpoint_set *k;
+    const struct xc_func *func;
+    struct rescue_log *log;
+    struct history *history; // NULL: none
+};
+
+// warm: NULL, or a state whose density and lowest bands are the start.
+static enum al_err attempt(const struct attempt *a, const struct dft_options *o, const struct scf *warm,
+                           struct scf **ret)
+{
+    AL_OWN(scf) p = NULL;
+    AL_TRY(scf_create(o, a->s, a->k, a->func, &p));
+    p->rung = a->log->rung;
+    if (a->history) AL_TRY(history_start(a->history, p));
+    if (warm) {
+        p->warm = true;
+        memcpy(p->rho_in, warm->rho_out, (size_t)a->s->b->ng * sizeof *p->rho_in);
+        for (int i = 0; i < p->nk; i++)
+            memcpy(p->psi[i], warm->psi[i],
+                   (size_t)(p->nb < warm->nb ? p->nb : warm->nb) * (size_t)p->k[i]->nloc * sizeof *p->psi[i]);
+    }
+    enum al_err e = comm_agree(a->s->b->comm, scf_run(p));
+    a->log->iterations += p->iterations;
+    a->log->applies += p->applies;
+    a->log->ffts += p->ffts;
+    AL_TRY(e);
+    *ret = p;
+    p = NULL;
+    return AL_ERR_OK;
+}
+
+// Smeared state first; *ret_end: no rung can help.
+static enum al_err by_smearing(const struct attempt *a, const struct dft_options *opt, bool *ret_end,
+                               struct scf **ret)
+{
+    AL_OWN(scf) smeared = NULL;
+    const struct dft_options o = settings(opt, RESCUE_SMEARING, a->s->nelec - opt->charge);
+    AL_TRY(attempt(a, &o, NULL, &smeared));
+    if (!(smeared->gap > 0)) {
+        *ret_end = true;
+        AL_FAIL_HINT(AL_ERR_UNPHYSICAL, "label.smearing takes metals",
+                     "converged with smearing only, where bands overlap by %.3f eV: a metal",
+                     -smeared->gap * AL_HARTREE_EV);
+    }
+    struct dft_options fixed = settings(opt, RESCUE_MIXING, a->s->nelec - opt->charge);
+    return attempt(a, &fixed, smeared, ret);
+}
+
+static bool can_be_rescued(enum al_err e)
+{
+    return e == AL_ERR_NOTCONV || e == AL_ERR_UNPHYSICAL;
+}
+
+enum al_err rescue_run(const struct dft_options *opt, struct dft_system *s, const struct kpoint_set *k,
+                       const struct xc_func *func, struct history *history, struct rescue_log *log, struct scf **ret)
+{
+    const struct attempt a = {s, k, func, log, history};
+    const int rungs = opt->no_rescue ? 1 : RESCUE_RUNGS;
+    char first[160] = "";
+    enum al_err e = AL_ERR_OK;
+    bool end = false;
+    if (history && history_frames(history) > 0) {
+        e = attempt(&a, opt, NULL, ret);
+        if (e == AL_ERR_OK || !can_be_rescued(e)) return e;
+        history_forget(history);
+    }
+    for (int rung = 0; rung < rungs && !end; rung++) {
+        if (rung == RESCUE_SMEARING && opt->smearing != DFT_SMEARING_NONE) continue;
+        const struct dft_options o = settings(opt, rung, s->nelec - opt->charge);
+        al_err_clear();
+        log->rung = rung;
+        log->tried++;
+        e = rung == RESCUE_SMEARING ? by_smearing(&a, opt, &end, ret) : attempt(&a, &o, NULL, ret);
+        if (e == AL_ERR_OK || !can_be_rescued(e)) break;
+        if (rung == 0) snprintf(first, sizeof first, "%s", al_err_message());
+    }
+    if (e && log->tried > 1 && can_be_rescued(e))
+        AL_TRY_MSG(e, "rescue failed at rung %s; at first: %s", rescue_name(log->rung), first);
+    AL_TRY(e);
+    return AL_ERR_OK;
+}
