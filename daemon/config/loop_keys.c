@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/xcname.h"
 #include "config/loop_config.h"
 
 #define AT(field)         .offset = offsetof(struct loop_config, field)
@@ -52,6 +53,61 @@ static enum al_err parse_three_ints(const struct al_node *n, double min, double 
         v[i] = (int)x;
     }
     return AL_ERR_OK;
+}
+
+static enum al_err parse_functional(const struct al_node *n, void *base)
+{
+    struct cfg_label *l = &((struct loop_config *)base)->label;
+    if (n->kind != AL_NODE_SCALAR || !n->text[0]) AL_TRY(al_node_error(n, "functional: a name is wanted"));
+    if (strlen(n->text) >= sizeof l->functional)
+        AL_TRY(al_node_error(n, "functional is longer than %zu characters", sizeof l->functional - 1));
+    if (al_xc_check(n->text) != AL_ERR_OK) {
+        char why[AL_ERR_TEXT], hint[AL_ERR_TEXT];
+        snprintf(why, sizeof why, "%s", al_err_message());
+        snprintf(hint, sizeof hint, "%s", al_err_hint_text());
+        enum al_err e = al_node_error(n, "%s", why);
+        al_err_hint("%s", hint);
+        return e;
+    }
+    snprintf(l->functional, sizeof l->functional, "%s", n->text);
+    return AL_ERR_OK;
+}
+
+static void hash_functional(const void *base, struct al_sha256 *s)
+{
+    al_sha256_string(s, ((const struct loop_config *)base)->label.functional);
+}
+
+// A source for all elements, or a map of them; the text of a map is kept as it would be written on one line.
+static enum al_err parse_pseudo(const struct al_node *n, void *base)
+{
+    struct cfg_label *l = &((struct loop_config *)base)->label;
+    l->npseudo = 0;
+    if (n->kind == AL_NODE_SCALAR && n->text[0] && strlen(n->text) < sizeof l->pseudopotentials) {
+        snprintf(l->pseudopotentials, sizeof l->pseudopotentials, "%s", n->text);
+        return AL_ERR_OK;
+    }
+    if (n->kind != AL_NODE_MAP || !n->nchild || n->nchild > CFG_MAX_LIST)
+        AL_TRY(al_node_error(n, "pseudopotentials: the name of a set, a directory, or a map {Li: .., S: ..} is wanted"));
+    size_t at = 0;
+    for (const struct al_node *c = n->child; c; c = c->next) {
+        int z = al_element_z(c->key);
+        if (!z) AL_TRY(al_node_error(c, "pseudopotentials: '%.40s' is not an element", c->key));
+        if (c->kind != AL_NODE_SCALAR || !c->text[0] || strlen(c->text) >= sizeof l->pseudo[0].source)
+            AL_TRY(al_node_error(c, "%s: a set, a file or a directory is wanted", c->key));
+        l->pseudo[l->npseudo].z = z;
+        snprintf(l->pseudo[l->npseudo++].source, sizeof l->pseudo[0].source, "%s", c->text);
+        at += (size_t)snprintf(l->pseudopotentials + at, sizeof l->pseudopotentials - at, "%s%s: %s", at ? ", " : "{", c->key,
+                               c->text);
+        if (at + 2 > sizeof l->pseudopotentials) AL_TRY(al_node_error(c, "pseudopotentials: the map is too long"));
+    }
+    memcpy(l->pseudopotentials + at, "}", 2);
+    return AL_ERR_OK;
+}
+
+static void hash_pseudo(const void *base, struct al_sha256 *s)
+{
+    al_sha256_string(s, ((const struct loop_config *)base)->label.pseudopotentials);
 }
 
 // points: [[kx, ky, kz, weight], ...]; the weight may be left out (1)
@@ -193,8 +249,8 @@ const struct schema_key loop_keys[] = {
     {"demonstration", KEY_BOOL, 0, AT(demonstration), .otherwise = "false",
      .doc = "Settings are too small for physics: every result says so."},
 
-    {"initial.perturb.frames", KEY_INT, 0, AT(initial.frames), RANGE(1, 100000), .otherwise = "20", .flags = P,
-     .doc = "Perturbed frames of each system and arrangement."},
+    {"initial.perturb.frames", KEY_INT, 0, AT(initial.frames), RANGE(0, 100000), .otherwise = "20", .flags = P,
+     .doc = "Perturbed frames of each system and arrangement; 0 when initial.aimd is there and initial.perturb is not."},
     {"initial.perturb.displacement", KEY_REAL, AL_DIM_LENGTH, AT(initial.displacement), RANGE(0, 1), .otherwise = "0.10 Ang",
      .flags = P, .doc = "Standard deviation of the random displacement of each coordinate."},
     {"initial.perturb.by_element", KEY_CUSTOM, AL_DIM_LENGTH, .otherwise = "{}", .flags = P, .parse = parse_by_element,
@@ -202,6 +258,24 @@ const struct schema_key loop_keys[] = {
      .doc = "Displacement of single elements, e.g. {Li: 0.25 Ang}: mobile ions need wider ones, or nothing teaches the networks that they repel."},
     {"initial.perturb.strain", KEY_REAL, AL_DIM_FRACTION, AT(initial.strain), RANGE(0, 0.2), .otherwise = "3 %", .flags = P,
      .doc = "Largest random strain of each cell component."},
+
+    {"initial.aimd.temperatures", KEY_REALS, AL_DIM_TEMP, REALS(initial.aimd.temperatures), RANGE(1, 10000),
+     .flags = P,
+     .doc = "First-principles MD of each system at these temperatures; its frames are labelled as they come, with the label settings. Empty: none."},
+    {"initial.aimd.pressures", KEY_REALS, AL_DIM_PRESSURE, REALS(initial.aimd.pressures), RANGE(-100, 1000),
+     .flags = P, .doc = "A trajectory of each temperature at each of these pressures (npt); empty: constant cell (nvt)."},
+    {"initial.aimd.time", KEY_REAL, AL_DIM_TIME, AT(initial.aimd.time), RANGE(1, 1e9), .otherwise = "0.2 ps", .flags = P,
+     .doc = "Length of each first-principles trajectory, equilibration included."},
+    {"initial.aimd.equilibration", KEY_REAL, AL_DIM_TIME, AT(initial.aimd.equilibration), RANGE(0, 1e9), .otherwise = "0 fs",
+     .flags = P, .doc = "Frames before this time are not taken."},
+    {"initial.aimd.timestep", KEY_REAL, AL_DIM_TIME, AT(initial.aimd.timestep), RANGE(0.05, 5), .otherwise = "1 fs", .flags = P,
+     .doc = "MD time step."},
+    {"initial.aimd.stride", KEY_INT, 0, AT(initial.aimd.stride), RANGE(1, 1e6), .otherwise = "10", .flags = P,
+     .doc = "Steps between frames that are taken."},
+    {"initial.aimd.thermostat_time", KEY_REAL, AL_DIM_TIME, AT(initial.aimd.tau), RANGE(1, 1e5), .otherwise = "50 fs", .flags = P,
+     .doc = "Relaxation time of the thermostat (stochastic velocity rescaling)."},
+    {"initial.aimd.barostat_time", KEY_REAL, AL_DIM_TIME, AT(initial.aimd.tau_p), RANGE(1, 1e6), .otherwise = "200 fs", .flags = P,
+     .doc = "Relaxation time of the volume (stochastic cell rescaling, for a compressibility of 0.05 1/GPa)."},
 
     {"train.committee", KEY_INT, 0, AT(train.committee), RANGE(2, 16), .otherwise = "4", .flags = P,
      .doc = "Number of networks, trained from different random starts."},
@@ -265,18 +339,18 @@ const struct schema_key loop_keys[] = {
 
     {"label.engine", KEY_CHOICE, 0, STRING(label.engine), .otherwise = "dft", .flags = P, .choices = "dft",
      .doc = "Who labels frames."},
-    {"label.functional", KEY_CHOICE, 0, STRING(label.functional), .otherwise = "PBE", .flags = P, .choices = "PBE",
-     .doc = "Exchange-correlation functional."},
+    {"label.functional", KEY_CUSTOM, 0, .otherwise = "PBE", .flags = P, .parse = parse_functional, .hash = hash_functional,
+     .doc = "Exchange-correlation functional: PBE, PBEsol, revPBE, LDA (Perdew-Wang), PZ, or libxc names of an LDA or GGA: gga_x_b88+gga_c_lyp."},
     {"label.cutoff", KEY_CUSTOM, AL_DIM_ENERGY, .otherwise = "30 Ha", .flags = P, .parse = parse_cutoff, .hash = hash_cutoff,
      .doc = "Kinetic-energy cut-off of the plane waves."},
     {"label.kpoints", KEY_CUSTOM, 0, .otherwise = "{spacing: 0.52 1/Ang}", .flags = P, .parse = parse_kpoints,
      .hash = hash_kpoints,
      .doc = "gamma, {spacing: S} (largest step, 2 pi included, shifted by half a step), {mesh: [..], shift: [..]} or {points: [[x, y, z, weight], ..]}."},
-    {"label.pseudopotentials", KEY_STRING, 0, STRING(label.pseudopotentials), .otherwise = "SPMS", .flags = P,
-     .doc = "Name of a set (SPMS) or a directory with one psp8 file for each element."},
+    {"label.pseudopotentials", KEY_CUSTOM, 0, .otherwise = "SPMS", .flags = P, .parse = parse_pseudo, .hash = hash_pseudo,
+     .doc = "A set (SPMS; GTH-PBE is built in), a directory or file (psp8, UPF 2, GTH text: FILE#GTH-PBE-q3), or a mapping {Li: GTH-PBE-q1, S: S.upf}."},
     {"label.smearing", KEY_CUSTOM, AL_DIM_ENERGY, .otherwise = "none", .flags = P, .parse = parse_smearing,
      .hash = hash_smearing,
-     .doc = "none (insulators: fixed occupations), or {kind: gaussian | fermi | cold, width: 0.1 eV} for metals and odd numbers of electrons; energies are then free energies."},
+     .doc = "none (insulators: fixed occupations), or {kind: gaussian, fermi or cold, width: 0.1 eV} for metals and odd numbers of electrons; energies are then free energies."},
     {"label.charge", KEY_REAL, 0, AT(label.charge), RANGE(-100, 100), .otherwise = "0", .flags = P,
      .doc = "Charge of the cell in elementary charges, neutralised by a uniform background."},
     {"label.convergence", KEY_CHOICE, 0, STRING(label.convergence), .otherwise = "normal", .flags = P, .choices = "normal|tight",
@@ -289,6 +363,9 @@ const struct schema_key loop_keys[] = {
      .doc = "Force error against converged cut-off and k-points (rms) above which alnd plan and alnd start warn."},
     {"label.converge", KEY_PATH, 0, STRING(label.converge), .otherwise = "\"\"",
      .doc = "Table made by alnd label --converge; none: NAME.converge.yaml beside NAME.yaml."},
+
+    {"label.continue", KEY_BOOL, 0, AT(label.follow), .otherwise = "false", .flags = P,
+     .doc = "Start each frame of a batch from the ones before it where they are near: faster for frames of one trajectory, but a label then depends on its batch below the SCF threshold, and a killed batch begins again."},
 
     {"test.frames", KEY_INT, 0, AT(test.frames), RANGE(1, 10000), .otherwise = "20", .flags = P,
      .doc = "Held-out frames per iteration and system, from trajectories of their own, never trained on."},
