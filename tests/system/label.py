@@ -255,6 +255,10 @@ def test_converge():
     p = subprocess.Popen([ALND, 'start', 'mini.yaml'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     first = p.stderr.readline()
     check('warning: label settings: the forces are off by' in first, first)
+    for _ in range(500):
+        if os.path.exists('run/alnd.sock'): # from here on Ctrl-C is asked for, not died of
+            break
+        time.sleep(0.02)
     p.send_signal(signal.SIGINT)
     p.stderr.read()
     check(p.wait(timeout=60) == 3, 'start warns, and works all the same')
