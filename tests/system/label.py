@@ -252,16 +252,8 @@ def test_converge():
     out, err = alnd('plan', 'mini.yaml')
     check(re.search(r'warning: label settings: the forces are off by 0\.\d+ eV/Ang', err), err)
     check('measured by' in out and not os.path.exists('run'), out)
-    p = subprocess.Popen([ALND, 'start', 'mini.yaml'], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    first = p.stderr.readline()
-    check('warning: label settings: the forces are off by' in first, first)
-    for _ in range(500):
-        if os.path.exists('run/alnd.sock'): # from here on Ctrl-C is asked for, not died of
-            break
-        time.sleep(0.02)
-    p.send_signal(signal.SIGINT)
-    p.stderr.read()
-    check(p.wait(timeout=60) == 3, 'start warns, and works all the same')
+    _, err = alnd('start', 'mini.yaml')
+    check('warning: label settings: the forces are off by' in err and os.path.exists('run/report.html'), 'start warns and works: ' + err)
     shutil.rmtree('run')
     text = open('mini.yaml').read()
     good = re.sub(r'cutoff: 8 Ha, kpoints: \{points: .*?\]\]\}', f'cutoff: {paste[1]} Ha, kpoints: {paste[2]}', text)
