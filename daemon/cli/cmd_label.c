@@ -137,6 +137,13 @@ static void print_real(const char *format, double v, int width)
     else printf(" %*s", width, "-");
 }
 
+static void print_remarks(const struct bag_task *t)
+{
+    const char *metallic = bag_fact(t, "metallic"), *rescue = bag_fact(t, "rescue");
+    if (metallic && strcmp(metallic, "true") == 0) fputs("  WARNING: metallic", stdout);
+    if (rescue && strcmp(rescue, "default") != 0 && strcmp(rescue, "none") != 0) printf("  converged by: %s", rescue);
+}
+
 static void print_table(const struct label_job *j, const struct bag_task *t)
 {
     printf("\n%-24s %16s %8s %10s %5s %9s\n", "frame", "energy, eV", "gap, eV", "sum F", "SCF", "seconds");
@@ -148,10 +155,31 @@ static void print_table(const struct label_job *j, const struct bag_task *t)
         print_real(" %10.1e", bag_fact_real(&t[i], "residual_force"), 10);
         print_real(" %5.0f", bag_fact_real(&t[i], "scf_iterations"), 5);
         print_real(" %9.1f", bag_fact_real(&t[i], "seconds"), 9);
-        if (bag_fact(&t[i], "warning")) printf("  %s", bag_fact(&t[i], "warning"));
+        print_remarks(&t[i]);
         putchar('\n');
     }
     puts("(sum F: residual sum of the forces before it was taken out, eV/Ang)");
+}
+
+// What the energy is made of, eV.
+static void print_components(const struct label_job *j, const struct bag_task *t)
+{
+    static const char *const term[] = {"kinetic", "nonlocal", "local", "hartree", "xc", "ewald"};
+    enum { NTERMS = sizeof term / sizeof *term };
+    printf("\n%-24s", "energies, eV");
+    for (int k = 0; k < NTERMS; k++)
+        printf(" %13s", term[k]);
+    putchar('\n');
+    for (int i = 0; i < j->frames->n; i++) {
+        if (!is_good(&t[i])) continue;
+        printf("%-24.24s", t[i].name);
+        for (int k = 0; k < NTERMS; k++) {
+            char key[32];
+            snprintf(key, sizeof key, "energy_%s", term[k]);
+            print_real(" %13.4f", bag_fact_real(&t[i], key), 13);
+        }
+        putchar('\n');
+    }
 }
 
 static void print_failed(const struct label_job *j, const struct bag_task *t)
@@ -231,6 +259,7 @@ static int tell(const struct label_job *j, const struct request *r, const struct
         if (e) return cli_fail(e);
     } else {
         if (good) print_table(j, t);
+        if (good) print_components(j, t);
         if (good) printf("\n%d labelled frame%s in %s\n", good, good > 1 ? "s" : "", r->out);
         if (good && r->cube) printf("densities in %s\n", r->cube);
         if (j->cfg->demonstration) cli_demonstration();

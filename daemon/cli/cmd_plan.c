@@ -54,7 +54,7 @@ static void print_plan(const struct rundir *r, const struct plan_cost *c, const 
     printf("%s: %d system%s, %d arrangement%s, run directory %s\n", r->config->name, c->nsystems, c->nsystems > 1 ? "s" : "",
            c->narrangements, c->narrangements > 1 ? "s" : "", r->path);
     printf("%d to %d iterations; a dry run: nothing is started\n\n", c->iterations[0], c->iterations[1]);
-    printf("  %-22s %14s %16s %18s\n", "stage", "tasks", "frames to label", "core-hours (label)");
+    printf("  %-22s %14s %16s %18s\n", "stage", "tasks", "SCF frames", "core-hours (DFT)");
     for (int i = 0; i < c->nstages; i++)
         print_stage(&c->stage[i]);
     print_stage(&c->total);
@@ -62,7 +62,7 @@ static void print_plan(const struct rundir *r, const struct plan_cost *c, const 
            c->ranks > 1 ? "s" : "", c->limit / mib);
     printf("  disk      up to %.2g GB, mostly trajectories\n", c->disk / 1e9);
     printf("  rate      %.2g operations per core-second (%s)\n", c->rate, c->rate_from);
-    puts("  Frames and hours are the most that selection may ask for. Training and MD are not in the hours.");
+    puts("  Frames and hours are the most that selection may ask for. Training and MD with the potential are not in the hours.");
     if (r->config->demonstration) cli_demonstration();
     fflush(stdout);
     if (c->bytes > c->limit && c->limit > 0) fputs("alnd: warning: a label task needs more memory than it may take\n", stderr);

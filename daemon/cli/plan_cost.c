@@ -114,6 +114,21 @@ static void add_labels(struct plan_cost *c, const struct loop_config *cfg, const
     }
 }
 
+// First-principles MD: every step is an SCF, from an extrapolated start; counted as a whole one, which is the most.
+static void add_aimd(struct plan_cost *c, const struct loop_config *cfg)
+{
+    const struct cfg_aimd *a = &cfg->initial.aimd;
+    int runs = a->temperatures.n * (a->pressures.n > 1 ? a->pressures.n : 1);
+    if (!runs) return;
+    double steps = ceil(a->time / a->timestep);
+    struct plan_stage *st = add_stage(c, "initial: DFT MD", c->nsystems * runs, c->nsystems * runs);
+    for (int s = 0; s < c->nsystems; s++)
+        for (int k = 0; k < 2; k++) {
+            st->frames[k] += runs * steps;
+            st->hours[k] += runs * steps * c->flops[s] / c->rate / 3600;
+        }
+}
+
 static void add_stages(const struct loop_config *cfg, struct plan_cost *c)
 {
     double initial[CFG_MAX_SYSTEMS], selected[CFG_MAX_SYSTEMS];
@@ -126,6 +141,7 @@ static void add_stages(const struct loop_config *cfg, struct plan_cost *c)
     }
     add_stage(c, "initial: structures", ns, ns);
     add_labels(c, cfg, "initial: label", initial, once);
+    add_aimd(c, cfg);
     add_stage(c, "initial: gather", 1, 1);
     add_stage(c, "train", (long)it[0] * cfg->train.committee, (long)it[1] * cfg->train.committee);
     add_stage(c, "explore", (long)it[0] * explore, (long)it[1] * explore);

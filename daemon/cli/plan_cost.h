@@ -20,8 +20,8 @@ enum { PLAN_STAGES = 16 };
 struct plan_stage {
     const char *name;   // "initial: label"
     long least, most;   // tasks
-    double frames[2];   // to label, least and most
-    double hours[2];    // core-hours of labelling
+    double frames[2];   // to label (DFT MD: steps), least and most
+    double hours[2];    // core-hours of DFT
 };
 
 struct plan_cost {

@@ -101,6 +101,8 @@ static enum al_err note_result(struct al_frame *f, const struct label_report *r,
     AL_TRY(al_frame_info_set(f, "fingerprint", fingerprint));
     AL_TRY(note_real(f, "gap", "%.4f", r->gap));
     AL_TRY(note_real(f, "residual_force", "%.3e", norm3(r->residual_force)));
+    if (r->metallic) AL_TRY(al_frame_info_set(f, "metallic", "T"));
+    if (r->rung && r->rung_name) AL_TRY(al_frame_info_set(f, "rescue", r->rung_name));
     if (e) {
         AL_TRY(al_frame_info_set(f, "failed", al_err_name(e)));
         AL_TRY(al_frame_info_set(f, "reason", al_err_message()));

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "dft/davidson.h"
 #include "dft/kpoints.h"
+#include "dft/occupation.h"
 #include "dft/options.h"
 
 #define COMPLEX 16.0 // bytes
@@ -20,7 +21,8 @@
 enum { USUAL_APPLIES = 45, USUAL_STEPS = 14, PROJECTOR_KEEP_MIB = 768 };
 
 struct sizes {
-    double ng, nr, natoms, nk, nb, npw, nloc, nproj, nocc, elements, phases; // npw: largest of the k-points
+    double ng, nr, natoms, nk, nb, npw, nloc, nproj, phases; // npw: largest of the k-points
+    double half;  // real orbitals (Gamma alone): 1/2, else 1
     bool core;
 };
 
@@ -28,7 +30,6 @@ static enum al_err count_atoms(const struct dft_setup *s, const struct al_frame 
 {
     double electrons = 0;
     z->natoms = f->natoms;
-    z->elements = s->opt.npseudo;
     for (int i = 0; i < f->natoms; i++) {
         const struct pseudo *p = NULL;
         for (int t = 0; t < s->opt.npseudo; t++)
@@ -54,7 +55,7 @@ static double replicated_bytes(const struct sizes *z, const struct dft_options *
 static double subspace_bytes(const struct sizes *z, int ranks, bool dist)
 {
     double n = DAVIDSON_GROWTH * z->nb;
-    return COMPLEX * (n * n + n * 64 + (dist ? 3 * n * n / ranks : 2 * n * n));
+    return z->half * COMPLEX * (n * n + n * 64 + (dist ? 3 * n * n / ranks : 2 * n * n));
 }
 
 // Orbitals, projectors and the eigensolver's vectors: split over the ranks.
@@ -69,12 +70,12 @@ static double orbital_bytes(const struct sizes *z, int ranks)
 }
 
 // FFT of a sphere of diameter half the grid's: about 0.45 of a whole transform; projectors as two GEMMs;
-// Rayleigh-Ritz with up to DAVIDSON_GROWTH times the bands.
+// Rayleigh-Ritz with up to DAVIDSON_GROWTH times the bands. Real orbitals: two bands in one FFT, real GEMMs.
 static double usual_flops(const struct sizes *z)
 {
     double fft = 2 * 0.45 * 5 * z->nr * log2(z->nr > 2 ? z->nr : 2), nonlocal = 2 * 8 * z->nproj * z->npw;
     double apply = fft + nonlocal, dense = 8 * 6 * z->nb * z->nb * z->npw;
-    return z->nk * (USUAL_APPLIES * z->nb * apply + USUAL_STEPS * dense);
+    return z->half * z->nk * (USUAL_APPLIES * z->nb * apply + USUAL_STEPS * dense);
 }
 
 enum al_err dft_estimate(const struct dft_options *opt, const struct al_frame *f, int ranks, struct dft_estimate *ret)
@@ -101,9 +102,9 @@ enum al_err dft_estimate(const struct dft_options *opt, const struct al_frame *f
     }
     if (ranks < 1) ranks = 1;
     z.nk = k->n;
+    z.half = k->n == 1 && k->k[0][0] == 0 && k->k[0][1] == 0 && k->k[0][2] == 0 ? 0.5 : 1;
     z.nloc = ceil(z.npw / ranks);
-    z.nocc = ceil(electrons / 2);
-    z.nb = z.nocc + (opt->nextra >= 0 ? opt->nextra : fmax(2, floor(z.nocc / 20)));
+    z.nb = occupation_bands(opt->smearing, electrons - opt->charge, opt->nextra);
     e.nbands = (int)z.nb;
     e.nkpt = k->n;
     e.nproj = (int)z.nproj;
