@@ -198,6 +198,11 @@ static void close_dft(struct labeler *base)
     dft_labeler_destroy(&l);
 }
 
+const char *dft_labeler_warning(const struct labeler *l)
+{
+    return ((const struct dft_labeler *)l)->setup->warning;
+}
+
 struct history *dft_labeler_history(struct labeler *base)
 {
     return ((struct dft_labeler *)base)->history;

@@ -8,29 +8,51 @@
 // Any frame (extended XYZ), answer as one line of JSON with `json`:
 //   [mpirun -np N] bench_label FRAME.extxyz ecut=X [pseudo=Z:FILE ...] [key=value ...]
 //
-// Keys: ecut, tol (Ha), functional, grid=n,n,n, mesh=n,n,n, shift=n,n,n, kpt=x,y,z (repeated), spacing, charge, kerker, beta,
-// extra, set=spms (default), pseudo=Z:FILE; words: special (the point 1/4,1/4,1/4), lapack, complex (at Gamma, too), json, -v.
+// Keys: ecut, tol (Ha), functional, grid=n,n,n, mesh=n,n,n, shift=n,n,n, kpt=x,y,z (repeated), spacing, smearing=gaussian |
+// fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, coarse, scale (of the eigensolver's tolerances),
+// set=spms | gth | gthq1, pseudo=Z:FILE; words: special (the point 1/4,1/4,1/4), lapack, complex (at Gamma, too), norescue,
+// json, -v.
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "reference.h"
 
-enum { MAX_KPT = 32, MAX_PSEUDO = 8 };
+enum { MAX_KPT = 32, MAX_PSEUDO = 8, MAX_STEPS = 200 };
 
 struct job {
     struct dft_options opt;
     double kpt[MAX_KPT][3];
     struct dft_pseudo pseudo[MAX_PSEUDO];
-    char functional[128], set[16];
+    char functional[128];
     int nkpt, npseudo;
-    bool json;
+    bool json, verbose;
+    int done;                // SCF steps seen
+    double when[MAX_STEPS];  // their ends, s
+    double bytes[MAX_STEPS]; // sent by this rank until then
+    int applies[MAX_STEPS];
+    const struct comm *comm;
 };
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 static void observe(void *ctx, const struct dft_scf_step *s)
 {
-    (void)ctx;
+    struct job *j = ctx;
+    if (j->done < MAX_STEPS) {
+        j->when[j->done] = now();
+        j->bytes[j->done] = (double)comm_bytes(j->comm);
+        j->applies[j->done++] = s->applies;
+    }
+    if (!j->verbose) return;
     printf("%3d  E %.8f Ha  residual %.2e  tol %.1e  H|psi> %d\n", s->it, s->energy, s->residual, s->diag_tol,
            s->applies);
     fflush(stdout);
@@ -64,17 +86,32 @@ static void print_rows(const char *key, int n, const double (*v)[3], double fact
     printf("]");
 }
 
-// eV, eV/Ang, eV/Ang^3.
-static void print_json(const struct al_frame *f, const struct label_report *rep)
+static void print_number(const char *key, double v)
 {
-    printf("{\"energy\": %.14g", f->energy);
+    if (isfinite(v)) printf(", \"%s\": %.14g", key, v);
+}
+
+// eV, eV/Ang, eV/Ang^3.
+static void print_json(const struct job *j, const struct al_frame *f, const struct label_report *rep)
+{
+    printf("{\"scf\": %d, \"kpoints\": %d, \"bands\": %d, \"npw\": %d, \"fft\": [%d, %d, %d], \"applies\": %ld, "
+           "\"ffts\": %ld, \"rung\": %d, \"seconds\": %.4f, \"mib\": %ld, \"detail\": \"%s\"",
+           rep->scf_iterations, rep->nkpt, rep->nbands, rep->npw, rep->fft[0], rep->fft[1], rep->fft[2],
+           rep->applies, rep->ffts, rep->rung, rep->seconds, memory_mib(), rep->detail);
+    if (j->done > 1) { // of the last step
+        const int i = j->done - 1;
+        print_number("step_seconds", j->when[i] - j->when[i - 1]);
+        print_number("step_bytes", j->bytes[i] - j->bytes[i - 1]);
+        print_number("step_applies", j->applies[i] - j->applies[i - 1]);
+    }
+    print_number("energy", f->energy);
     print_rows("forces", f->natoms, (const double(*)[3])f->forces, 1);
-    print_rows("stress", 3, f->virial, -1 / al_frame_volume(f));
-    print_rows("net_force", 1, &rep->residual_force, 1);
-    printf(", \"fft\": [%d, %d, %d], \"npw\": %d, \"bands\": %d, \"kpoints\": %d, \"scf\": %d", rep->fft[0],
-           rep->fft[1], rep->fft[2], rep->npw, rep->nbands, rep->nkpt, rep->scf_iterations);
-    if (rep->gap == rep->gap) printf(", \"gap\": %.10g", rep->gap);
-    printf(", \"seconds\": %.4f, \"mib\": %ld, \"detail\": \"%s\"}\n", rep->seconds, memory_mib(), rep->detail);
+    print_rows("stress", 3, (const double(*)[3])f->virial, -1 / al_frame_volume(f));
+    print_rows("net_force", 1, (const double(*)[3])rep->residual_force, 1);
+    print_number("gap", rep->gap);
+    print_number("fermi", rep->fermi);
+    if (j->opt.smearing != DFT_SMEARING_NONE) print_number("ts", rep->energies.smearing);
+    printf("}\n");
 }
 
 static const char *after(const char *arg, const char *key)
@@ -95,7 +132,9 @@ static bool set_number(struct dft_options *opt, const char *arg)
         const char *key;
         double *to;
     } numbers[] = {{"tol", &opt->scf_tol},      {"kerker", &opt->mix_kerker}, {"beta", &opt->mix_beta},
-                   {"charge", &opt->charge},    {"spacing", &opt->kpoints.spacing}};
+                   {"charge", &opt->charge},    {"width", &opt->smearing_width},
+                   {"coarse", &opt->coarse},    {"scale", &opt->diag_scale},
+                   {"spacing", &opt->kpoints.spacing}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const char *t = after(arg, numbers[i].key);
         if (t) *numbers[i].to = strtod(t, NULL);
@@ -121,6 +160,23 @@ static bool set_kpoint(struct job *j, const char *arg)
     return true;
 }
 
+static bool set_smearing(struct dft_options *opt, const char *arg)
+{
+    static const struct {
+        const char *name;
+        enum dft_smearing kind;
+    } kinds[] = {{"gaussian", DFT_SMEARING_GAUSSIAN},
+                 {"fermi-dirac", DFT_SMEARING_FERMI},
+                 {"marzari-vanderbilt", DFT_SMEARING_COLD}};
+    const char *t = after(arg, "smearing");
+    for (size_t i = 0; t && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(t, kinds[i].name) == 0) {
+            opt->smearing = kinds[i].kind;
+            return true;
+        }
+    return false;
+}
+
 static bool set_pseudo(struct job *j, const char *arg)
 {
     const char *t = after(arg, "pseudo"), *colon = t ? strchr(t, ':') : NULL;
@@ -135,8 +191,10 @@ static enum al_err set_option(struct job *j, const char *arg)
 {
     struct dft_options *opt = &j->opt;
     const char *t;
-    if (set_number(opt, arg) || set_kpoint(j, arg) || set_pseudo(j, arg) || triple_i(arg, "grid", opt->fft_grid))
+    if (set_number(opt, arg) || set_kpoint(j, arg) || set_pseudo(j, arg) || set_smearing(opt, arg) ||
+        triple_i(arg, "grid", opt->fft_grid))
         return AL_ERR_OK;
+    if (after(arg, "set")) return AL_ERR_OK; // read before
     if ((t = after(arg, "ecut"))) { // other than the record's: on its own grid
         opt->ecut = strtod(t, NULL);
         opt->fft_grid[0] = opt->fft_grid[1] = opt->fft_grid[2] = 0;
@@ -147,30 +205,44 @@ static enum al_err set_option(struct job *j, const char *arg)
         opt->nextra = (int)strtol(t, NULL, 10);
     } else if (strcmp(arg, "lapack") == 0) {
         opt->lapack_only = true;
+    } else if (strcmp(arg, "norescue") == 0) {
+        opt->no_rescue = true;
     } else if (strcmp(arg, "complex") == 0) {
         opt->complex_gamma = true;
     } else if (strcmp(arg, "json") == 0) {
         j->json = true;
     } else if (strcmp(arg, "-v") == 0) {
-        opt->observe = observe;
+        j->verbose = true;
     } else {
         AL_FAIL(AL_ERR_INPUT, "bench_label: unknown or bad argument %s", arg);
     }
     return AL_ERR_OK;
 }
 
+static void set_defaults(struct job *j, const char *set)
+{
+    if (strcmp(set, "spms") == 0)
+        spms_options(spms_dir(), &j->opt);
+    else
+        gth_options(set, &j->opt);
+    j->opt.observe = observe;
+    j->opt.ctx = j;
+}
+
 // ret_r: the record, NULL for a file. ret_f: borrowed from the record, else the caller's.
 static enum al_err read_input(int argc, char **argv, struct job *j, struct reference **ret_r,
                               struct al_frame **ret_f)
 {
-    const char *dot = strrchr(argv[1], '.');
+    const char *dot = strrchr(argv[1], '.'), *set = "spms";
     const bool file = dot && strcmp(dot, ".extxyz") == 0;
     if (!file && argc < 5) AL_FAIL(AL_ERR_INPUT, "bench_label FRAME CODE ECUT g|p|m, or FRAME.extxyz ecut=X");
-    spms_options(spms_dir(), &j->opt);
+    for (int i = 2; i < argc; i++)
+        if (after(argv[i], "set")) set = after(argv[i], "set");
+    set_defaults(j, set);
     if (file) {
         AL_TRY(al_structure_read(argv[1], ret_f));
     } else {
-        AL_TRY(reference_read(argv[1], argv[2], atof(argv[3]), argv[4][0], ret_r));
+        AL_TRY(reference_read_set(set, argv[1], argv[2], atof(argv[3]), argv[4][0], ret_r));
         reference_options(*ret_r, &j->opt);
         *ret_f = (*ret_r)->f;
     }
@@ -185,12 +257,12 @@ static enum al_err bench(struct comm *comm, int argc, char **argv)
     struct al_frame *f = NULL;
     struct labeler *l = NULL;
     struct label_report rep;
-    struct job j = {0};
+    struct job j = {.comm = comm};
     AL_TRY(read_input(argc, argv, &j, &r, &f));
     AL_TRY(dft_labeler_open(&j.opt, comm, &l));
     enum al_err e = l->ops->label(l, f, &rep);
     if (e == AL_ERR_OK && comm->rank == 0) {
-        if (j.json) print_json(f, &rep);
+        if (j.json) print_json(&j, f, &rep);
         if (!j.json && r) print_comparison(r, f, &rep);
         if (!j.json && !r) printf("%.10f eV, %s, %.2f s\n", f->energy, rep.detail, rep.seconds);
     }

@@ -8,8 +8,9 @@ import shutil
 from common import BOHR, GPA, HARTREE, Z, Failed, Result, fft_grid, kpoints, launcher, run, skip, without_sum
 
 # -XXXYYY: libxc's numbers of exchange and correlation; own: ABINIT's code, with the constants as printed
-XC = {"PBE": -101130, "PBEsol": -116133, "LDA": -1013, "revPBE": -102130, "PBE own": 11, "LDA own": 7}
-SMEARING = {"gaussian": 7, "fermi-dirac": 3, "marzari-vanderbilt": 5}  # 5: cold smearing, monotonic tail
+XC = {"PBE": -101130, "PBEsol": -116133, "LDA": -1013, "lda_x+lda_c_pw": -1012, "revPBE": -102130, "PBE own": 11, "LDA own": 7}
+# its cold smearings (occopt 4 and 5) are the cubic forms of Marzari's thesis, not the published one (PRL 82, 3296, 1999)
+SMEARING = {"gaussian": 7, "fermi-dirac": 3}
 
 
 def need():
@@ -68,6 +69,28 @@ def parse(text):
                   fermi=float(fermi[-1]) * HARTREE if fermi else None, ts=float(ts[-1]) * HARTREE if ts else None)
 
 
+def _sum_alpha_per_volume(text, s, frame):
+    """sum_I alpha_I / V in eV, of V_loc at G = 0; ABINIT prints its product with the ions' charge."""
+    product = float(re.search(r"([-+.\dE]+) +ecore\*ucvol", text).group(1))
+    zion = sum(float(open(s.pseudo[k]).read().split("\n")[1].split()[1]) for k in frame.symbols)
+    return product / zion / (frame.volume() / BOHR ** 3) * HARTREE
+
+
+def _same_zero(r, text, s, frame):
+    """As Quantum ESPRESSO and ours have it: V_loc(G = 0) is part of the potential.
+
+    So the Fermi level moves by sum alpha / V, and the alpha Z energy is N/V sum alpha with the number N of electrons (J. Ihm,
+    A. Zunger, M. L. Cohen, J. Phys. C 12, 4409, 1979), where ABINIT has the charge of the ions: for charged cells another
+    energy and pressure.
+    """
+    alpha = _sum_alpha_per_volume(text, s, frame)
+    if r.fermi is not None:
+        r.fermi += alpha
+    r.energy -= s.charge * alpha
+    for i in range(3):
+        r.stress[i][i] += GPA * s.charge * alpha / frame.volume()
+
+
 def calculate(frame, s, work, nbands, ranks=1, limit=600, xc=None, tolvrs=1e-16):
     for k in frame.kinds():
         shutil.copy(s.pseudo[k], work)
@@ -76,6 +99,8 @@ def calculate(frame, s, work, nbands, ranks=1, limit=600, xc=None, tolvrs=1e-16)
             os.remove(os.path.join(work, n))
     open(os.path.join(work, "a.abi"), "w").write(input_text(frame, s, nbands, xc, tolvrs))
     _, seconds, rss = run(launcher(ranks) + ["abinit", "a.abi"], work, "abinit.out", limit)
-    r = parse(open(os.path.join(work, "a.abo")).read())
+    text = open(os.path.join(work, "a.abo")).read()
+    r = parse(text)
+    _same_zero(r, text, s, frame)
     r.seconds, r.rss = seconds, rss
     return r

@@ -58,7 +58,7 @@ def functionals():
     pseudo = spms("Li", "O")
     f = _triclinic()
     return [(xc, f, Settings(ecut=45.0, pseudo=pseudo, xc=xc, mesh=(2, 2, 1), shift=(1, 1, 0)))
-            for xc in ("PBE", "PBEsol", "LDA", "revPBE")]
+            for xc in ("PBE", "PBEsol", "LDA", "lda_x+lda_c_pw")]
 
 
 def metal():
@@ -72,12 +72,17 @@ def metal():
             for kind, width in (("gaussian", 0.01), ("fermi-dirac", 0.005), ("marzari-vanderbilt", 0.01))]
 
 
+def upf():
+    """Ours reads UPF 2 here, ABINIT psp8: the same tables."""
+    return [si_eos()[2], li2s_eos()[2], functionals()[0]]
+
+
 def charged():
     """Closed shells (Li+ and O2-, two Li+ and F-) that are not neutral; a uniform background charge."""
     o = _triclinic([("O", (0.02, 0.0, -0.01)), ("Li", (0.26, 0.23, 0.27))])
     f = _triclinic([("F", (0.02, 0.0, -0.01)), ("Li", (0.26, 0.23, 0.27)), ("Li", (0.74, 0.77, 0.75))])
     pseudo = spms("Li", "O", "F")
-    s = lambda q: Settings(ecut=45.0, pseudo=pseudo, mesh=(2, 1, 1), shift=(1, 0, 0), charge=q)
+    s = lambda q: Settings(ecut=45.0, pseudo=pseudo, mesh=(2, 1, 1), shift=(1, 0, 0), charge=q, xc="lda_x+lda_c_pw")
     return [("LiO, charge -1", o, s(-1.0)), ("Li2F, charge +1", f, s(1.0))]
 
 
@@ -89,4 +94,4 @@ def reference_frame():
             ("(1/4,1/4,1/4)", record_frame(r), Settings(ecut=15.0, pseudo=pseudo, points=[(0.25, 0.25, 0.25)]))]
 
 
-ALL = {f.__name__: f for f in (si_eos, li2s_eos, kpoints, functionals, metal, charged, reference_frame)}
+ALL = {f.__name__: f for f in (si_eos, li2s_eos, kpoints, functionals, upf, metal, charged, reference_frame)}
