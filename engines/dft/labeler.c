@@ -221,7 +221,7 @@ enum al_err dft_labeler_open(const struct dft_options *opt, struct comm *comm, s
     if (opt->follow) {
         // Noise of earlier frames is what limits the extrapolation: a tenth of the threshold costs no more H|psi>
         // (337 for 353 a frame of Li3PS4 at 600 K). After the fingerprint, which says the threshold that holds.
-        l->setup->opt.scf_tol *= 0.1;
+        l->setup->opt.scf_tol *= 0.003;
         AL_TRY(history_create(comm, &l->history));
     }
     AL_ALLOC(l->ff, opt->npseudo);
