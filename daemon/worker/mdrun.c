@@ -137,6 +137,15 @@ static enum al_err open_integrator(const struct mdrun_settings *m, struct integr
     return AL_ERR_OK;
 }
 
+static enum al_err drop_history(const struct mdrun *x, long step)
+{
+    char path[AL_PATH];
+    if (!(x->p->ops->caps & POT_HISTORY)) return AL_ERR_OK;
+    AL_TRY(md_history_path(x->m->checkpoint, step, path));
+    AL_TRY(x->p->ops->discard(x->p, path));
+    return AL_ERR_OK;
+}
+
 static enum al_err run(struct mdrun *x, struct md_state *s, struct integrator *g, struct mdrun_result *ret)
 {
     const struct mdrun_settings *m = x->m;
@@ -162,6 +171,7 @@ static enum al_err run(struct mdrun *x, struct md_state *s, struct integrator *g
         .noutputs = 2,
     };
     AL_TRY(md_run(&o, s, x->p, g, &ret->md));
+    if (m->labels) AL_TRY(drop_history(x, s->step)); // large, and this run goes no further
     ret->frames = x->memory.frames;
     double n = (double)x->memory.n;
     ret->volume = n > 0 ? x->memory.volume / n : 0;

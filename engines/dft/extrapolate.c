@@ -44,6 +44,7 @@ void history_forget(struct history *h)
     al_free(h->kind);
     al_free(h->mill);
     h->n = h->nk = h->natoms = h->ng = 0;
+    h->residual = 0;
     h->k = NULL;
     h->kind = NULL;
     h->mill = NULL;
@@ -305,6 +306,7 @@ enum al_err history_start(struct history *h, struct scf *p)
     for (int i = 0; i < p->nk; i++)
         AL_TRY(start_orbitals(h, c, p, i));
     p->warm = true;
+    p->first_residual = h->residual;
     return AL_ERR_OK;
 }
 
@@ -345,5 +347,6 @@ enum al_err history_push(struct history *h, const struct scf *p)
     for (int i = 0; i < h->nk; i++)
         memcpy(s->psi[i], p->psi[i], (size_t)h->nb * (size_t)h->k[i].nloc * sizeof **s->psi);
     if (h->n < HISTORY_DEPTH) h->n++;
+    h->residual = p->warm ? p->first_residual : 0;
     return AL_ERR_OK;
 }

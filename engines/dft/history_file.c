@@ -43,6 +43,7 @@ static void pass_k(struct stream *st, struct history_k *k)
 
 static void body(struct stream *st, struct history *h)
 {
+    pass(st, &h->residual, sizeof h->residual);
     pass(st, h->kind, (size_t)h->natoms * sizeof *h->kind);
     pass(st, h->mill, (size_t)h->ng * sizeof *h->mill);
     for (int i = 0; i < h->nk; i++)

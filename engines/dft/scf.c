@@ -225,8 +225,9 @@ static enum al_err step(struct scf *p, double ewald_energy, double *tol)
 static enum al_err cycle(struct scf *p, struct mixer *mix, double ewald_energy)
 {
     const double target = p->opt->scf_tol * p->s->natoms;
-    // a warm start is a guess whose residual is some hundred times the target
-    double tol = p->warm ? diag_tolerance(p, 100 * target) : 1e-2, before = INFINITY, best = INFINITY;
+    // a warm start is a guess whose residual is that of the frame before, or some hundred times the target
+    const double guess = fmax(p->first_residual > 0 ? p->first_residual : 100 * target, target);
+    double tol = p->warm ? diag_tolerance(p, 0.1 * guess) : 1e-2, before = INFINITY, best = INFINITY;
     int best_at = 0;
     for (;;) {
         AL_TRY(asked_to_stop(p));

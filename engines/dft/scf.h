@@ -48,7 +48,7 @@ struct scf {
     int iterations;
     long applies, ffts;              // H|psi> products, transforms of orbitals
     long coarse_applies;             // H|psi> products of the coarse start
-    double residual, first_residual; // Ha
+    double residual, first_residual; // Ha; first_residual set beside warm: an expectation of it
     double gap;                      // Ha, negative where bands overlap; NaN without empty bands
     double fermi;                    // Ha; without smearing the middle of the gap, NaN without empty bands
     double electron_error;           // largest |count - wanted| of a density

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "base/fsio.h"
 #include "seam/integrator.h"
 #include "seam/potential.h"
 
@@ -111,6 +112,7 @@ struct md_run_options {
 // A potential with a history (POT_HISTORY) has it saved beside each checkpoint (CHECKPOINT.STEP.history) and
 // loaded again, so that its runs too go on bit for bit; where the history is missing (other number of
 // ranks) the run goes on without (md_result.history_lost).
+enum al_err md_history_path(const char *checkpoint, long step, char ret[AL_PATH]); // CHECKPOINT.STEP.history
 enum al_err md_run(const struct md_run_options *o, struct md_state *s, struct potential *p,
                    struct integrator *g, struct md_result *ret);
 

@@ -136,9 +136,9 @@ static enum al_err call_observers(struct run *r)
     return AL_ERR_OK;
 }
 
-static enum al_err history_path(const struct run *r, long step, char ret[AL_PATH])
+enum al_err md_history_path(const char *checkpoint, long step, char ret[AL_PATH])
 {
-    AL_TRY(al_path(ret, "%s.%ld.history", r->o->checkpoint, step));
+    AL_TRY(al_path(ret, "%s.%ld.history", checkpoint, step));
     return AL_ERR_OK;
 }
 
@@ -150,10 +150,10 @@ static enum al_err save(struct run *r)
     const bool history = ops->caps & POT_HISTORY;
     char path[AL_PATH];
     if (r->o->checkpoint && r->saved_step != r->s->step) {
-        AL_TRY(history_path(r, r->s->step, path));
+        AL_TRY(md_history_path(r->o->checkpoint, r->s->step, path));
         if (history) AL_TRY(ops->save(r->p, path));
         AL_TRY(md_checkpoint_write(r->o, r->s, &r->progress));
-        AL_TRY(history_path(r, r->saved_step, path));
+        AL_TRY(md_history_path(r->o->checkpoint, r->saved_step, path));
         if (history && r->saved_step >= 0) AL_TRY(ops->discard(r->p, path));
         r->saved_step = r->s->step;
     }
@@ -167,10 +167,10 @@ static enum al_err load_history(struct run *r)
     const struct potential_ops *ops = r->p->ops;
     char path[AL_PATH];
     if (!(ops->caps & POT_HISTORY)) return AL_ERR_OK;
-    AL_TRY(history_path(r, r->s->step, path));
+    AL_TRY(md_history_path(r->o->checkpoint, r->s->step, path));
     enum al_err e = ops->load(r->p, path);
     if (e == AL_ERR_NOTFOUND) {
-        r->history_lost = true;
+        r->history_lost = r->s->step < r->o->nsteps; // nothing is lost where nothing is left to do
         return AL_ERR_OK;
     }
     AL_TRY(e);

@@ -105,6 +105,27 @@ static void a_campaign_runs_to_its_end(void **state)
     assert_int_equal(log_count(&here, "begin", NULL), 17);
 }
 
+// First-principles trajectories for the initial data, without perturbed frames; their worker is killed once.
+static void initial_trajectories(void **state)
+{
+    (void)state;
+    static const char *const crash[] = {"ALND_FAKE_CRASH=initial/A/aimd/600K-1GPa:1", NULL};
+    place_config(&here,
+                 &(struct setting){.retries = 1, .ranks = 1, .temperatures = 2, .aimd_only = true,
+                                   .aimd = "aimd: {temperatures: [600 K, 900 K], pressures: [1 GPa]}"},
+                 "loop.yaml");
+    must_run(start, crash, 0);
+    assert_int_equal(log_count(&here, "begin", "initial/A/aimd/600K-1GPa"), 2);
+    assert_int_equal(log_count(&here, "end", "initial/A/aimd/600K-1GPa"), 1);
+    assert_int_equal(log_count(&here, "end", "initial/A/aimd/900K-1GPa"), 1);
+    assert_int_equal(log_count(&here, "end", "initial/gather"), 1);
+    char *text = place_read(&here, "run/initial/gather/task.yaml");
+    assert_non_null(strstr(text, "initial/A/aimd/600K-1GPa"));
+    assert_non_null(strstr(text, "initial/A/aimd/900K-1GPa"));
+    free(text);
+    assert_nothing_twice(&here);
+}
+
 static void not_converged_is_said(void **state)
 {
     (void)state;
@@ -527,6 +548,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_campaign_runs_to_its_end),
+        CASE(initial_trajectories),
         CASE(not_converged_is_said),
         CASE(nothing_selected_goes_on),
         CASE(a_crashed_worker_is_started_again),
