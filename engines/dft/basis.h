@@ -19,7 +19,7 @@ struct basis {
     double volume;
     double sphere_b[3][3]; // reciprocal vectors by which plane waves are chosen (= b but for tests)
     int n[3], nr;          // FFT grid
-    int ng;                // plane waves of the density, sphere ordered by m0, m1, m2
+    int ng;                // plane waves of the density, ordered by m0, m1, m2: -G is at ng - 1 - i, 0 at ng/2
     int (*mill)[3];        // [ng] G = mill . b
     double (*g)[3];        // [ng]
     double *g2;            // [ng] |G|^2; exactly 0 at G = 0
@@ -36,6 +36,9 @@ enum al_err basis_count(double ecut, const double cell[3][3], const int fft_grid
 double kbasis_count(double ecut, const double cell[3][3], const double k[3]);
 void basis_to_r(struct basis *b, const double complex *fg, double *fr); // real part
 void basis_to_g(struct basis *b, const double *fr, double complex *fg); // on the sphere
+// Two real fields in one transform.
+void basis_to_r2(struct basis *b, const double complex *fg1, const double complex *fg2, double *fr1, double *fr2);
+void basis_to_g2(struct basis *b, const double *fr1, const double *fr2, double complex *fg1, double complex *fg2);
 
 // Orbitals at k = 0 are real functions (gamma = true): mill is half of the sphere, one of G and -G, G = 0
 // first. An orbital is then held as its coefficients in the orthonormal real functions

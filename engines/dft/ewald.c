@@ -57,7 +57,7 @@ static void real_part(const struct dft_system *s, double eta, struct ewald_sums 
                     }
 }
 
-// phase: [natoms] scratch.
+// G and -G together; phase: [natoms] scratch.
 static void add_wave(const struct dft_system *s, double eta, const double m[3], const double g[3],
                      double complex *phase, struct ewald_sums *w)
 {
@@ -68,7 +68,7 @@ static void add_wave(const struct dft_system *s, double eta, const double m[3], 
         phase[i] = charge(s, i) * CMPLX(cos(arg), sin(arg));
         sum += phase[i];
     }
-    double pref = 2 * AL_PI / s->b->volume * exp(-x) / g2, e = pref * creal(sum * conj(sum));
+    double pref = 4 * AL_PI / s->b->volume * exp(-x) / g2, e = pref * creal(sum * conj(sum));
     w->energy += e;
     for (int a = 0; a < 3; a++) {
         for (int i = 0; i < s->natoms; i++)
@@ -87,11 +87,11 @@ static enum al_err reciprocal_part(const struct dft_system *s, double eta, struc
     int lim[3];
     for (int d = 0; d < 3; d++)
         lim[d] = (int)(gc * sqrt(al_dot3(b->a[d], b->a[d])) / (2 * AL_PI)) + 1;
-    for (int m0 = -lim[0]; m0 <= lim[0]; m0++)
+    for (int m0 = 0; m0 <= lim[0]; m0++)
         for (int m1 = -lim[1]; m1 <= lim[1]; m1++)
             for (int m2 = -lim[2]; m2 <= lim[2]; m2++) {
                 double m[3] = {m0, m1, m2}, g[3];
-                if (!m0 && !m1 && !m2) continue;
+                if (m0 == 0 && (m1 < 0 || (m1 == 0 && m2 <= 0))) continue;
                 al_vecmat3(m, b->b, g);
                 if (al_dot3(g, g) <= gc * gc) add_wave(s, eta, m, g, phase, w);
             }
@@ -102,7 +102,7 @@ enum al_err ewald(const struct dft_system *s, double eta, double *ret_energy, do
                   double (*strain)[3])
 {
     const double vol = s->b->volume;
-    if (eta <= 0) eta = 2.5 / cbrt(vol);
+    if (eta <= 0) eta = sqrt(AL_PI) * pow(s->natoms / (vol * vol), 1.0 / 6); // both sums grow like N^(3/2)
     AL_AUTOFREE double(*force)[3] = NULL;
     AL_ALLOC(force, s->natoms);
     struct ewald_sums w = {.f = force};

@@ -41,8 +41,9 @@ static void atom_phase(const struct dft_system *s, const struct kbasis *k, int i
 {
     double x = -2 * AL_PI * al_dot3(k->k, s->tau[i]);
     double complex p0 = CMPLX(cos(x), sin(x));
+    dft_phases(s, i, k->nloc, (const int(*)[3])(k->mill + k->p0), e);
     for (int j = 0; j < k->nloc; j++)
-        e[j] = p0 * dft_phase(s, i, k->mill[k->p0 + j]);
+        e[j] *= p0;
 }
 
 // f e (-i)^l for real orbitals in their basis (factor sqrt 2), f e for others; f NULL: 1.

@@ -10,39 +10,59 @@
 #include "base/units.h"
 #include "dft/terms.h"
 
-static bool evaluate(const struct formfac *f, enum form form, double g2, double *ret_x, double *ret_dx)
+static const struct qtable *table(const struct formfac *f, enum form form)
 {
-    const struct qtable *t = form == FORM_LOCAL ? &f->local : form == FORM_CORE ? &f->core : &f->valence;
-    if (t->n == 0) return false;
+    return form == FORM_LOCAL ? &f->local : form == FORM_CORE ? &f->core : &f->valence;
+}
+
+static void evaluate(const struct formfac *f, enum form form, double g2, double *ret_x, double *ret_dx)
+{
     double g = sqrt(g2);
-    qtable_eval(t, g, ret_x, ret_dx);
+    qtable_eval(table(f, form), g, ret_x, ret_dx);
     if (form == FORM_LOCAL && g2 > 0) {
         *ret_x -= 4 * AL_PI * f->psp->zion / g2;
         *ret_dx += 8 * AL_PI * f->psp->zion / (g2 * g);
     }
-    return true;
 }
 
-// Structure factor of each kind at one G.
-static void structure(const struct dft_system *s, const int m[3], double complex *sum)
+// The fields are real: x(-G) = conj x(G), and half of the sphere is enough: from G = 0 at ng/2 on (basis.h).
+static int half(const struct basis *b)
 {
-    memset(sum, 0, (size_t)s->nkinds * sizeof *sum);
-    for (int i = 0; i < s->natoms; i++)
-        sum[s->kind[i]] += dft_phase(s, i, m);
+    return b->ng - b->ng / 2;
+}
+
+// Structure factor of kind t on the upper half of the sphere; e: scratch of that length.
+static void structure(const struct dft_system *s, int t, double complex *sum, double complex *e)
+{
+    const int n = half(s->b), at = s->b->ng / 2;
+    memset(sum, 0, (size_t)n * sizeof *sum);
+    for (int i = 0; i < s->natoms; i++) {
+        if (s->kind[i] != t) continue;
+        dft_phases(s, i, n, (const int(*)[3])(s->b->mill + at), e);
+        for (int j = 0; j < n; j++)
+            sum[j] += e[j];
+    }
 }
 
 enum al_err superpose(const struct dft_system *s, enum form form, double complex *x)
 {
     const struct basis *b = s->b;
-    AL_AUTOFREE double complex *sum = NULL;
-    AL_ALLOC(sum, s->nkinds);
-    for (int ig = 0; ig < b->ng; ig++) {
-        double v, dv;
-        x[ig] = 0;
-        structure(s, b->mill[ig], sum);
-        for (int t = 0; t < s->nkinds; t++)
-            if (evaluate(s->ff[t], form, b->g2[ig], &v, &dv)) x[ig] += sum[t] * v / b->volume;
+    const int n = half(b), at = b->ng / 2;
+    AL_AUTOFREE double complex *sum = NULL, *e = NULL;
+    AL_ALLOC(sum, n);
+    AL_ALLOC(e, n);
+    memset(x, 0, (size_t)b->ng * sizeof *x);
+    for (int t = 0; t < s->nkinds; t++) {
+        if (table(s->ff[t], form)->n == 0) continue;
+        structure(s, t, sum, e);
+        for (int j = 0; j < n; j++) {
+            double v, dv;
+            evaluate(s->ff[t], form, b->g2[at + j], &v, &dv);
+            x[at + j] += v / b->volume * sum[j];
+        }
     }
+    for (int j = 0; j < n; j++)
+        x[at - j] = conj(x[at + j]);
     return AL_ERR_OK;
 }
 
@@ -51,25 +71,29 @@ enum al_err superpose_force(const struct dft_system *s, enum form form, const do
                             double (*f)[3])
 {
     const struct basis *b = s->b;
+    const int n = half(b), at = b->ng / 2;
     AL_AUTOFREE double *x = NULL;
-    AL_ALLOC(x, b->ng);
+    AL_AUTOFREE double complex *e = NULL;
+    AL_ALLOC(x, n);
+    AL_ALLOC(e, n);
     for (int t = 0; t < s->nkinds; t++) {
-        bool any = true;
-        for (int ig = 0; ig < b->ng && any; ig++) {
+        if (table(s->ff[t], form)->n == 0) continue;
+        for (int j = 0; j < n; j++) {
             double dx;
-            any = evaluate(s->ff[t], form, b->g2[ig], &x[ig], &dx);
+            evaluate(s->ff[t], form, b->g2[at + j], &x[j], &dx);
         }
-        if (!any) continue;
         for (int i = 0; i < s->natoms; i++) {
             if (s->kind[i] != t) continue;
             double sum[3] = {0};
-            for (int ig = 0; ig < b->ng; ig++) {
-                double w = -x[ig] * cimag(conj(h[ig]) * dft_phase(s, i, b->mill[ig]));
+            dft_phases(s, i, n, (const int(*)[3])(b->mill + at), e);
+            for (int j = 0; j < n; j++) {
+                double complex z = h[at + j];
+                double w = -x[j] * (creal(z) * cimag(e[j]) - cimag(z) * creal(e[j]));
                 for (int a = 0; a < 3; a++)
-                    sum[a] += w * b->g[ig][a];
+                    sum[a] += w * b->g[at + j][a];
             }
             for (int a = 0; a < 3; a++)
-                f[i][a] += sum[a];
+                f[i][a] += 2 * sum[a];
         }
     }
     return AL_ERR_OK;
@@ -79,18 +103,21 @@ enum al_err superpose_strain(const struct dft_system *s, enum form form, const d
                              double (*strain)[3])
 {
     const struct basis *b = s->b;
-    AL_AUTOFREE double complex *sum = NULL;
-    AL_ALLOC(sum, s->nkinds);
-    for (int ig = 0; ig < b->ng; ig++) {
-        if (b->g2[ig] == 0) continue;
-        double w = 0, x, dx;
-        structure(s, b->mill[ig], sum);
-        for (int t = 0; t < s->nkinds; t++)
-            if (evaluate(s->ff[t], form, b->g2[ig], &x, &dx)) w += dx * creal(conj(h[ig]) * sum[t]);
-        w /= -sqrt(b->g2[ig]);
-        for (int a = 0; a < 3; a++)
-            for (int c = 0; c < 3; c++)
-                strain[a][c] += w * b->g[ig][a] * b->g[ig][c];
+    const int n = half(b), at = b->ng / 2;
+    AL_AUTOFREE double complex *sum = NULL, *e = NULL;
+    AL_ALLOC(sum, n);
+    AL_ALLOC(e, n);
+    for (int t = 0; t < s->nkinds; t++) {
+        if (table(s->ff[t], form)->n == 0) continue;
+        structure(s, t, sum, e);
+        for (int j = 1; j < n; j++) { // not G = 0
+            double x, dx;
+            evaluate(s->ff[t], form, b->g2[at + j], &x, &dx);
+            double w = -2 * dx * creal(conj(h[at + j]) * sum[j]) / sqrt(b->g2[at + j]);
+            for (int a = 0; a < 3; a++)
+                for (int c = 0; c < 3; c++)
+                    strain[a][c] += w * b->g[at + j][a] * b->g[at + j][c];
+        }
     }
     return AL_ERR_OK;
 }

@@ -66,3 +66,19 @@ void dft_system_destroy(struct dft_system **s)
     al_free(*s);
     *s = NULL;
 }
+
+void dft_phases(const struct dft_system *s, int i, int n, const int (*mill)[3], double complex *e)
+{
+    const double complex *p[3];
+    for (int d = 0; d < 3; d++)
+        p[d] = s->phase[d] + i * (2 * s->plim[d] + 1) + s->plim[d];
+    for (int j = 0; j < n;) {
+        const int *m = mill[j];
+        const double complex plane = p[0][m[0]] * p[1][m[1]];
+        int end = j + 1;
+        while (end < n && mill[end][0] == m[0] && mill[end][1] == m[1])
+            end++;
+        for (; j < end; j++)
+            e[j] = plane * p[2][mill[j][2]];
+    }
+}

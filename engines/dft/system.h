@@ -36,4 +36,7 @@ static inline double complex dft_phase(const struct dft_system *s, int i, const 
     return p;
 }
 
+// e[n] = exp(-i G.tau) of atom i for reciprocal indices in the order of a sphere (last index fastest).
+void dft_phases(const struct dft_system *s, int i, int n, const int (*mill)[3], double complex *e);
+
 #endif

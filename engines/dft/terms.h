@@ -40,7 +40,7 @@ struct xc_term {
     const struct xc_func *func;
     struct basis *b;
     double *rho, *grad[3], *sigma, *e, *vrho, *vsigma; // [nr]
-    double complex *ga, *gb;                           // [ng]
+    double complex *ga, *gb, *gc;                      // [ng]
 };
 enum al_err xc_term_create(const struct xc_func *func, struct basis *b, struct xc_term **ret);
 void xc_term_destroy(struct xc_term **t);

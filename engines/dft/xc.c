@@ -23,6 +23,7 @@ enum al_err xc_term_create(const struct xc_func *func, struct basis *b, struct x
         AL_ALLOC(*fields[i], b->nr);
     AL_ALLOC(t->ga, b->ng);
     AL_ALLOC(t->gb, b->ng);
+    AL_ALLOC(t->gc, b->ng);
     *ret = t;
     t = NULL;
     return AL_ERR_OK;
@@ -37,35 +38,50 @@ void xc_term_destroy(struct xc_term **p)
         al_free(fields[i]);
     al_free(t->ga);
     al_free(t->gb);
+    al_free(t->gc);
     al_free(t);
     *p = NULL;
 }
 
+static void along(const struct basis *b, int d, const double complex *f, double complex *df)
+{
+    for (int i = 0; i < b->ng; i++)
+        df[i] = CMPLX(-b->g[i][d] * cimag(f[i]), b->g[i][d] * creal(f[i]));
+}
+
+// rho on the grid and its gradient, two fields in each transform; ga: its coefficients.
 static void gradient(struct xc_term *t)
 {
     struct basis *b = t->b;
-    for (int d = 0; d < 3; d++) {
-        for (int i = 0; i < b->ng; i++)
-            t->gb[i] = CMPLX(0, b->g[i][d]) * t->ga[i];
-        basis_to_r(b, t->gb, t->grad[d]);
-    }
+    along(b, 0, t->ga, t->gb);
+    basis_to_r2(b, t->ga, t->gb, t->rho, t->grad[0]);
+    along(b, 1, t->ga, t->gb);
+    along(b, 2, t->ga, t->gc);
+    basis_to_r2(b, t->gb, t->gc, t->grad[1], t->grad[2]);
     for (int i = 0; i < b->nr; i++)
         t->sigma[i] =
             t->grad[0][i] * t->grad[0][i] + t->grad[1][i] * t->grad[1][i] + t->grad[2][i] * t->grad[2][i];
 }
 
-// v -= div(2 vsigma grad rho)
+// v -= div(2 vsigma grad rho); e and vrho are scratch here.
 static void subtract_divergence(struct xc_term *t, double *v)
 {
     struct basis *b = t->b;
-    memset(t->ga, 0, (size_t)b->ng * sizeof *t->ga);
-    for (int d = 0; d < 3; d++) {
-        for (int i = 0; i < b->nr; i++)
-            t->e[i] = 2 * t->vsigma[i] * t->grad[d][i];
-        basis_to_g(b, t->e, t->gb);
-        for (int i = 0; i < b->ng; i++)
-            t->ga[i] += CMPLX(0, b->g[i][d]) * t->gb[i];
+    for (int i = 0; i < b->nr; i++) {
+        t->e[i] = 2 * t->vsigma[i] * t->grad[0][i];
+        t->vrho[i] = 2 * t->vsigma[i] * t->grad[1][i];
     }
+    basis_to_g2(b, t->e, t->vrho, t->gb, t->gc);
+    for (int i = 0; i < b->ng; i++) {
+        double complex z = b->g[i][0] * t->gb[i] + b->g[i][1] * t->gc[i];
+        t->ga[i] = CMPLX(-cimag(z), creal(z));
+    }
+    for (int i = 0; i < b->nr; i++)
+        t->e[i] = 2 * t->vsigma[i] * t->grad[2][i];
+    basis_to_g(b, t->e, t->gb);
+    along(b, 2, t->gb, t->gc);
+    for (int i = 0; i < b->ng; i++)
+        t->ga[i] += t->gc[i];
     basis_to_r(b, t->ga, t->e);
     for (int i = 0; i < b->nr; i++)
         v[i] -= t->e[i];
@@ -100,8 +116,10 @@ enum al_err xc_potential(struct xc_term *t, const double complex *rho, const dou
     struct basis *b = t->b;
     for (int i = 0; i < b->ng; i++)
         t->ga[i] = rho[i] + (core ? core[i] : 0);
-    basis_to_r(b, t->ga, t->rho);
-    if (t->func->gga) gradient(t);
+    if (t->func->gga)
+        gradient(t);
+    else
+        basis_to_r(b, t->ga, t->rho);
     double sum;
     AL_TRY(evaluate(t, &sum));
     memcpy(v, t->vrho, (size_t)b->nr * sizeof *v);
