@@ -68,20 +68,27 @@ struct cfg_select {
 
 struct cfg_label {
     char engine[16];           // dft
-    char functional[32];       // PBE
+    char functional[128];      // PBE, or a name that base/xcname.h knows
     double cutoff;             // Ha
     enum { KP_GAMMA, KP_MESH, KP_SPACING, KP_POINTS } kmode;
     int kmesh[3], kshift[3];   // shift in half steps
     double kspacing;           // 1/Ang, 2 pi included
     int nkpoint;
     double kpoint[CFG_MAX_KPOINTS][4]; // fractional coordinates, weight
-    char pseudopotentials[AL_PATH]; // name of a set (SPMS) or a directory
+    char pseudopotentials[AL_PATH]; // source of all elements; a mapping: as written, "{Li: SPMS, S: GTH-PBE}"
+    int npseudo;               // of a mapping, else 0
+    struct {
+        int z;
+        char source[512];
+    } pseudo[CFG_MAX_LIST];
     char convergence[8];       // normal | tight
     int fft_grid[3];           // 0 = automatic
     int max_scf;
     double charge;             // e
     enum { SM_NONE, SM_GAUSSIAN, SM_FERMI, SM_COLD } smearing;
     double smearing_width;     // eV
+    double force_error;        // eV/Ang, wanted of these settings against converged ones
+    char converge[AL_PATH];    // table of `alnd label --converge`; "" = NAME.converge.yaml beside the file
 };
 
 struct cfg_test {
@@ -112,6 +119,7 @@ struct cfg_resources {
     int retries;               // starts of a task that failed for a transient reason
     int label_batch;           // frames per label task
     struct cfg_job label, train, explore, produce;
+    double label_memory;       // MiB a label task may take, all its ranks together; 0 = 90 % of the machine's / concurrent tasks
     double heartbeat;          // fs! (unit of AL_DIM_TIME): a worker silent for longer counts as hung
 };
 
@@ -133,18 +141,36 @@ struct loop_config {
     struct cfg_resources resources;
     char inputs[AL_PATH];      // RUN/inputs when this is the copy of a run directory, else ""
     bool demonstration;        // settings too small for physics: every result says so
+    int nelements, element[CFG_MAX_LIST]; // engines by hand: elements of the frames; 0 = those of `systems`
     struct al_node *tree;      // owns the text
 };
 
 // Read and validate. AL_ERR_INPUT with "file:line:column: message" and a hint with the nearest key.
 enum al_err loop_config_read(const char *path, struct loop_config **ret);
+// For engines used by hand: a whole loop.yaml, or a file with the engine's sections alone (label, resources). Nothing is required;
+// what is there is checked all the same.
+enum al_err loop_config_read_engine(const char *path, struct loop_config **ret);
 void loop_config_destroy(struct loop_config **c);
+// "Li P S" into c->element. AL_ERR_INPUT: not an element, too many.
+enum al_err loop_config_set_elements(struct loop_config *c, const char *text);
+// What an engine by hand changes in the sections label and resources; NULL or 0: as the file says.
+struct cfg_overrides {
+    const char *cutoff, *kpoints; // YAML text; with a cut-off of its own the FFT grid is automatic
+    int cores, ranks;
+};
+// The sections that labels depend on, as a file that loop_config_read_engine reads.
+enum al_err loop_config_write_label(const struct loop_config *c, const struct cfg_overrides *o, FILE *out);
+// SHA-256 over the pseudopotential files of z [n].
+enum al_err loop_config_pseudo_hash(const struct loop_config *c, int n, const int *z, char ret_hex[65]);
+// Where the converge table of this file is: label.converge, else NAME.converge.yaml beside it (NAME.yaml, NAME.yml).
+enum al_err loop_config_converge_path(const struct loop_config *c, char ret[AL_PATH]);
 // For the copy of loop.yaml in a run directory: structures and pseudopotentials are those copied to RUN/inputs, so that a
 // run goes on when the originals have moved or changed.
 enum al_err loop_config_use_inputs(struct loop_config *c, const char *run);
 // The name of a system's structure below RUN: "inputs/Li3PS4.extxyz", the original's extension kept (".poscar" for none).
 enum al_err loop_config_input_name(const struct cfg_system *s, char ret[AL_PATH]);
-// Copy structures and pseudopotentials to RUN/inputs and RUN/inputs/pseudo.
+// Copy structures to RUN/inputs and the files of pseudopotentials to RUN/inputs/pseudo/Li.<name>; built-in ones have no
+// file.
 enum al_err loop_config_copy_inputs(const struct loop_config *c, const char *run);
 // Structures exist and can be read, every element (after substitution) has a pseudopotential.
 enum al_err loop_config_check_files(const struct loop_config *c);
@@ -154,9 +180,10 @@ enum al_err loop_config_elements(const struct loop_config *c, int *ret_n, int re
 // SHA-256 over the values of the keys of a top-level section ("label", "train", ...; "systems" over all systems)
 // that change numbers: paths, resources, names of directories do not count.
 enum al_err loop_config_section_hash(const struct loop_config *c, const char *section, char ret_hex[65]);
-// The pseudopotential file of an element: set name looked up in $ALND_PSEUDO_DIR, then <source>/.alnd/pseudo,
-// then ~/.local/share/alnd/pseudo; or a directory. AL_ERR_NOTFOUND with a hint.
-enum al_err loop_config_pseudo(const struct loop_config *c, int z, char ret_path[AL_PATH]);
+// The pseudopotential of an element as a spec of base/pseudofile.h (a path with a slash, FILE#ENTRY, or GTH-PBE-qN). Sets
+// are looked up in $ALND_PSEUDO_DIR, then <source>/.alnd/pseudo, then ~/.local/share/alnd/pseudo; files and directories
+// from the directory of loop.yaml. AL_ERR_NOTFOUND with a hint.
+enum al_err loop_config_pseudo(const struct loop_config *c, int z, char ret_spec[AL_PATH]);
 // Documentation of all keys (prefix NULL) or of those below one, as text or Markdown.
 void loop_config_describe(FILE *out, const char *prefix, bool markdown);
 

@@ -98,9 +98,10 @@ static bool env_passes(const char *entry)
                                         "TMPDIR=",       "LD_LIBRARY_PATH=",
                                         "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
                                         "LSAN_OPTIONS=", NULL};
+    // OPENBLAS_CORETYPE: some machines need it for right results
     static const char *const prefixes[] = {"LC_",       "ALND_",     "OMPI_MCA_", "OMPI_ALLOW_",
-                                           "PMIX_MCA_", "PRTE_MCA_", NULL};
-    static const char *const never[] = {"ALND_TOKEN=", "ALND_CRASH_AT=", NULL};
+                                           "PMIX_MCA_", "PRTE_MCA_", "OPENBLAS_", NULL};
+    static const char *const never[] = {"ALND_TOKEN=", "ALND_CRASH_AT=", "OPENBLAS_NUM_THREADS=", NULL};
     for (int i = 0; never[i]; i++)
         if (strncmp(entry, never[i], strlen(never[i])) == 0) return false;
     for (int i = 0; names[i]; i++)

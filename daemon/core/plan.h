@@ -31,6 +31,7 @@ struct plan_input {
 
 struct plan_task {
     const char *id, *verb, *system, *purpose; // system, purpose: NULL when absent
+    const char *config, *elements;            // engines by hand: the settings' file and "Li P S"; else NULL
     char identity[65];
     int iteration, index; // -1 outside iterations
     double temperature;   // K; 0 when absent

@@ -94,20 +94,11 @@ void rundir_destroy(struct rundir **rp)
 
 static enum al_err fingerprint_files(struct rundir *r)
 {
-    struct al_sha256 s;
     int n, z[CFG_MAX_LIST];
-    char path[AL_PATH], hex[65];
     for (int i = 0; i < r->config->nsystems; i++)
         AL_TRY(al_sha256_file(r->config->system[i].structure, r->env.structure_sha[i]));
     AL_TRY(loop_config_elements(r->config, &n, z));
-    al_sha256_init(&s);
-    for (int i = 0; i < n; i++) {
-        AL_TRY(loop_config_pseudo(r->config, z[i], path));
-        AL_TRY(al_sha256_file(path, hex));
-        al_sha256_int(&s, z[i]);
-        al_sha256_string(&s, hex);
-    }
-    al_sha256_hex(&s, r->env.pseudo_sha);
+    AL_TRY(loop_config_pseudo_hash(r->config, n, z, r->env.pseudo_sha));
     r->env.label_batch = r->config->resources.label_batch;
     return AL_ERR_OK;
 }

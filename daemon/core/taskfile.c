@@ -46,7 +46,8 @@ enum al_err task_write(const char *run, const struct plan_task *t)
     al_yaml_str(f.out, 0, "verb", t->verb);
     al_yaml_str(f.out, 0, "task", t->id);
     al_yaml_str(f.out, 0, "identity", t->identity);
-    al_yaml_str(f.out, 0, "config", "loop.yaml");
+    al_yaml_str(f.out, 0, "config", t->config ? t->config : "loop.yaml");
+    if (t->elements) al_yaml_str(f.out, 0, "elements", t->elements);
     al_yaml_int(f.out, 0, "iteration", t->iteration);
     if (t->system) al_yaml_str(f.out, 0, "system", t->system);
     al_yaml_int(f.out, 0, "index", t->index);

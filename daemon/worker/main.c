@@ -61,8 +61,16 @@ static int run(const struct verb *v, struct task *t)
     return finish ? 1 : 0;
 }
 
+static int answer_estimate(int argc, char **argv)
+{
+    enum al_err e = estimate_print(argc, argv, stdout);
+    if (e) fprintf(stderr, "%s\n", al_err_message());
+    return !e ? 0 : al_err_class(e) == AL_CLASS_EXPECTED ? 2 : 1;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "estimate") == 0) return answer_estimate(argc, argv);
     const struct verb *v = argc == 3 ? find_verb(argv[1]) : NULL;
     if (!v) {
         fputs("usage: alnd-worker VERB TASKDIR/task.yaml   (started by alnd; see docs/TASKS.md)\nverbs:", stderr);

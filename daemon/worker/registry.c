@@ -2,9 +2,16 @@
 // Copyright the alnd authors
 #include "worker/registry.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
 #include "dft/dft.h"
+#include "dft/estimate.h"
 
 static void dft_step(void *ctx, const struct dft_scf_step *s)
 {
@@ -13,68 +20,106 @@ static void dft_step(void *ctx, const struct dft_scf_step *s)
     if (h->step) h->step(h->ctx, &p);
 }
 
+static enum al_err dft_density(void *ctx, const int n[3], const double *rho)
+{
+    const struct label_hooks *h = ctx;
+    AL_TRY(h->density(h->ctx, n, rho));
+    return AL_ERR_OK;
+}
+
 static bool dft_stop(void *ctx)
 {
     const struct label_hooks *h = ctx;
     return h->stop && h->stop(h->ctx);
 }
 
-static enum al_err open_dft(const struct loop_config *c, const struct label_hooks *hooks, struct comm *comm,
-                            struct labeler **ret)
+// What struct dft_options points to while it is used.
+struct dft_store {
+    double k[CFG_MAX_KPOINTS][3], w[CFG_MAX_KPOINTS];
+    struct dft_pseudo pseudo[CFG_MAX_LIST];
+    char path[CFG_MAX_LIST][AL_PATH];
+};
+
+static enum al_err make_options(const struct loop_config *c, struct dft_store *s, struct dft_options *o)
 {
     const struct cfg_label *l = &c->label;
     int n, z[CFG_MAX_LIST];
-    double k[CFG_MAX_KPOINTS][3], w[CFG_MAX_KPOINTS];
-    struct dft_pseudo pseudo[CFG_MAX_LIST];
-    AL_AUTOFREE char(*path)[AL_PATH] = NULL;
-    AL_ALLOC(path, CFG_MAX_LIST);
     AL_TRY(loop_config_elements(c, &n, z));
     for (int i = 0; i < n; i++) {
-        AL_TRY(loop_config_pseudo(c, z[i], path[i]));
-        pseudo[i] = (struct dft_pseudo){z[i], path[i]};
+        AL_TRY(loop_config_pseudo(c, z[i], s->path[i]));
+        s->pseudo[i] = (struct dft_pseudo){z[i], s->path[i]};
     }
-    struct dft_options o;
-    dft_options_init(&o);
-    o.ecut = l->cutoff;
-    o.functional = l->functional;
-    o.pseudo = pseudo;
-    o.npseudo = n;
-    o.max_scf = l->max_scf;
-    o.scf_tol = strcmp(l->convergence, "tight") == 0 ? 1e-13 : 1e-9;
-    o.charge = l->charge;
-    o.smearing = l->smearing == SM_GAUSSIAN ? DFT_SMEARING_GAUSSIAN
-                 : l->smearing == SM_FERMI  ? DFT_SMEARING_FERMI
-                 : l->smearing == SM_COLD   ? DFT_SMEARING_COLD
-                                            : DFT_SMEARING_NONE;
-    if (o.smearing != DFT_SMEARING_NONE) o.smearing_width = l->smearing_width / AL_HARTREE_EV;
-    o.min_distance = c->select.min_distance / 2;
-    memcpy(o.fft_grid, l->fft_grid, sizeof o.fft_grid);
-    o.kpoints.kind = l->kmode == KP_GAMMA     ? DFT_KPOINTS_GAMMA
-                     : l->kmode == KP_MESH    ? DFT_KPOINTS_MESH
-                     : l->kmode == KP_SPACING ? DFT_KPOINTS_SPACING
-                                              : DFT_KPOINTS_LIST;
-    memcpy(o.kpoints.mesh, l->kmesh, sizeof l->kmesh);
-    memcpy(o.kpoints.shift, l->kshift, sizeof l->kshift);
-    o.kpoints.spacing = l->kspacing;
+    dft_options_init(o);
+    o->ecut = l->cutoff;
+    o->functional = l->functional;
+    o->pseudo = s->pseudo;
+    o->npseudo = n;
+    o->max_scf = l->max_scf;
+    o->scf_tol = strcmp(l->convergence, "tight") == 0 ? 1e-13 : 1e-9;
+    o->charge = l->charge;
+    o->smearing = l->smearing == SM_GAUSSIAN ? DFT_SMEARING_GAUSSIAN
+                  : l->smearing == SM_FERMI  ? DFT_SMEARING_FERMI
+                  : l->smearing == SM_COLD   ? DFT_SMEARING_COLD
+                                             : DFT_SMEARING_NONE;
+    if (o->smearing != DFT_SMEARING_NONE) o->smearing_width = l->smearing_width / AL_HARTREE_EV;
+    o->min_distance = c->select.min_distance / 2;
+    memcpy(o->fft_grid, l->fft_grid, sizeof o->fft_grid);
+    o->kpoints.kind = l->kmode == KP_GAMMA     ? DFT_KPOINTS_GAMMA
+                      : l->kmode == KP_MESH    ? DFT_KPOINTS_MESH
+                      : l->kmode == KP_SPACING ? DFT_KPOINTS_SPACING
+                                               : DFT_KPOINTS_LIST;
+    memcpy(o->kpoints.mesh, l->kmesh, sizeof l->kmesh);
+    memcpy(o->kpoints.shift, l->kshift, sizeof l->kshift);
+    o->kpoints.spacing = l->kspacing;
     for (int i = 0; i < l->nkpoint; i++) {
-        memcpy(k[i], l->kpoint[i], sizeof k[i]);
-        w[i] = l->kpoint[i][3];
+        memcpy(s->k[i], l->kpoint[i], sizeof s->k[i]);
+        s->w[i] = l->kpoint[i][3];
     }
-    o.kpoints.n = l->nkpoint;
-    o.kpoints.k = (const double(*)[3])k;
-    o.kpoints.weight = w;
+    o->kpoints.n = l->nkpoint;
+    o->kpoints.k = (const double(*)[3])s->k;
+    o->kpoints.weight = s->w;
+    return AL_ERR_OK;
+}
+
+static enum al_err open_dft(const struct loop_config *c, const struct label_hooks *hooks, struct comm *comm,
+                            struct labeler **ret)
+{
+    AL_AUTOFREE struct dft_store *s = NULL;
+    struct dft_options o;
+    AL_ALLOC(s, 1);
+    AL_TRY(make_options(c, s, &o));
     o.observe = dft_step;
     o.check_stop = dft_stop;
     o.ctx = (void *)(uintptr_t)hooks;
+    if (hooks->density) o.density = dft_density;
     AL_TRY(dft_labeler_open(&o, comm, ret));
+    const char *warning = dft_labeler_warning(*ret);
+    char text[600];
+    if (warning[0] && comm->rank == 0)
+        al_log(AL_LOG_WARN, "dft", "ev=pseudopotentials note=%s", al_log_quote(text, sizeof text, warning));
+    return AL_ERR_OK;
+}
+
+static enum al_err estimate_dft(const struct loop_config *c, const struct al_frame *f, int ranks, struct label_estimate *ret)
+{
+    AL_AUTOFREE struct dft_store *s = NULL;
+    struct dft_options o;
+    struct dft_estimate e;
+    AL_ALLOC(s, 1);
+    AL_TRY(make_options(c, s, &o));
+    AL_TRY(dft_estimate(&o, f, ranks, &e));
+    *ret = (struct label_estimate){.natoms = f->natoms, .nbands = e.nbands, .nkpt = e.nkpt, .npw = e.npw, .nproj = e.nproj,
+                                   .bytes = e.bytes, .flops = e.flops};
+    memcpy(ret->fft, e.fft, sizeof ret->fft);
     return AL_ERR_OK;
 }
 
 static const struct {
     const char *name;
     enum al_err (*open)(const struct loop_config *, const struct label_hooks *, struct comm *, struct labeler **);
+    enum al_err (*estimate)(const struct loop_config *, const struct al_frame *, int, struct label_estimate *);
 } labelers[] = {
-    {"dft", open_dft},
+    {"dft", open_dft, estimate_dft},
 };
 
 enum al_err registry_labeler_open(const struct loop_config *c, const struct label_hooks *hooks, struct comm *comm,
@@ -86,4 +131,45 @@ enum al_err registry_labeler_open(const struct loop_config *c, const struct labe
             return AL_ERR_OK;
         }
     AL_FAIL(AL_ERR_UNSUPPORTED, "label.engine '%s' is not known", c->label.engine);
+}
+
+enum al_err registry_labeler_estimate(const struct loop_config *c, const struct al_frame *f, int ranks,
+                                      struct label_estimate *ret)
+{
+    for (size_t i = 0; i < sizeof labelers / sizeof labelers[0]; i++)
+        if (strcmp(labelers[i].name, c->label.engine) == 0) {
+            AL_TRY(labelers[i].estimate(c, f, ranks, ret));
+            return AL_ERR_OK;
+        }
+    AL_FAIL(AL_ERR_UNSUPPORTED, "label.engine '%s' is not known", c->label.engine);
+}
+
+// First number of a line "KEY ..." (KEY "": of the first line) of a file; 0 when there is none.
+static double number_in(const char *path, const char *key)
+{
+    char line[256];
+    double v = 0;
+    FILE *in = fopen(path, "re");
+    while (in && v == 0 && fgets(line, sizeof line, in))
+        if (strncmp(line, key, strlen(key)) == 0) v = strtod(line + strlen(key), NULL);
+    if (in) fclose(in);
+    return v;
+}
+
+// What processes of this machine or container may have in all, bytes. Not what is free at the moment: the answer must not depend
+// on what else runs, or the same campaign would fail one day and not the next.
+static double machine_memory(void)
+{
+    double total = 1024 * number_in("/proc/meminfo", "MemTotal:"), most = number_in("/sys/fs/cgroup/memory.max", "");
+    if (most == 0) most = number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes", "");
+    return 0.9 * (most > 0 && most < total ? most : total);
+}
+
+double registry_label_memory(const struct loop_config *c)
+{
+    const struct cfg_job *j = &c->resources.label;
+    if (c->resources.label_memory > 0) return c->resources.label_memory * 1048576;
+    int cores = c->resources.cores > 0 ? c->resources.cores : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    int tasks = cores / (j->ranks * j->threads);
+    return machine_memory() / (tasks > 1 ? tasks : 1);
 }

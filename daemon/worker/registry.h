@@ -18,8 +18,24 @@ struct label_progress {
 struct label_hooks {       // all may be NULL
     void (*step)(void *ctx, const struct label_progress *p);
     bool (*stop)(void *ctx);
+    // The converged valence density on the grid n, electrons/bohr^3, point (i0, i1, i2) at i0 + n[0] (i1 + n[1] i2).
+    enum al_err (*density)(void *ctx, const int n[3], const double *rho);
     void *ctx;
 };
+
+// What labelling a frame takes, before it is tried.
+struct label_estimate {
+    int natoms, nbands, nkpt, npw, nproj; // plane waves of the first k-point; projectors
+    int fft[3];
+    double bytes;   // peak memory of one rank
+    double flops;   // floating-point operations of a usual SCF and of forces and stress, all ranks together
+};
+// Needs no MPI. AL_ERR_INPUT: no pseudopotential for an element, bad settings.
+enum al_err registry_labeler_estimate(const struct loop_config *c, const struct al_frame *f, int ranks,
+                                      struct label_estimate *ret);
+// Memory that a label task may take, bytes: resources.label.memory, else 90 % of the machine's (or container's)
+// over the tasks at a time.
+double registry_label_memory(const struct loop_config *c);
 
 // Collective over comm; hooks are called on rank 0. They must outlive the labeler.
 enum al_err registry_labeler_open(const struct loop_config *c, const struct label_hooks *hooks, struct comm *comm,

@@ -32,7 +32,13 @@ enum al_err task_open(const char *path, struct task **ret)
     t->index = (int)al_node_int(t->node, "index", 0);
     t->threads = (int)al_node_int(t->node, "threads", 1);
     t->temperature = al_node_double(t->node, "temperature", 0);
-    AL_TRY(loop_config_read(config, &t->cfg));
+    const char *elements = al_node_str(t->node, "elements", NULL);
+    if (elements) { // an engine used by hand: settings without systems
+        AL_TRY(loop_config_read_engine(config, &t->cfg));
+        AL_TRY(loop_config_set_elements(t->cfg, elements));
+    } else {
+        AL_TRY(loop_config_read(config, &t->cfg));
+    }
     AL_TRY(loop_config_use_inputs(t->cfg, "."));
     t->isystem = -1;
     for (int i = 0; i < t->cfg->nsystems; i++)

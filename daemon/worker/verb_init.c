@@ -129,22 +129,31 @@ static enum al_err perturbed_frames(const struct task *t, const struct al_frames
     return AL_ERR_OK;
 }
 
+enum al_err init_base_frames(const struct task *t, const char *structure, struct al_frames **ret)
+{
+    AL_OWN(al_frame) unit = NULL;
+    AL_OWN(al_frame) cell = NULL;
+    AL_OWN(al_frames) base = NULL;
+    AL_TRY(al_structure_read(structure, &unit));
+    AL_TRY(al_frame_check(unit, 0.5));
+    AL_TRY(al_frame_supercell(unit, t->sys->supercell, &cell));
+    AL_TRY(al_frames_create(&base));
+    AL_TRY(arrangements(t, cell, base));
+    *ret = base;
+    base = NULL;
+    return AL_ERR_OK;
+}
+
 enum al_err verb_init(struct task *t)
 {
     const char *structure;
     char path[AL_PATH];
     AL_TRY(task_input(t, "structure", &structure));
     if (!t->sys) AL_FAIL(AL_ERR_CORRUPT, "%s: no system named", t->id);
-    AL_OWN(al_frame) unit = NULL;
-    AL_OWN(al_frame) cell = NULL;
     AL_OWN(al_frames) base = NULL;
     AL_OWN(al_frames) frames = NULL;
-    AL_TRY(al_structure_read(structure, &unit));
-    AL_TRY(al_frame_check(unit, 0.5));
-    AL_TRY(al_frame_supercell(unit, t->sys->supercell, &cell));
-    AL_TRY(al_frames_create(&base));
+    AL_TRY(init_base_frames(t, structure, &base));
     AL_TRY(al_frames_create(&frames));
-    AL_TRY(arrangements(t, cell, base));
     AL_TRY(perturbed_frames(t, base, frames));
     AL_TRY(task_path(t, path, "base.extxyz"));
     AL_TRY(al_xyz_write(path, base));

@@ -4,8 +4,12 @@
 // Verb label: first-principles labels of a range of frames, under mpirun. Each labelled frame is a checkpoint of its own
 // (frame-NNN.extxyz), so that a restart goes on with the next frame; every frame starts from atomic densities, so that the bits
 // do not depend on where a restart began. A frame that fails is written to failed.extxyz with its reason and the
-// batch goes on.
+// batch goes on. Beside each checkpoint lies frame-NNN.yaml with what is worth knowing and not part of the label (seconds ...).
+#include <math.h>
+
+#include "base/cube.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "comm/comm.h"
 #include "dft/dft.h"
 #include "worker/registry.h"
@@ -17,6 +21,9 @@ struct label_ctx {
     struct labeler *labeler;
     int done, total;
     const char *frame_id;
+    const struct al_frame *frame; // the one being labelled
+    bool cube;                    // write its density
+    double seconds, flops;        // of all frames so far; flops: as estimated before
 };
 
 static void on_scf_step(void *ctx, const struct label_progress *p)
@@ -29,6 +36,16 @@ static void on_scf_step(void *ctx, const struct label_progress *p)
 static bool on_check_stop(void *ctx)
 {
     return task_should_stop(((struct label_ctx *)ctx)->t);
+}
+
+static enum al_err on_density(void *ctx, const int n[3], const double *rho)
+{
+    struct label_ctx *c = ctx;
+    char path[AL_PATH], title[256];
+    snprintf(title, sizeof title, "valence density, electrons/bohr^3, of %.100s", c->frame_id);
+    AL_TRY(task_path(c->t, path, "density.cube"));
+    AL_TRY(al_cube_write(path, title, c->frame, n, rho));
+    return AL_ERR_OK;
 }
 
 // The checkpoint of frame i, when it is there and of the same frame and settings.
@@ -61,12 +78,28 @@ static enum al_err write_one(const char *path, const struct al_frame *f)
     return AL_ERR_OK;
 }
 
+static double norm3(const double v[3])
+{
+    return sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
+}
+
+static enum al_err note_real(struct al_frame *f, const char *key, const char *format, double value)
+{
+    char text[64];
+    if (!isfinite(value)) return AL_ERR_OK;
+    snprintf(text, sizeof text, format, value);
+    AL_TRY(al_frame_info_set(f, key, text));
+    return AL_ERR_OK;
+}
+
 static enum al_err note_result(struct al_frame *f, const struct label_report *r, enum al_err e, const char *fingerprint)
 {
     char text[AL_ERR_TEXT];
     snprintf(text, sizeof text, "%d", r->scf_iterations);
     AL_TRY(al_frame_info_set(f, "scf_iterations", text));
     AL_TRY(al_frame_info_set(f, "fingerprint", fingerprint));
+    AL_TRY(note_real(f, "gap", "%.4f", r->gap));
+    AL_TRY(note_real(f, "residual_force", "%.3e", norm3(r->residual_force)));
     if (e) {
         AL_TRY(al_frame_info_set(f, "failed", al_err_name(e)));
         AL_TRY(al_frame_info_set(f, "reason", al_err_message()));
@@ -99,13 +132,86 @@ static void log_label(const struct label_ctx *c, const struct label_report *r, e
     fputc('\n', stderr);
 }
 
+// TASKDIR/frame-NNN.EXT
+static enum al_err frame_path(const struct label_ctx *c, long i, const char *ext, char ret[AL_PATH])
+{
+    char name[64];
+    snprintf(name, sizeof name, "frame-%03ld.%s", i, ext);
+    AL_TRY(task_path(c->t, ret, name));
+    return AL_ERR_OK;
+}
+
+// eV; what alnd label shows and keeps beside the label.
+static void write_energies(FILE *out, const struct label_report *r)
+{
+    const struct label_energies *u = &r->energies;
+    const struct {
+        const char *key;
+        double value;
+    } terms[] = {{"kinetic", u->kinetic}, {"nonlocal", u->nonlocal}, {"local", u->local},       {"hartree", u->hartree},
+                 {"xc", u->xc},           {"ewald", u->ewald},       {"smearing", u->smearing}, {"zero_width", u->zero_width}};
+    for (size_t i = 0; i < sizeof terms / sizeof *terms; i++)
+        fprintf(out, "energy_%s: %.6f\n", terms[i].key, terms[i].value);
+    if (isfinite(r->fermi)) fprintf(out, "fermi: %.4f\n", r->fermi);
+    fprintf(out, "metallic: %s\nrescue: %s\n", r->metallic ? "true" : "false", r->rung_name ? r->rung_name : "none");
+    fprintf(out, "stress_asymmetry: %.3e\nelectron_error: %.3e\nband_residual: %.3e\n", r->stress_asymmetry, r->electron_error,
+            r->band_residual);
+    fprintf(out, "applies: %ld\nffts: %ld\n", r->applies, r->ffts);
+}
+
+static enum al_err write_report(const struct label_ctx *c, int i, const struct label_report *r, const struct al_frame *f,
+                                enum al_err failed)
+{
+    char path[AL_PATH], reason[AL_ERR_TEXT];
+    struct al_outfile o;
+    snprintf(reason, sizeof reason, "%s", failed ? al_err_message() : "");
+    AL_TRY(frame_path(c, i, "yaml", path));
+    AL_TRY(al_outfile_open(path, &o));
+    if (failed) {
+        al_yaml_str(o.out, 0, "failed", al_err_name(failed));
+        al_yaml_str(o.out, 0, "reason", reason);
+    } else {
+        fprintf(o.out, "energy: %.9f\nresidual_force: %.3e\n", f->energy, norm3(r->residual_force));
+        if (isfinite(r->gap)) fprintf(o.out, "gap: %.4f\n", r->gap);
+        write_energies(o.out, r);
+    }
+    al_yaml_int(o.out, 0, "scf_iterations", r->scf_iterations);
+    al_yaml_int(o.out, 0, "nbands", r->nbands);
+    al_yaml_int(o.out, 0, "nkpt", r->nkpt);
+    al_yaml_int(o.out, 0, "npw", r->npw);
+    fprintf(o.out, "fft: %dx%dx%d\n", r->fft[0], r->fft[1], r->fft[2]);
+    al_yaml_int(o.out, 0, "ranks", c->comm->size);
+    struct label_estimate est;
+    if (registry_labeler_estimate(c->t->cfg, c->frame, c->comm->size, &est) == AL_ERR_OK)
+        fprintf(o.out, "flops: %.6g\nmib_per_rank: %.1f\n", est.flops, est.bytes / 1048576);
+    fprintf(o.out, "seconds: %.3f\n", r->seconds);
+    al_yaml_str(o.out, 0, "detail", r->detail);
+    AL_TRY(al_outfile_publish(&o));
+    return AL_ERR_OK;
+}
+
+// Seconds of the frame into the sum; a task of a single frame tells everything of its report as facts.
+static enum al_err take_report(struct label_ctx *c, int i, bool single)
+{
+    char path[AL_PATH];
+    AL_OWN(al_node) n = NULL;
+    AL_TRY(frame_path(c, i, "yaml", path));
+    if (c->t->quiet || !al_exists(path)) return AL_ERR_OK;
+    AL_TRY(al_yaml_read(path, &n));
+    c->seconds += al_node_double(n, "seconds", 0);
+    if (!al_node_get(n, "failed")) c->flops += al_node_double(n, "flops", 0);
+    for (const struct al_node *k = n->child; k && single; k = k->next)
+        if (k->kind == AL_NODE_SCALAR && strcmp(k->key, "seconds") != 0 && strcmp(k->key, "flops") != 0) AL_TRY(task_fact_text(c->t, k->key, k->text));
+    return AL_ERR_OK;
+}
+
 // Labels frame i or takes its checkpoint; expected failures become a frame with a reason.
 static enum al_err label_frame(struct label_ctx *c, int i, const struct al_frame *in, struct al_frame **ret)
 {
-    char name[64], path[AL_PATH];
-    snprintf(name, sizeof name, "frame-%03d.extxyz", i);
-    AL_TRY(task_path(c->t, path, name));
+    char path[AL_PATH];
+    AL_TRY(frame_path(c, i, "extxyz", path));
     AL_OWN(al_frame) f = NULL;
+    c->frame = in;
     AL_TRY_ALL(c->comm, read_checkpoint(c, path, in, &f));
     if (!f) {
         struct label_report rep = {0};
@@ -115,6 +221,7 @@ static enum al_err label_frame(struct label_ctx *c, int i, const struct al_frame
         AL_TRY(note_result(f, &rep, e, c->labeler->ops->fingerprint(c->labeler)));
         if (!c->t->quiet) {
             log_label(c, &rep, e);
+            AL_TRY(write_report(c, i, &rep, f, e));
             AL_TRY(write_one(path, f));
         }
     }
@@ -136,11 +243,14 @@ static enum al_err label_all(struct label_ctx *c, const struct al_frames *in, lo
         c->done = (int)i;
         task_progress(c->t, i, count, "%s", c->frame_id);
         AL_TRY_MSG(label_frame(c, (int)i, in->f[from + i], &f), "labelling %s", c->frame_id);
+        AL_TRY(take_report(c, (int)i, count == 1));
         AL_TRY(al_frames_push(al_frame_info(f, "failed") ? bad : good, &f));
     }
     task_progress(c->t, count, count, "done");
     AL_TRY(task_fact_int(c->t, "nframes", good->n));
     AL_TRY(task_fact_int(c->t, "nfailed", bad->n));
+    AL_TRY(task_fact_real(c->t, "seconds", c->seconds));
+    AL_TRY(task_fact_real(c->t, "flops", c->flops));
     if (c->t->quiet) return AL_ERR_OK;
     char path[AL_PATH];
     AL_TRY(task_path(c->t, path, "labelled.extxyz"));
@@ -151,11 +261,38 @@ static enum al_err label_all(struct label_ctx *c, const struct al_frames *in, lo
         AL_TRY(al_xyz_write(path, bad));
         AL_TRY(task_artifact(c->t, path));
     }
+    AL_TRY(task_path(c->t, path, "density.cube"));
+    if (c->cube && al_exists(path)) AL_TRY(task_artifact(c->t, path));
     for (long i = 0; i < count; i++) { // the checkpoints are in labelled.extxyz now
-        char name[64];
-        snprintf(name, sizeof name, "frame-%03ld.extxyz", i);
-        AL_TRY(task_path(c->t, path, name));
+        AL_TRY(frame_path(c, i, "extxyz", path));
         remove(path);
+        AL_TRY(frame_path(c, i, "yaml", path));
+        remove(path);
+    }
+    return AL_ERR_OK;
+}
+
+// Refused before the first orbital is allocated, with what would help.
+static enum al_err check_memory(const struct label_ctx *c, const struct al_frames *in, long from, long count)
+{
+    const double gib = 1024.0 * 1024.0 * 1024.0, limit = registry_label_memory(c->t->cfg);
+    struct label_estimate e;
+    double last[3][3] = {{0}};
+    int natoms = 0;
+    for (long i = from; i < from + count && limit > 0; i++) {
+        const struct al_frame *f = in->f[i];
+        if (f->natoms == natoms && memcmp(last, f->cell, sizeof last) == 0) continue;
+        natoms = f->natoms;
+        memcpy(last, f->cell, sizeof last);
+        if (registry_labeler_estimate(c->t->cfg, f, c->comm->size, &e) != AL_ERR_OK) continue; // labelling it tells why
+        if (!c->t->quiet)
+            fprintf(stderr, "level=info task=%s ev=estimate natoms=%d bands=%d kpoints=%d plane_waves=%d mib_per_rank=%.0f\n",
+                    c->t->id, e.natoms, e.nbands, e.nkpt, e.npw, e.bytes / 1048576);
+        if (e.bytes * c->comm->size > limit)
+            AL_FAIL_HINT(AL_ERR_INPUT,
+                         "more ranks on more machines, fewer k-points, a lower cut-off, or another resources.label.memory",
+                         "frame %ld (%d atoms, %d k-points) needs %.2f GiB on each of %d ranks, but a label task may take "
+                         "%.2f GiB in all", i + 1, e.natoms, e.nkpt, e.bytes / gib, c->comm->size, limit / gib);
     }
     return AL_ERR_OK;
 }
@@ -179,7 +316,9 @@ enum al_err verb_label(struct task *t)
     __attribute__((cleanup(comm_owner_destroy))) struct comm *world = NULL;
     AL_TRY(comm_world(&world));
     struct label_ctx c = {.t = t, .comm = world, .total = (int)count, .frame_id = ""};
-    struct label_hooks hooks = {.step = on_scf_step, .stop = on_check_stop, .ctx = &c};
+    c.cube = al_node_int(t->inputs, "cube", 0) != 0;
+    AL_TRY_ALL(world, check_memory(&c, in, from, count));
+    struct label_hooks hooks = {.step = on_scf_step, .stop = on_check_stop, .density = c.cube ? on_density : NULL, .ctx = &c};
     AL_TRY_ALL(world, registry_labeler_open(t->cfg, &hooks, world, &c.labeler));
     enum al_err e = label_all(&c, in, from, count);
     labeler_destroy(&c.labeler);

@@ -146,7 +146,13 @@ enum al_err al_frame_check(const struct al_frame *f, double dmin)
     }
     double d;
     int i, j;
-    AL_TRY(al_frame_min_distance(f, &d, &i, &j));
+    enum al_err e = al_frame_min_distance(f, &d, &i, &j);
+    if (e == AL_ERR_UNPHYSICAL) { // at the same place: for a caller's frame that is bad input
+        char text[AL_ERR_TEXT];
+        snprintf(text, sizeof text, "%s", al_err_message());
+        AL_FAIL(AL_ERR_INPUT, "%s", text);
+    }
+    AL_TRY(e);
     if (d < dmin)
         AL_FAIL(AL_ERR_INPUT, "atoms %d (%s) and %d (%s) are %.3f Ang apart, less than %.3f", i + 1,
                 al_element_symbol(f->z[i]), j + 1, al_element_symbol(f->z[j]), d, dmin);

@@ -51,6 +51,28 @@ void al_zgemm(char ta, char tb, int m, int n, int k, double complex alpha, const
     cblas_zgemm(CblasColMajor, op(ta), op(tb), m, n, k, &alpha, a, lda, b, ldb, &beta, c, ldc);
 }
 
+void al_sgemm(char ta, char tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b, int ldb,
+              float beta, float *c, int ldc)
+{
+    cblas_sgemm(CblasColMajor, op(ta), op(tb), m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+void al_cgemm(char ta, char tb, int m, int n, int k, float complex alpha, const float complex *a, int lda,
+              const float complex *b, int ldb, float complex beta, float complex *c, int ldc)
+{
+    cblas_cgemm(CblasColMajor, op(ta), op(tb), m, n, k, &alpha, a, lda, b, ldb, &beta, c, ldc);
+}
+
+void al_zherk_upper(int m, int n, const double complex *a, int lda, double complex *c, int ldc)
+{
+    cblas_zherk(CblasColMajor, CblasUpper, CblasConjTrans, n, m, 1, a, lda, 0, c, ldc);
+}
+
+void al_dsyrk_upper(int m, int n, const double *a, int lda, double *c, int ldc)
+{
+    cblas_dsyrk(CblasColMajor, CblasUpper, CblasTrans, n, m, 1, a, lda, 0, c, ldc);
+}
+
 void al_dgemm_row(char ta, char tb, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
                   int ldb, double beta, double *c, int ldc)
 {
@@ -93,6 +115,16 @@ enum al_err al_dsyevd(int n, double *a, int lda, double *w)
 enum al_err al_zpotrf_upper(int n, double complex *a, int lda)
 {
     return lapack_status(LAPACKE_zpotrf(LAPACK_COL_MAJOR, 'U', n, a, lda), "zpotrf");
+}
+
+enum al_err al_dpotrf_upper(int n, double *a, int lda)
+{
+    return lapack_status(LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'U', n, a, lda), "dpotrf");
+}
+
+void al_dtrsm_right_upper(int m, int n, const double *u, int ldu, double *b, int ldb)
+{
+    cblas_dtrsm(CblasColMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, m, n, 1, u, ldu, b, ldb);
 }
 
 void al_ztrsm_right_upper(int m, int n, const double complex *u, int ldu, double complex *b, int ldb)

@@ -28,6 +28,10 @@ void al_dgemm(char ta, char tb, int m, int n, int k, double alpha, const double 
               int ldb, double beta, double *c, int ldc);
 void al_zgemm(char ta, char tb, int m, int n, int k, double complex alpha, const double complex *a, int lda,
               const double complex *b, int ldb, double complex beta, double complex *c, int ldc);
+void al_sgemm(char ta, char tb, int m, int n, int k, float alpha, const float *a, int lda, const float *b, int ldb,
+              float beta, float *c, int ldc);
+void al_cgemm(char ta, char tb, int m, int n, int k, float complex alpha, const float complex *a, int lda,
+              const float complex *b, int ldb, float complex beta, float complex *c, int ldc);
 // Row-major C = alpha op(A) op(B) + beta C (lda etc. = row lengths).
 void al_dgemm_row(char ta, char tb, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
                   int ldb, double beta, double *c, int ldc);
@@ -41,7 +45,12 @@ enum al_err al_zhegvd(int n, double complex *a, int lda, double complex *b, int 
 enum al_err al_dsyevd(int n, double *a, int lda, double *w);
 // Cholesky, upper triangle, in place; triangular solve X U = B from the right, in place.
 enum al_err al_zpotrf_upper(int n, double complex *a, int lda);
+enum al_err al_dpotrf_upper(int n, double *a, int lda);
 void al_ztrsm_right_upper(int m, int n, const double complex *u, int ldu, double complex *b, int ldb);
+void al_dtrsm_right_upper(int m, int n, const double *u, int ldu, double *b, int ldb);
+// Upper triangle of C = A^H A, A m x n.
+void al_zherk_upper(int m, int n, const double complex *a, int lda, double complex *c, int ldc);
+void al_dsyrk_upper(int m, int n, const double *a, int lda, double *c, int ldc);
 // Solve a x = b (general, n x n), b overwritten by x, a destroyed.
 enum al_err al_dgesv(int n, int nrhs, double *a, int lda, double *b, int ldb);
 // Minimum-norm least squares of a (m x n) x = b by SVD, singular values below rcond*max dropped

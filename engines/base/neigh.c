@@ -342,7 +342,7 @@ static enum al_err narrow(struct al_neigh *n, const double (*x)[3])
                                                  w->image[2] * p->cell[2][c]);
             double r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
             if (r2 >= cutoff2) continue;
-            if (!(r2 > 0.0)) AL_FAIL(AL_ERR_UNPHYSICAL, "atoms %d and %d are at the same place", i, w->j);
+            if (!(r2 > 0.0)) AL_FAIL(AL_ERR_UNPHYSICAL, "atoms %d and %d are at the same place", i + 1, w->j + 1);
             n->pair[m++] = (struct al_neigh_pair){w->j, {d[0], d[1], d[2]}, sqrt(r2)};
         }
     }

@@ -117,10 +117,22 @@ void comm_barrier(struct comm *c)
     if (c->impl) MPI_Barrier(c->impl->mpi);
 }
 
+long long comm_bytes(const struct comm *c)
+{
+    return c->impl ? c->impl->sent : 0;
+}
+
+// n items of some bytes to each of the others.
+static void count(struct comm *c, size_t n, size_t bytes)
+{
+    c->impl->sent += (long long)(n * bytes) * (c->size - 1);
+}
+
 void comm_bcast(struct comm *c, void *buf, size_t bytes, int root)
 {
     if (c->size == 1) return;
     char *p = buf;
+    if (c->rank == root) count(c, bytes, 1);
     const size_t most = (size_t)1 << 30;
     while (bytes > 0) {
         size_t n = bytes < most ? bytes : most;
@@ -148,6 +160,7 @@ static enum al_err sum_small(struct comm *c, double *buf, int n)
 {
     AL_TRY(room(c, (size_t)n * (size_t)c->size));
     double *all = c->impl->scratch;
+    count(c, (size_t)n, sizeof *buf);
     MPI_Allgather(buf, n, MPI_DOUBLE, all, n, MPI_DOUBLE, c->impl->mpi);
     for (int i = 0; i < n; i++) {
         double s = all[i];
@@ -170,6 +183,7 @@ static enum al_err sum_block(struct comm *c, double *buf, int n)
         nr[r] = mine;
         ar[r] = mine * r;
     }
+    c->impl->sent += (long long)sizeof *buf * (n - mine);
     MPI_Alltoallv(buf, ns, as, MPI_DOUBLE, all, nr, ar, MPI_DOUBLE, c->impl->mpi);
     double *own = buf + as[c->rank];
     for (int i = 0; i < mine; i++) {
@@ -200,7 +214,18 @@ enum al_err comm_sum_z(struct comm *c, double complex *buf, size_t n)
 int comm_max_i(struct comm *c, int v)
 {
     int most = v;
-    if (c->size > 1) MPI_Allreduce(&v, &most, 1, MPI_INT, MPI_MAX, c->impl->mpi);
+    if (c->size == 1) return v;
+    count(c, 1, sizeof v);
+    MPI_Allreduce(&v, &most, 1, MPI_INT, MPI_MAX, c->impl->mpi);
+    return most;
+}
+
+double comm_max_d(struct comm *c, double v)
+{
+    double most = v;
+    if (c->size == 1) return v;
+    count(c, 1, sizeof v);
+    MPI_Allreduce(&v, &most, 1, MPI_DOUBLE, MPI_MAX, c->impl->mpi);
     return most;
 }
 
@@ -218,6 +243,8 @@ void comm_alltoallv_z(struct comm *c, const double complex *send, const int *nse
         memcpy(recv + at_recv[0], send + at_send[0], (size_t)nsend[0] * sizeof *send);
         return;
     }
+    for (int r = 0; r < c->size; r++)
+        if (r != c->rank) c->impl->sent += (long long)sizeof *send * nsend[r];
     MPI_Alltoallv(send, nsend, at_send, MPI_C_DOUBLE_COMPLEX, recv, nrecv, at_recv, MPI_C_DOUBLE_COMPLEX,
                   c->impl->mpi);
 }
@@ -225,11 +252,13 @@ void comm_alltoallv_z(struct comm *c, const double complex *send, const int *nse
 void comm_allgatherv_d(struct comm *c, double *buf, const int *n, const int *at)
 {
     if (c->size == 1) return;
+    count(c, (size_t)n[c->rank], sizeof *buf);
     MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, buf, n, at, MPI_DOUBLE, c->impl->mpi);
 }
 
 void comm_allgatherv_z(struct comm *c, double complex *buf, const int *n, const int *at)
 {
     if (c->size == 1) return;
+    count(c, (size_t)n[c->rank], sizeof *buf);
     MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, buf, n, at, MPI_C_DOUBLE_COMPLEX, c->impl->mpi);
 }

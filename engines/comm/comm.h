@@ -37,6 +37,7 @@ void comm_bcast(struct comm *c, void *buf, size_t bytes, int root);
 enum al_err comm_sum_d(struct comm *c, double *buf, size_t n);
 enum al_err comm_sum_z(struct comm *c, double complex *buf, size_t n);
 int comm_max_i(struct comm *c, int v);
+double comm_max_d(struct comm *c, double v);
 // The same status on all ranks: the largest code; ranks that had none get "another rank failed".
 enum al_err comm_agree(struct comm *c, enum al_err err);
 // counts and displacements in elements, [size] each.
@@ -51,6 +52,11 @@ static inline int comm_first(int n, int size, int rank)
 {
     return (int)((long)n * rank / size);
 }
+
+// Bytes that this rank has handed over for other ranks since the communicator was made: what a function here sends
+// to each other rank (a broadcast: the root's bytes once for each receiver; a sum of n > 1024 doubles on p ranks: 2 n
+// (p - 1)/p). What ScaLAPACK sends is not in it.
+long long comm_bytes(const struct comm *c);
 
 #define AL_TRY_ALL(c, expr) AL_TRY(comm_agree((c), (expr)))
 

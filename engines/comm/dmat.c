@@ -20,12 +20,23 @@ void pzheevd_(const char *jobz, const char *uplo, const int *n, double complex *
               const int *ja, const int *desca, double *w, double complex *z, const int *iz, const int *jz,
               const int *descz, double complex *work, const int *lwork, double *rwork, const int *lrwork,
               int *iwork, const int *liwork, int *info);
+void pdsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *ia, const int *ja,
+              const int *desca, double *w, double *z, const int *iz, const int *jz, const int *descz, double *work,
+              const int *lwork, int *iwork, const int *liwork, int *info);
+void pdpotrf_(const char *uplo, const int *n, double *a, const int *ia, const int *ja, const int *desca, int *info);
+void pdtrtri_(const char *uplo, const char *diag, const int *n, double *a, const int *ia, const int *ja,
+              const int *desca, int *info);
 void pzpotrf_(const char *uplo, const int *n, double complex *a, const int *ia, const int *ja,
               const int *desca, int *info);
 void pztrtri_(const char *uplo, const char *diag, const int *n, double complex *a, const int *ia,
               const int *ja, const int *desca, int *info);
 
 static const int one = 1, zero = 0;
+
+static size_t element(const struct dmat *m)
+{
+    return m->real ? sizeof(double) : sizeof(double complex);
+}
 
 enum al_err dgrid_create(struct comm *c, int block, struct dgrid **ret)
 {
@@ -58,16 +69,17 @@ void dgrid_destroy(struct dgrid **g)
     *g = NULL;
 }
 
-enum al_err dmat_create(struct dgrid *g, int nmax, struct dmat **ret)
+enum al_err dmat_create(struct dgrid *g, int nmax, bool real, struct dmat **ret)
 {
     AL_OWN(dmat) m = NULL;
     AL_ALLOC(m, 1);
     m->grid = g;
     m->nmax = nmax;
+    m->real = real;
     m->lrows = numroc_(&nmax, &g->block, &g->myrow, &zero, &g->nprow);
     m->lcols = numroc_(&nmax, &g->block, &g->mycol, &zero, &g->npcol);
     if (m->lrows < 1) m->lrows = 1; // a leading dimension must not be 0
-    AL_ALLOC(m->a, (size_t)m->lrows * (size_t)(m->lcols > 0 ? m->lcols : 1));
+    AL_TRY(al_alloc((size_t)m->lrows * (size_t)(m->lcols > 0 ? m->lcols : 1), element(m), &m->a));
     int info = 0;
     descinit_(m->desc, &nmax, &nmax, &g->block, &g->block, &zero, &zero, &g->ctx, &m->lrows, &info);
     if (info != 0) AL_FAIL(AL_ERR_BUG, "descinit: info %d", info);
@@ -84,50 +96,49 @@ void dmat_destroy(struct dmat **m)
     *m = NULL;
 }
 
-// Global index of local index l on process p of np, and the first local index whose global one is >= i.
+// Global index of local index l on process p of np.
 static int to_global(int l, int block, int p, int np)
 {
     return (l / block * np + p) * block + l % block;
 }
 
-static double complex *local_column(const struct dmat *m, int j)
+static char *local_column(const struct dmat *m, int j)
 {
     const struct dgrid *g = m->grid;
     if (j / g->block % g->npcol != g->mycol) return NULL;
     int lj = j / (g->block * g->npcol) * g->block + j % g->block;
-    return m->a + (size_t)lj * (size_t)m->lrows;
+    return (char *)m->a + (size_t)lj * (size_t)m->lrows * element(m);
 }
 
-void dmat_put(struct dmat *m, int n, int j0, int nj, const double complex *panel, int ld)
+// A column between its local rows and the full column, block by block.
+static void copy_column(const struct dmat *m, int n, char *local, char *full, bool in)
 {
     const struct dgrid *g = m->grid;
-    for (int j = 0; j < nj; j++) {
-        double complex *col = local_column(m, j0 + j);
-        if (!col) continue;
-        const double complex *src = panel + (size_t)j * (size_t)ld;
-        for (int l = 0; l < m->lrows; l++) {
-            int i = to_global(l, g->block, g->myrow, g->nprow);
-            if (i >= n) break;
-            col[l] = src[i];
-        }
+    for (int l = 0; l < m->lrows; l += g->block) {
+        int i = to_global(l, g->block, g->myrow, g->nprow), len = n - i < g->block ? n - i : g->block;
+        if (len <= 0) break;
+        char *a = local + (size_t)l * element(m), *b = full + (size_t)i * element(m);
+        memcpy(in ? a : b, in ? b : a, (size_t)len * element(m));
     }
 }
 
-enum al_err dmat_get(const struct dmat *m, int n, int j0, int nj, double complex *panel)
+void dmat_put(struct dmat *m, int n, int j0, int nj, const void *panel, int ld)
 {
-    const struct dgrid *g = m->grid;
-    memset(panel, 0, (size_t)n * (size_t)nj * sizeof *panel);
     for (int j = 0; j < nj; j++) {
-        const double complex *col = local_column(m, j0 + j);
-        if (!col) continue;
-        double complex *dst = panel + (size_t)j * (size_t)n;
-        for (int l = 0; l < m->lrows; l++) {
-            int i = to_global(l, g->block, g->myrow, g->nprow);
-            if (i >= n) break;
-            dst[i] = col[l];
-        }
+        char *col = local_column(m, j0 + j);
+        if (col) copy_column(m, n, col, (char *)panel + (size_t)j * (size_t)ld * element(m), true);
     }
-    return comm_sum_z(g->comm, panel, (size_t)n * (size_t)nj); // one owner each, the others add 0
+}
+
+enum al_err dmat_get(const struct dmat *m, int n, int j0, int nj, void *panel)
+{
+    const size_t size = (size_t)n * element(m);
+    memset(panel, 0, size * (size_t)nj);
+    for (int j = 0; j < nj; j++) {
+        char *col = local_column(m, j0 + j);
+        if (col) copy_column(m, n, col, (char *)panel + (size_t)j * size, false);
+    }
+    return comm_sum_d(m->grid->comm, panel, size / sizeof(double) * (size_t)nj); // one owner each, others add 0
 }
 
 static enum al_err workspace(struct dgrid *g, size_t nw, size_t nr, size_t ni)
@@ -141,44 +152,82 @@ static enum al_err workspace(struct dgrid *g, size_t nw, size_t nr, size_t ni)
     return AL_ERR_OK;
 }
 
+// The query forgets what pdlasrt needs on ranks with few columns, local rows x block: give generously.
+static enum al_err solve_complex(struct dgrid *g, struct dmat *a, const int *da, int n, double *w, struct dmat *z,
+                                 const int *dz, int *info)
+{
+    double complex wq[2] = {0};
+    double rq[2] = {0};
+    int iq[2] = {0}, query = -1;
+    pzheevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, wq, &query, rq, &query, iq, &query, info);
+    if (*info != 0) AL_FAIL(AL_ERR_BUG, "pzheevd workspace query: info %d", *info);
+    int lwork = (int)creal(wq[0]) + 64 * g->block, lrwork = 2 * (int)rq[0] + 2 * n * (g->block + 4) + 64;
+    int liwork = iq[0] + 8 * n + 16 * (g->npcol + 2);
+    AL_TRY(workspace(g, 2 * (size_t)lwork, (size_t)lrwork, (size_t)liwork));
+    pzheevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, (double complex *)g->work, &lwork,
+             g->rwork, &lrwork, g->iwork, &liwork, info);
+    return AL_ERR_OK;
+}
+
+static enum al_err solve_real(struct dgrid *g, struct dmat *a, const int *da, int n, double *w, struct dmat *z,
+                              const int *dz, int *info)
+{
+    double wq[2] = {0};
+    int iq[2] = {0}, query = -1;
+    pdsyevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, wq, &query, iq, &query, info);
+    if (*info != 0) AL_FAIL(AL_ERR_BUG, "pdsyevd workspace query: info %d", *info);
+    int lwork = 2 * (int)wq[0] + 2 * n * (g->block + 4) + 64 * g->block, liwork = iq[0] + 8 * n + 16 * (g->npcol + 2);
+    AL_TRY(workspace(g, (size_t)lwork, 0, (size_t)liwork));
+    pdsyevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, g->work, &lwork, g->iwork, &liwork, info);
+    return AL_ERR_OK;
+}
+
 enum al_err dmat_heevd(struct dmat *a, int n, double *w, struct dmat *z)
 {
     struct dgrid *g = a->grid;
-    int da[9], dz[9]; // pzheevd takes the matrix for as large as the descriptor says (M, N)
+    int da[9], dz[9], info = 0; // pzheevd takes the matrix for as large as the descriptor says (M, N)
     memcpy(da, a->desc, sizeof da);
     memcpy(dz, z->desc, sizeof dz);
     da[2] = da[3] = dz[2] = dz[3] = n;
-    double complex wq[2] = {0};
-    double rq[2] = {0};
-    int iq[2] = {0}, info = 0, query = -1;
-    pzheevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, wq, &query, rq, &query, iq, &query,
-             &info);
-    if (info != 0) AL_FAIL(AL_ERR_BUG, "pzheevd workspace query: info %d", info);
-    // The query forgets what pdlasrt needs on ranks with few columns, local rows x block: give generously.
-    int lwork = (int)creal(wq[0]) + 64 * g->block, lrwork = 2 * (int)rq[0] + 2 * n * (g->block + 4) + 64;
-    int liwork = iq[0] + 8 * n + 16 * (g->npcol + 2);
-    AL_TRY(workspace(g, (size_t)lwork, (size_t)lrwork, (size_t)liwork));
-    pzheevd_("V", "U", &n, a->a, &one, &one, da, w, z->a, &one, &one, dz, g->work, &lwork, g->rwork, &lrwork,
-             g->iwork, &liwork, &info);
-    if (comm_max_i(g->comm, info != 0)) AL_FAIL(AL_ERR_NOTCONV, "pzheevd: info %d, n %d", info, n);
+    AL_TRY((a->real ? solve_real : solve_complex)(g, a, da, n, w, z, dz, &info));
+    if (comm_max_i(g->comm, info != 0)) AL_FAIL(AL_ERR_NOTCONV, "p?heevd: info %d, n %d", info, n);
     comm_bcast(g->comm, w, (size_t)n * sizeof *w, 0);
     return AL_ERR_OK;
 }
 
-enum al_err dmat_inverse_cholesky(struct dmat *a, int n)
+// Largest diagonal element and zeros below the diagonal of an upper triangle.
+static double clean_triangle(struct dmat *a, int n)
+{
+    const struct dgrid *g = a->grid;
+    const size_t width = element(a) / sizeof(double);
+    double most = 0, *p = a->a;
+    for (int lj = 0; lj < a->lcols; lj++) {
+        int j = to_global(lj, g->block, g->mycol, g->npcol);
+        if (j >= n) break;
+        for (int l = 0; l < a->lrows; l++, p += width) {
+            int i = to_global(l, g->block, g->myrow, g->nprow);
+            if (i > j) memset(p, 0, width * sizeof *p);
+            if (i == j && *p > most) most = *p;
+        }
+    }
+    return most;
+}
+
+enum al_err dmat_inverse_cholesky(struct dmat *a, int n, double *ret_pivot)
 {
     struct dgrid *g = a->grid;
     int info = 0;
-    pzpotrf_("U", &n, a->a, &one, &one, a->desc, &info);
+    if (a->real)
+        pdpotrf_("U", &n, a->a, &one, &one, a->desc, &info);
+    else
+        pzpotrf_("U", &n, a->a, &one, &one, a->desc, &info);
     if (comm_max_i(g->comm, info != 0))
-        AL_FAIL(AL_ERR_UNPHYSICAL, "pzpotrf: not positive definite (info %d, n %d)", info, n);
-    pztrtri_("U", "N", &n, a->a, &one, &one, a->desc, &info);
-    if (comm_max_i(g->comm, info != 0)) AL_FAIL(AL_ERR_UNPHYSICAL, "pztrtri: info %d, n %d", info, n);
-    for (int lj = 0; lj < a->lcols; lj++) {
-        int j = to_global(lj, g->block, g->mycol, g->npcol);
-        for (int l = 0; l < a->lrows; l++)
-            if (to_global(l, g->block, g->myrow, g->nprow) > j)
-                a->a[(size_t)lj * (size_t)a->lrows + (size_t)l] = 0;
-    }
+        AL_FAIL(AL_ERR_UNPHYSICAL, "p?potrf: not positive definite (info %d, n %d)", info, n);
+    if (a->real)
+        pdtrtri_("U", "N", &n, a->a, &one, &one, a->desc, &info);
+    else
+        pztrtri_("U", "N", &n, a->a, &one, &one, a->desc, &info);
+    if (comm_max_i(g->comm, info != 0)) AL_FAIL(AL_ERR_UNPHYSICAL, "p?trtri: info %d, n %d", info, n);
+    *ret_pivot = 1 / comm_max_d(g->comm, clean_triangle(a, n));
     return AL_ERR_OK;
 }

@@ -13,6 +13,7 @@ struct comm_impl {
     double *scratch; // [nscratch] grows, for sums
     size_t nscratch;
     int *counts; // [4 * size]
+    long long sent;
 };
 
 #endif

@@ -27,14 +27,15 @@ static void sphere_limits(const double b[3][3], double g, int lim[3])
         lim[i] = (int)floor(g * sqrt(al_dot3(a[i], a[i])) / (2 * AL_PI) + 1e-9);
 }
 
-// Plane waves with |k + G| <= g, into mill when it is not NULL; their number.
-static int list_sphere(const double b[3][3], const double k[3], double g, int (*mill)[3])
+// Plane waves with |k + G| <= g, into mill when it is not NULL; their number. half: one of G and -G, 0 first.
+static int list_sphere(const double b[3][3], const double k[3], double g, bool half, int (*mill)[3])
 {
     int lim[3], n = 0;
     sphere_limits(b, g, lim);
     for (int m0 = -lim[0] - 1; m0 <= lim[0] + 1; m0++)
         for (int m1 = -lim[1] - 1; m1 <= lim[1] + 1; m1++)
             for (int m2 = -lim[2] - 1; m2 <= lim[2] + 1; m2++) {
+                if (half && (m0 < 0 || (m0 == 0 && (m1 < 0 || (m1 == 0 && m2 < 0))))) continue;
                 double f[3] = {m0 + k[0], m1 + k[1], m2 + k[2]}, q[3];
                 al_vecmat3(f, b, q);
                 if (al_dot3(q, q) > g * g) continue;
@@ -74,12 +75,12 @@ enum al_err basis_create(struct comm *c, double ecut, const double cell[3][3], c
     if (sphere_cell) reciprocal(sphere_cell, b->sphere_b);
     const double g = 2 * sqrt(2 * ecut), zero[3] = {0};
     AL_TRY(choose_grid(b, fft_grid, g));
-    b->ng = list_sphere(b->sphere_b, zero, g, NULL);
+    b->ng = list_sphere(b->sphere_b, zero, g, false, NULL);
     AL_ALLOC(b->mill, b->ng);
     AL_ALLOC(b->g, b->ng);
     AL_ALLOC(b->g2, b->ng);
     AL_ALLOC(b->at, b->ng);
-    list_sphere(b->sphere_b, zero, g, b->mill);
+    list_sphere(b->sphere_b, zero, g, false, b->mill);
     for (int i = 0; i < b->ng; i++) {
         const int *m = b->mill[i];
         int w[3];
@@ -93,6 +94,25 @@ enum al_err basis_create(struct comm *c, double ecut, const double cell[3][3], c
     *ret = b;
     b = NULL;
     return AL_ERR_OK;
+}
+
+enum al_err basis_count(double ecut, const double cell[3][3], const int fft_grid[3], int ret_n[3], double *ret_ng)
+{
+    struct basis b = {.ecut = ecut};
+    const double g = 2 * sqrt(2 * ecut), zero[3] = {0};
+    reciprocal(cell, b.sphere_b);
+    AL_TRY(choose_grid(&b, fft_grid, g));
+    memcpy(ret_n, b.n, sizeof b.n);
+    *ret_ng = list_sphere((const double(*)[3])b.sphere_b, zero, g, false, NULL);
+    return AL_ERR_OK;
+}
+
+double kbasis_count(double ecut, const double cell[3][3], const double k[3])
+{
+    double b[3][3];
+    reciprocal(cell, b);
+    const bool gamma = k[0] == 0 && k[1] == 0 && k[2] == 0; // real orbitals: half the sphere
+    return list_sphere((const double(*)[3])b, k, sqrt(2 * ecut), gamma, NULL);
 }
 
 void basis_destroy(struct basis **b)
@@ -128,19 +148,22 @@ void basis_to_g(struct basis *b, const double *fr, double complex *fg)
         fg[i] = w[b->at[i]] / b->nr;
 }
 
-enum al_err kbasis_create(struct basis *b, const double k[3], double weight, struct kbasis **ret)
+enum al_err kbasis_create(struct basis *b, struct comm *c, const double k[3], double weight, bool real,
+                          struct kbasis **ret)
 {
     AL_OWN(kbasis) s = NULL;
     AL_ALLOC(s, 1);
     memcpy(s->k, k, sizeof s->k);
     s->weight = weight;
+    s->comm = c;
+    s->gamma = real && k[0] == 0 && k[1] == 0 && k[2] == 0;
     const double g = sqrt(2 * b->ecut);
-    s->npw = list_sphere(b->sphere_b, k, g, NULL);
-    if (s->npw < b->comm->size) AL_FAIL(AL_ERR_INPUT, "%d plane waves for %d ranks", s->npw, b->comm->size);
+    s->npw = list_sphere(b->sphere_b, k, g, s->gamma, NULL);
+    if (s->npw < c->size) AL_FAIL(AL_ERR_INPUT, "%d plane waves for %d ranks", s->npw, c->size);
     AL_ALLOC(s->mill, s->npw);
-    list_sphere(b->sphere_b, k, g, s->mill);
-    s->p0 = comm_first(s->npw, b->comm->size, b->comm->rank);
-    s->nloc = comm_first(s->npw, b->comm->size, b->comm->rank + 1) - s->p0;
+    list_sphere(b->sphere_b, k, g, s->gamma, s->mill);
+    s->p0 = comm_first(s->npw, c->size, c->rank);
+    s->nloc = comm_first(s->npw, c->size, c->rank + 1) - s->p0;
     AL_ALLOC(s->q, s->nloc);
     AL_ALLOC(s->q2, s->nloc);
     for (int i = 0; i < s->nloc; i++) {
@@ -148,7 +171,7 @@ enum al_err kbasis_create(struct basis *b, const double k[3], double weight, str
         al_vecmat3((double[3]){k[0] + m[0], k[1] + m[1], k[2] + m[2]}, b->b, s->q[i]);
         s->q2[i] = al_dot3(s->q[i], s->q[i]);
     }
-    AL_TRY(wfft_create(b->n, s->npw, s->mill, &s->fft));
+    AL_TRY(wfft_create(b->n, s->npw, s->mill, s->gamma, false, &s->fft));
     *ret = s;
     s = NULL;
     return AL_ERR_OK;

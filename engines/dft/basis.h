@@ -7,6 +7,8 @@
 #ifndef AL_DFT_BASIS_H
 #define AL_DFT_BASIS_H
 
+#include <stdbool.h>
+
 #include "comm/comm.h"
 #include "dft/fft.h"
 
@@ -29,11 +31,21 @@ struct basis {
 enum al_err basis_create(struct comm *c, double ecut, const double cell[3][3], const double (*sphere_cell)[3],
                          const int fft_grid[3], struct basis **ret);
 void basis_destroy(struct basis **b);
+// Sizes alone: the FFT grid and the number of plane waves of the density; plane waves of the orbitals at k.
+enum al_err basis_count(double ecut, const double cell[3][3], const int fft_grid[3], int ret_n[3], double *ret_ng);
+double kbasis_count(double ecut, const double cell[3][3], const double k[3]);
 void basis_to_r(struct basis *b, const double complex *fg, double *fr); // real part
 void basis_to_g(struct basis *b, const double *fr, double complex *fg); // on the sphere
 
+// Orbitals at k = 0 are real functions (gamma = true): mill is half of the sphere, one of G and -G, G = 0
+// first. An orbital is then held as its coefficients in the orthonormal real functions
+// sqrt(2/volume) cos(G.r), -sqrt(2/volume) sin(G.r), that is real and imaginary part of sqrt(2) c(G), and c(0)
+// with imaginary part exactly 0. So a dot product of two orbitals is the plain real one over 2 nloc numbers, and
+// sums over |c|^2 (norms, kinetic energy) read the same for both kinds.
 struct kbasis {
+    struct comm *comm;   // borrowed: the ranks that share the plane waves; all sums over them go through this one
     double k[3], weight; // fractions of b; weights sum to 1
+    bool gamma;          // real orbitals
     int npw;
     int (*mill)[3]; // [npw], every rank has all
     int p0, nloc;   // this rank's rows
@@ -41,7 +53,9 @@ struct kbasis {
     double *q2;     // [nloc]
     struct wfft *fft;
 };
-enum al_err kbasis_create(struct basis *b, const double k[3], double weight, struct kbasis **ret);
+// real: real orbitals when k is exactly 0 (false: complex ones everywhere, the twin for tests).
+enum al_err kbasis_create(struct basis *b, struct comm *c, const double k[3], double weight, bool real,
+                          struct kbasis **ret);
 void kbasis_destroy(struct kbasis **k);
 
 #endif

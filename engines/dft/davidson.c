@@ -7,7 +7,8 @@
 
 #include "base/mem.h"
 
-enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool lapack, struct davidson_work **ret)
+enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, bool lapack,
+                                 struct davidson_work **ret)
 {
     AL_OWN(davidson_work) w = NULL;
     AL_ALLOC(w, 1);
@@ -18,7 +19,7 @@ enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool lapack, 
     AL_ALLOC(w->hv, DAVIDSON_GROWTH * size);
     AL_ALLOC(w->hx, size);
     AL_ALLOC(w->res, nb);
-    AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, lapack, &w->sub));
+    AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, real, lapack, &w->sub));
     *ret = w;
     w = NULL;
     return AL_ERR_OK;
@@ -50,7 +51,7 @@ static enum al_err measure(const struct ham *h, struct davidson_work *w, int nb,
         }
         w->res[j] = r2;
     }
-    AL_TRY(comm_sum_d(h->s->b->comm, w->res, (size_t)nb));
+    AL_TRY(comm_sum_d(h->k->comm, w->res, (size_t)nb));
     for (int j = 0; j < nb; j++)
         w->res[j] = sqrt(w->res[j]);
     return AL_ERR_OK;
@@ -105,6 +106,7 @@ enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, d
     const int nl = h->k->nloc;
     const size_t size = (size_t)nb * (size_t)nl * sizeof *x;
     int n = nb;
+    subspace_set_real(w->sub, h->k->gamma);
     memcpy(w->v, x, size);
     AL_TRY(subspace_orthonormalise(w->sub, nl, 0, NULL, &n, w->v));
     if (n < nb) AL_FAIL(AL_ERR_UNPHYSICAL, "start orbitals are linearly dependent (%d of %d)", n, nb);

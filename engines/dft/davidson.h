@@ -19,7 +19,8 @@ struct davidson_work {
     double *res;            // [nb]
     struct subspace *sub;
 };
-enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool lapack, struct davidson_work **ret);
+enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, bool lapack,
+                                 struct davidson_work **ret);
 void davidson_work_destroy(struct davidson_work **w);
 
 // x [nb][nloc]: in any start (need not be orthonormal), out Ritz vectors; e[nb] ascending. Stops when the

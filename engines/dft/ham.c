@@ -3,6 +3,7 @@
 #include "dft/ham.h"
 
 #include "base/mem.h"
+#include "dft/blocks.h"
 
 static enum al_err nonlocal_diagonal(struct ham *h)
 {
@@ -20,7 +21,7 @@ enum al_err ham_create(const struct dft_system *s, struct kbasis *k, const doubl
                        struct ham **ret)
 {
     AL_OWN(ham) h = NULL;
-    const struct comm *c = s->b->comm;
+    const struct comm *c = k->comm;
     AL_ALLOC(h, 1);
     h->s = s;
     h->k = k;
@@ -28,7 +29,7 @@ enum al_err ham_create(const struct dft_system *s, struct kbasis *k, const doubl
     h->nbmax = nbmax;
     AL_TRY(nonlocal_create(s, k, &h->nl));
     AL_TRY(nonlocal_diagonal(h));
-    AL_ALLOC(h->p, (size_t)nbmax * (size_t)h->nl->nproj);
+    AL_ALLOC(h->p, block_width(k->gamma) * (size_t)nbmax * (size_t)h->nl->nproj);
     if (c->size > 1) AL_ALLOC(h->bands, (size_t)k->npw * (size_t)(nbmax / c->size + 1));
     AL_ALLOC(h->counts, 4 * c->size);
     *ret = h;
@@ -40,6 +41,7 @@ void ham_destroy(struct ham **h)
 {
     if (!*h) return;
     nonlocal_destroy(&(*h)->nl);
+    wfft_destroy(&(*h)->fft_single);
     al_free((*h)->diag);
     al_free((*h)->p);
     al_free((*h)->bands);
@@ -52,7 +54,7 @@ void ham_destroy(struct ham **h)
 // contiguous in the order of the bands.
 static int plan(struct ham *h, int nb, int **row, int **at_row, int **band, int **at_band)
 {
-    const struct comm *c = h->s->b->comm;
+    const struct comm *c = h->k->comm;
     const int np = c->size, mine = comm_first(nb, np, c->rank + 1) - comm_first(nb, np, c->rank);
     *row = h->counts;
     *at_row = *row + np;
@@ -67,79 +69,78 @@ static int plan(struct ham *h, int nb, int **row, int **at_row, int **band, int 
     return mine;
 }
 
-// Band j of this rank between the transposed block and the sticks.
-static void load(struct ham *h, int mine, int j)
+// Band j of this rank's transposed block, and band j + 1 when pair, into the sticks.
+static void load(struct ham *h, struct wfft *w, const double complex *block, int mine, int j, bool pair)
 {
-    const int np = h->s->b->comm->size;
-    wfft_clear(h->k->fft);
+    const int np = h->k->comm->size;
     for (int r = 0; r < np; r++) {
         int p0 = comm_first(h->k->npw, np, r), n = comm_first(h->k->npw, np, r + 1) - p0;
-        wfft_put(h->k->fft, h->bands + (size_t)p0 * (size_t)mine + (size_t)j * (size_t)n, p0, n);
+        const double complex *c = block + (size_t)p0 * (size_t)mine + (size_t)j * (size_t)n;
+        wfft_put(w, c, pair ? c + n : NULL, p0, n);
     }
 }
 
-static void store(struct ham *h, int mine, int j)
+static void store(struct ham *h, const struct wfft *w, double complex *block, int mine, int j, bool pair)
 {
-    const int np = h->s->b->comm->size;
+    const int np = h->k->comm->size;
     for (int r = 0; r < np; r++) {
         int p0 = comm_first(h->k->npw, np, r), n = comm_first(h->k->npw, np, r + 1) - p0;
-        wfft_get(h->k->fft, h->bands + (size_t)p0 * (size_t)mine + (size_t)j * (size_t)n, p0, n);
+        double complex *c = block + (size_t)p0 * (size_t)mine + (size_t)j * (size_t)n;
+        wfft_get(w, c, pair ? c + n : NULL, p0, n);
     }
 }
 
-static void local_serial(struct ham *h, int nb, const double complex *c, double complex *hc)
+// out := v c for whole bands; out may be the same block.
+static void local_part(struct ham *h, int mine, const double complex *in, double complex *out)
 {
-    for (int j = 0; j < nb; j++) {
-        size_t at = (size_t)j * (size_t)h->k->nloc;
-        wfft_clear(h->k->fft);
-        wfft_put(h->k->fft, c + at, 0, h->k->npw);
-        wfft_apply(h->k->fft, h->v);
-        wfft_get(h->k->fft, hc + at, 0, h->k->npw);
-    }
-}
-
-static void local_parallel(struct ham *h, int nb, const double complex *c, double complex *hc)
-{
-    int *row, *at_row, *band, *at_band, mine = plan(h, nb, &row, &at_row, &band, &at_band);
-    comm_alltoallv_z(h->s->b->comm, c, row, at_row, h->bands, band, at_band);
+    struct wfft *w = h->single ? h->fft_single : h->k->fft;
     for (int j = 0; j < mine; j++) {
-        load(h, mine, j);
-        wfft_apply(h->k->fft, h->v);
-        store(h, mine, j);
+        bool pair = h->k->gamma && j + 1 < mine;
+        load(h, w, in, mine, j, pair);
+        wfft_apply(w, h->v);
+        store(h, w, out, mine, j, pair);
+        j += pair;
     }
-    comm_alltoallv_z(h->s->b->comm, h->bands, band, at_band, hc, row, at_row);
 }
 
 enum al_err ham_apply(struct ham *h, int nb, const double complex *c, double complex *hc)
 {
+    struct comm *comm = h->k->comm;
     const int nl = h->k->nloc;
-    if (h->s->b->comm->size == 1)
-        local_serial(h, nb, c, hc);
-    else
-        local_parallel(h, nb, c, hc);
+    if (h->single && !h->fft_single)
+        AL_TRY(wfft_create(h->s->b->n, h->k->npw, h->k->mill, h->k->gamma, true, &h->fft_single));
+    if (comm->size == 1) {
+        local_part(h, nb, c, hc);
+    } else {
+        int *row, *at_row, *band, *at_band, mine = plan(h, nb, &row, &at_row, &band, &at_band);
+        comm_alltoallv_z(comm, c, row, at_row, h->bands, band, at_band);
+        local_part(h, mine, h->bands, h->bands);
+        comm_alltoallv_z(comm, h->bands, band, at_band, hc, row, at_row);
+    }
     for (int j = 0; j < nb; j++)
         for (int g = 0; g < nl; g++)
             hc[(size_t)j * (size_t)nl + (size_t)g] +=
                 0.5 * h->k->q2[g] * c[(size_t)j * (size_t)nl + (size_t)g];
     h->applies += nb;
+    if (h->single) return nonlocal_apply_single(h->nl, nb, c, h->p, hc);
     return nonlocal_apply(h->nl, nb, c, h->p, hc);
 }
 
 void ham_density(struct ham *h, int nb, const double *weight, const double complex *c, double *rho)
 {
-    struct comm *comm = h->s->b->comm;
-    if (comm->size == 1) {
-        for (int j = 0; j < nb; j++) {
-            wfft_clear(h->k->fft);
-            wfft_put(h->k->fft, c + (size_t)j * (size_t)h->k->nloc, 0, h->k->npw);
-            wfft_density(h->k->fft, weight[j], rho);
-        }
-        return;
+    struct comm *comm = h->k->comm;
+    int mine = nb, first = 0;
+    if (comm->size > 1) {
+        int *row, *at_row, *band, *at_band;
+        mine = plan(h, nb, &row, &at_row, &band, &at_band);
+        comm_alltoallv_z(comm, c, row, at_row, h->bands, band, at_band);
+        c = h->bands;
+        first = comm_first(nb, comm->size, comm->rank);
     }
-    int *row, *at_row, *band, *at_band, mine = plan(h, nb, &row, &at_row, &band, &at_band);
-    comm_alltoallv_z(comm, c, row, at_row, h->bands, band, at_band);
     for (int j = 0; j < mine; j++) {
-        load(h, mine, j);
-        wfft_density(h->k->fft, weight[comm_first(nb, comm->size, comm->rank) + j], rho);
+        bool pair = h->k->gamma && j + 1 < mine;
+        load(h, h->k->fft, c, mine, j, pair);
+        wfft_density(h->k->fft, weight[first + j], pair ? weight[first + j + 1] : 0, rho);
+        j += pair;
     }
 }

@@ -125,6 +125,16 @@ static void log_work(const struct rescue_log *log, struct label_report *rep)
                  rep->rung_name, log->iterations);
 }
 
+static enum al_err hand_density(const struct dft_labeler *l, struct scf *p)
+{
+    const struct dft_options *o = &l->setup->opt;
+    if (!o->density) return AL_ERR_OK;
+    basis_to_r(p->s->b, p->rho_out, p->rho_r);
+    enum al_err e = l->comm->rank == 0 ? o->density(o->ctx, p->s->b->n, p->rho_r) : AL_ERR_OK;
+    AL_TRY_ALL(l->comm, e);
+    return AL_ERR_OK;
+}
+
 static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_report *rep)
 {
     AL_OWN(dft_system) s = NULL;
@@ -143,6 +153,7 @@ static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_r
     AL_TRY(scf_forces(p, force));
     AL_TRY(scf_strain(p, strain));
     AL_TRY(check_derivatives(p, (const double(*)[3])force, (const double(*)[3])strain));
+    AL_TRY(hand_density(l, p));
     store(f, p, (const double(*)[3])force, (const double(*)[3])strain, rep);
     return AL_ERR_OK;
 }
@@ -180,6 +191,11 @@ static void close_dft(struct labeler *base)
 {
     struct dft_labeler *l = (struct dft_labeler *)base;
     dft_labeler_destroy(&l);
+}
+
+const char *dft_labeler_warning(const struct labeler *l)
+{
+    return ((const struct dft_labeler *)l)->setup->warning;
 }
 
 static const struct labeler_ops dft_ops = {"dft", label_dft, fingerprint_dft, close_dft};

@@ -6,12 +6,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/hash.h"
 #include "base/mem.h"
 
 struct reader {
     const char *name, *at;
     int line;
+    double h; // spacing: r_i = i h
 };
 
 // Numbers of the next line, at most max; text after them is ignored. -1 at the end of the file.
@@ -50,7 +50,7 @@ static enum al_err need(struct reader *rd, double *v, int min, int max, const ch
 }
 
 // mmax lines "i r f1 f2 ..."; columns into dst[0..ncol).
-static enum al_err read_columns(struct reader *rd, struct psp8 *p, int ncol, double **dst, const char *what)
+static enum al_err read_columns(struct reader *rd, struct pseudo *p, int ncol, double **dst, const char *what)
 {
     double v[2 + PSP_CHANNELS];
     for (int i = 0; i < p->mmax; i++) {
@@ -58,8 +58,8 @@ static enum al_err read_columns(struct reader *rd, struct psp8 *p, int ncol, dou
         if ((int)v[0] != i + 1)
             AL_FAIL(AL_ERR_CORRUPT, "%s:%d: psp8 file: line %d of %s, found %g", rd->name, rd->line, i + 1,
                     what, v[0]);
-        if (i == 1 && p->h == 0) p->h = v[1];
-        if (fabs(v[1] - i * p->h) > 1e-6 * (1 + v[1]))
+        if (i == 1 && rd->h == 0) rd->h = v[1];
+        if (fabs(v[1] - i * rd->h) > 1e-6 * (1 + v[1]))
             AL_FAIL(AL_ERR_UNSUPPORTED, "%s:%d: psp8 file: radial grid is not uniform from 0", rd->name,
                     rd->line);
         for (int c = 0; c < ncol; c++)
@@ -68,7 +68,7 @@ static enum al_err read_columns(struct reader *rd, struct psp8 *p, int ncol, dou
     return AL_ERR_OK;
 }
 
-static enum al_err read_projectors(struct reader *rd, struct psp8 *p, int l, int nproj)
+static enum al_err read_projectors(struct reader *rd, struct pseudo *p, int l, int nproj)
 {
     double v[1 + PSP_CHANNELS], *dst[PSP_CHANNELS];
     AL_TRY(need(rd, v, 1 + nproj, 1 + nproj, "l and projector energies"));
@@ -87,7 +87,7 @@ static enum al_err read_projectors(struct reader *rd, struct psp8 *p, int l, int
     return read_columns(rd, p, nproj, dst, "projectors");
 }
 
-static enum al_err read_vloc(struct reader *rd, struct psp8 *p, int lloc)
+static enum al_err read_vloc(struct reader *rd, struct pseudo *p, int lloc)
 {
     double v[1];
     AL_TRY(need(rd, v, 1, 1, "l of the local potential"));
@@ -103,7 +103,7 @@ struct header {
     double fchrg;
 };
 
-static enum al_err read_header(struct reader *rd, struct psp8 *p, struct header *h)
+static enum al_err read_header(struct reader *rd, struct pseudo *p, struct header *h)
 {
     double v[8];
     if (next_numbers(rd, v, 0) < 0) AL_FAIL(AL_ERR_CORRUPT, "%s: empty file", rd->name);
@@ -116,6 +116,7 @@ static enum al_err read_header(struct reader *rd, struct psp8 *p, struct header 
     if ((int)v[0] != 8) AL_FAIL(AL_ERR_UNSUPPORTED, "%s:%d: pspcod %g is not 8", rd->name, rd->line, v[0]);
     h->lmax = (int)v[2];
     h->lloc = (int)v[3];
+    snprintf(p->functional, sizeof p->functional, "ixc %d", (int)v[1]);
     if (h->lmax < 0 || h->lmax > PSP_LMAX || v[4] < 20 || v[4] > 100000)
         AL_FAIL(AL_ERR_UNSUPPORTED, "%s:%d: lmax %g, mmax %g", rd->name, rd->line, v[2], v[4]);
     p->mmax = (int)v[4];
@@ -134,11 +135,29 @@ static enum al_err read_header(struct reader *rd, struct psp8 *p, struct header 
     return AL_ERR_OK;
 }
 
-enum al_err psp8_parse(const char *name, const char *text, size_t n, struct psp8 **ret)
+bool psp8_is(const char *text)
 {
-    AL_OWN(psp8) p = NULL;
+    double v[2];
+    struct reader rd = {"", text, 0, 0};
+    return next_numbers(&rd, v, 0) >= 0 && next_numbers(&rd, v, 2) == 2 && next_numbers(&rd, v, 2) == 2;
+}
+
+// The mesh is known only after the first table: written at the end.
+static enum al_err set_mesh(struct pseudo *p, const struct reader *rd)
+{
+    AL_AUTOFREE double *r = NULL;
+    AL_ALLOC(r, p->mmax);
+    for (int i = 0; i < p->mmax; i++)
+        r[i] = i * rd->h;
+    AL_TRY_MSG(pseudo_set_mesh(p, p->mmax, r, NULL), "%s", rd->name);
+    return AL_ERR_OK;
+}
+
+enum al_err psp8_parse(const char *name, const char *text, struct pseudo **ret)
+{
+    AL_OWN(pseudo) p = NULL;
     AL_ALLOC(p, 1);
-    struct reader rd = {name, text, 0};
+    struct reader rd = {name, text, 0, 0};
     struct header h = {0};
     AL_TRY(read_header(&rd, p, &h));
     for (int l = 0; l <= h.lmax; l++) {
@@ -148,6 +167,7 @@ enum al_err psp8_parse(const char *name, const char *text, size_t n, struct psp8
             AL_TRY(read_projectors(&rd, p, l, h.nproj[l]));
     }
     if (h.lloc > h.lmax) AL_TRY(read_vloc(&rd, p, h.lloc));
+    if (!p->vloc) AL_FAIL(AL_ERR_CORRUPT, "%s: psp8 file: no local potential (lloc %d)", name, h.lloc);
     if (h.fchrg > 0) {
         AL_ALLOC(p->core, p->mmax);
         AL_TRY(read_columns(&rd, p, 1, &p->core, "the model core charge"));
@@ -156,31 +176,8 @@ enum al_err psp8_parse(const char *name, const char *text, size_t n, struct psp8
         AL_ALLOC(p->valence, p->mmax);
         AL_TRY(read_columns(&rd, p, 1, &p->valence, "the valence charge"));
     }
-    struct al_sha256 s;
-    al_sha256_init(&s);
-    al_sha256_update(&s, text, n);
-    al_sha256_hex(&s, p->sha256);
+    AL_TRY(set_mesh(p, &rd));
     *ret = p;
     p = NULL;
     return AL_ERR_OK;
-}
-
-void psp8_destroy(struct psp8 **p)
-{
-    if (!*p) return;
-    for (int c = 0; c < PSP_CHANNELS; c++)
-        al_free((*p)->beta[c]);
-    al_free((*p)->vloc);
-    al_free((*p)->core);
-    al_free((*p)->valence);
-    al_free(*p);
-    *p = NULL;
-}
-
-int psp8_nproj(const struct psp8 *p)
-{
-    int n = 0;
-    for (int c = 0; c < p->nchan; c++)
-        n += 2 * p->l[c] + 1;
-    return n;
 }

@@ -38,6 +38,7 @@ static void random_orbitals(const struct kbasis *k, int start, int ik, int nb, d
             double re = al_rng_uniform(&r) - 0.5, im = al_rng_uniform(&r) - 0.5;
             int l = i - k->p0;
             if (l < 0 || l >= k->nloc) continue;
+            if (k->gamma && i == 0) im = 0;
             psi[(size_t)j * (size_t)k->nloc + (size_t)l] = CMPLX(re, im) / (1 + k->q2[l] * k->q2[l]);
         }
     }
@@ -84,8 +85,11 @@ static enum al_err alloc_orbitals(struct scf *p, const struct kpoint_set *k)
     AL_ALLOC(p->weight, k->n);
     memcpy(p->weight, k->weight, (size_t)k->n * sizeof *p->weight);
     p->nk = k->n;
+    bool real = true; // all points
     for (int i = 0; i < k->n; i++) {
-        AL_TRY(kbasis_create(p->s->b, k->k[i], k->weight[i], &p->k[i]));
+        AL_TRY(kbasis_create(p->s->b, p->s->b->comm, k->k[i], k->weight[i], !p->opt->complex_gamma,
+                             &p->k[i]));
+        real = real && p->k[i]->gamma;
         if (p->nb > p->k[i]->npw)
             AL_FAIL(AL_ERR_INPUT, "%d bands but only %d plane waves: cut-off too low", p->nb, p->k[i]->npw);
         AL_ALLOC(p->psi[i], (size_t)p->nb * (size_t)p->k[i]->nloc);
@@ -94,10 +98,10 @@ static enum al_err alloc_orbitals(struct scf *p, const struct kpoint_set *k)
             p->occ[i * p->nb + j] = 2 * k->weight[i];
         if (p->k[i]->nloc > most) most = p->k[i]->nloc;
         for (int a = 0; a < p->s->natoms; a++)
-            bytes += 16.0 * p->k[i]->nloc * psp8_nproj(p->s->ff[p->s->kind[a]]->psp);
+            bytes += 16.0 * p->k[i]->nloc * pseudo_nproj(p->s->ff[p->s->kind[a]]->psp);
     }
     p->keep_ham = k->n == 1 || bytes < ham_memory;
-    return davidson_work_create(p->s->b->comm, p->nb, most, p->opt->lapack_only, &p->dav);
+    return davidson_work_create(p->s->b->comm, p->nb, most, real, p->opt->lapack_only, &p->dav);
 }
 
 enum al_err scf_create(const struct dft_options *opt, struct dft_system *s, const struct kpoint_set *k,

@@ -8,28 +8,34 @@
 #include "base/linalg.h"
 #include "base/mem.h"
 #include "comm/dmat.h"
+#include "dft/blocks.h"
 
 enum { BLOCK = 32 }; // of the block-cyclic layout
 
-enum al_err subspace_create(struct comm *c, int nmax, bool lapack, struct subspace **ret)
+// Projected vectors that keep this part of their length, and Cholesky pivots above it, leave overlaps of a
+// thousand rounding errors at most: a second pass of Gram-Schmidt is not needed.
+static const double well_kept = 0.03;
+
+enum al_err subspace_create(struct comm *c, int nmax, bool real, bool lapack, struct subspace **ret)
 {
     AL_OWN(subspace) s = NULL;
     AL_ALLOC(s, 1);
     s->comm = c;
     s->nmax = nmax;
+    s->real = real;
     s->dist = c->size > 1 && !lapack;
-    size_t n = (size_t)nmax;
+    const size_t n = (size_t)nmax, width = block_width(real);
     if (s->dist) {
         AL_TRY(dgrid_create(c, BLOCK, &s->grid));
-        AL_TRY(dmat_create(s->grid, nmax, &s->h));
-        AL_TRY(dmat_create(s->grid, nmax, &s->a));
-        AL_TRY(dmat_create(s->grid, nmax, &s->z));
+        AL_TRY(dmat_create(s->grid, nmax, real, &s->h));
+        AL_TRY(dmat_create(s->grid, nmax, real, &s->a));
+        AL_TRY(dmat_create(s->grid, nmax, real, &s->z));
     } else {
-        AL_ALLOC(s->hl, n * n);
-        AL_ALLOC(s->zl, n * n);
+        AL_ALLOC(s->hl, width * n * n);
+        AL_ALLOC(s->zl, width * n * n);
     }
-    AL_ALLOC(s->panel, n * SUBSPACE_PANEL);
-    AL_ALLOC(s->gram, n * n);
+    AL_ALLOC(s->panel, width * n * SUBSPACE_PANEL);
+    AL_ALLOC(s->gram, width * n * n);
     AL_ALLOC(s->w, n);
     *ret = s;
     s = NULL;
@@ -52,25 +58,38 @@ void subspace_destroy(struct subspace **s)
     *s = NULL;
 }
 
+void subspace_set_real(struct subspace *s, bool real)
+{
+    s->real = real;
+    if (s->dist) s->h->real = s->a->real = s->z->real = real;
+}
+
+// Column j of a replicated matrix.
+static double *column(const struct subspace *s, double *m, int ld, int j)
+{
+    return m + (size_t)j * (size_t)ld * block_width(s->real);
+}
+
 // Panel [nj][ld] of full columns into the projected matrix.
-static void put(struct subspace *s, int n, int j0, int nj, const double complex *panel, int ld)
+static void put(struct subspace *s, int n, int j0, int nj, double *panel, int ld)
 {
     if (s->dist) {
         dmat_put(s->h, n, j0, nj, panel, ld);
         return;
     }
     for (int j = 0; j < nj; j++)
-        memcpy(s->hl + (size_t)(j0 + j) * (size_t)s->nmax, panel + (size_t)j * (size_t)ld,
-               (size_t)n * sizeof *panel);
+        memcpy(column(s, s->hl, s->nmax, j0 + j), column(s, panel, ld, j),
+               (size_t)n * block_width(s->real) * sizeof *panel);
 }
 
 void subspace_set_diagonal(struct subspace *s, int n, const double *e)
 {
+    const size_t width = block_width(s->real);
     for (int j0 = 0; j0 < n; j0 += SUBSPACE_PANEL) {
         int nj = n - j0 < SUBSPACE_PANEL ? n - j0 : SUBSPACE_PANEL;
-        memset(s->panel, 0, (size_t)n * (size_t)nj * sizeof *s->panel);
+        memset(s->panel, 0, (size_t)n * (size_t)nj * width * sizeof *s->panel);
         for (int j = 0; j < nj; j++)
-            s->panel[(size_t)j * (size_t)n + (size_t)(j0 + j)] = e[j0 + j];
+            column(s, s->panel, n, j)[(size_t)(j0 + j) * width] = e[j0 + j];
         put(s, n, j0, nj, s->panel, n);
     }
 }
@@ -81,23 +100,28 @@ enum al_err subspace_extend(struct subspace *s, int nloc, int n0, int nt, const 
     const int n = n0 + nt;
     for (int j0 = 0; j0 < nt; j0 += SUBSPACE_PANEL) {
         int nj = nt - j0 < SUBSPACE_PANEL ? nt - j0 : SUBSPACE_PANEL;
-        al_zgemm('C', 'N', n, nj, nloc, 1, v, nloc, ht + (size_t)j0 * (size_t)nloc, nloc, 0, s->panel, n);
-        AL_TRY(comm_sum_z(s->comm, s->panel, (size_t)n * (size_t)nj));
+        block_dot(s->real, nloc, n, nj, v, ht + (size_t)j0 * (size_t)nloc, s->panel, n);
+        AL_TRY(block_sum(s->comm, s->real, s->panel, (size_t)n * (size_t)nj));
         put(s, n, n0 + j0, nj, s->panel, n);
     }
     return AL_ERR_OK;
 }
 
+static enum al_err eigen(const struct subspace *s, int n, double *a, int lda)
+{
+    return s->real ? al_dsyevd(n, a, lda, s->w) : al_zheevd(n, (double complex *)a, lda, s->w);
+}
+
 enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e)
 {
+    const size_t width = block_width(s->real) * sizeof(double);
     if (s->dist) {
-        memcpy(s->a->a, s->h->a, (size_t)s->h->lrows * (size_t)s->h->lcols * sizeof *s->a->a);
+        memcpy(s->a->a, s->h->a, (size_t)s->h->lrows * (size_t)s->h->lcols * width);
         AL_TRY(dmat_heevd(s->a, n, s->w, s->z));
     } else {
         for (int j = 0; j < n; j++)
-            memcpy(s->zl + (size_t)j * (size_t)s->nmax, s->hl + (size_t)j * (size_t)s->nmax,
-                   (size_t)n * sizeof *s->zl);
-        AL_TRY(al_zheevd(n, s->zl, s->nmax, s->w));
+            memcpy(column(s, s->zl, s->nmax, j), column(s, s->hl, s->nmax, j), (size_t)n * width);
+        AL_TRY(eigen(s, n, s->zl, s->nmax));
     }
     memcpy(e, s->w, (size_t)nb * sizeof *e);
     return AL_ERR_OK;
@@ -108,41 +132,41 @@ enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const d
 {
     for (int j0 = 0; j0 < nb; j0 += SUBSPACE_PANEL) {
         int nj = nb - j0 < SUBSPACE_PANEL ? nb - j0 : SUBSPACE_PANEL, ldz = n;
-        const double complex *z = s->panel;
+        const double *z = s->panel;
         if (s->dist) {
             AL_TRY(dmat_get(s->z, n, j0, nj, s->panel));
         } else {
-            z = s->zl + (size_t)j0 * (size_t)s->nmax;
+            z = column(s, s->zl, s->nmax, j0);
             ldz = s->nmax;
         }
-        al_zgemm('N', 'N', nloc, nj, n, 1, v, nloc, z, ldz, 0, x + (size_t)j0 * (size_t)nloc, nloc);
+        block_combine(s->real, nloc, n, nj, 1, v, z, ldz, 0, x + (size_t)j0 * (size_t)nloc);
     }
     return AL_ERR_OK;
 }
 
-static enum al_err normalise(struct subspace *s, int nloc, int nt, double complex *t)
+// Scales t to length 1; *ret_least (may be NULL): the smallest length before.
+static enum al_err normalise(struct subspace *s, int nloc, int nt, double complex *t, double *ret_least)
 {
     for (int j = 0; j < nt; j++) {
-        const double complex *c = t + (size_t)j * (size_t)nloc;
-        double sum = 0;
-        for (int i = 0; i < nloc; i++)
-            sum += creal(c[i]) * creal(c[i]) + cimag(c[i]) * cimag(c[i]);
-        s->w[j] = sum;
+        const double *c = (const double *)(t + (size_t)j * (size_t)nloc);
+        s->w[j] = al_ddot(2 * nloc, c, c);
     }
     AL_TRY(comm_sum_d(s->comm, s->w, (size_t)nt));
+    double least = nt > 0 ? sqrt(s->w[0]) : 0;
     for (int j = 0; j < nt; j++) {
-        double complex *c = t + (size_t)j * (size_t)nloc;
-        double f = s->w[j] > 0 ? 1 / sqrt(s->w[j]) : 0;
-        for (int i = 0; i < nloc; i++)
+        double *c = (double *)(t + (size_t)j * (size_t)nloc), len = sqrt(s->w[j]), f = len > 0 ? 1 / len : 0;
+        if (!(len >= least)) least = len;
+        for (int i = 0; i < 2 * nloc; i++)
             c[i] *= f;
     }
+    if (ret_least) *ret_least = least;
     return AL_ERR_OK;
 }
 
 static enum al_err overlaps(struct subspace *s, int nloc, int nt, const double complex *t)
 {
-    al_zgemm('C', 'N', nt, nt, nloc, 1, t, nloc, t, nloc, 0, s->gram, nt);
-    return comm_sum_z(s->comm, s->gram, (size_t)nt * (size_t)nt);
+    block_gram(s->real, nloc, nt, t, s->gram);
+    return block_sum(s->comm, s->real, s->gram, (size_t)nt * (size_t)nt);
 }
 
 // t := t u with u upper triangular, last columns first, so that in place works.
@@ -153,26 +177,42 @@ static enum al_err times_triangle(struct subspace *s, int nloc, int nt, double c
     for (int j0 = (nt - 1) / SUBSPACE_PANEL * SUBSPACE_PANEL; j0 >= 0; j0 -= SUBSPACE_PANEL) {
         int nj = nt - j0 < SUBSPACE_PANEL ? nt - j0 : SUBSPACE_PANEL;
         AL_TRY(dmat_get(s->a, nt, j0, nj, s->panel));
-        al_zgemm('N', 'N', nloc, nj, j0 + nj, 1, t, nloc, s->panel, nt, 0, out, nloc);
+        block_combine(s->real, nloc, j0 + nj, nj, 1, t, s->panel, nt, 0, out);
         memcpy(t + (size_t)j0 * (size_t)nloc, out, (size_t)nloc * (size_t)nj * sizeof *t);
     }
     return AL_ERR_OK;
 }
 
-// Cholesky: t := t U^-1 with t^H t = U^H U. *ret_ok = false when t is linearly dependent.
-static enum al_err cholesky(struct subspace *s, int nloc, int nt, double complex *t, bool *ret_ok)
+// Cholesky on this rank alone: gram := U, t := t U^-1; *ret_pivot = smallest diagonal element of U.
+static enum al_err cholesky_local(struct subspace *s, int nloc, int nt, double complex *t, double *ret_pivot)
+{
+    double complex *gram = (double complex *)s->gram;
+    enum al_err e = s->real ? al_dpotrf_upper(nt, s->gram, nt) : al_zpotrf_upper(nt, gram, nt);
+    if (e != AL_ERR_OK) return e;
+    if (s->real)
+        al_dtrsm_right_upper(2 * nloc, nt, s->gram, nt, (double *)t, 2 * nloc);
+    else
+        al_ztrsm_right_upper(nloc, nt, gram, nt, t, nloc);
+    *ret_pivot = 1;
+    for (int j = 0; j < nt; j++)
+        *ret_pivot = fmin(*ret_pivot, column(s, s->gram, nt, j)[(size_t)j * block_width(s->real)]);
+    return AL_ERR_OK;
+}
+
+// Cholesky: t := t U^-1 with t^H t = U^H U. *ret_pivot: smallest diagonal element of U, 0 when t is linearly
+// dependent (t is unchanged then).
+static enum al_err cholesky(struct subspace *s, int nloc, int nt, double complex *t, double *ret_pivot)
 {
     AL_TRY(overlaps(s, nloc, nt, t));
     enum al_err e;
     if (s->dist) {
         dmat_put(s->a, nt, 0, nt, s->gram, nt);
-        e = dmat_inverse_cholesky(s->a, nt);
+        e = dmat_inverse_cholesky(s->a, nt, ret_pivot);
         if (e == AL_ERR_OK) AL_TRY(times_triangle(s, nloc, nt, t));
     } else {
-        e = al_zpotrf_upper(nt, s->gram, nt);
-        if (e == AL_ERR_OK) al_ztrsm_right_upper(nloc, nt, s->gram, nt, t, nloc);
+        e = cholesky_local(s, nloc, nt, t, ret_pivot);
     }
-    *ret_ok = e == AL_ERR_OK;
+    if (e != AL_ERR_OK) *ret_pivot = 0;
     return AL_ERR_OK;
 }
 
@@ -180,40 +220,50 @@ static enum al_err cholesky(struct subspace *s, int nloc, int nt, double complex
 static enum al_err drop_dependent(struct subspace *s, int nloc, int *nt, double complex *t)
 {
     const int n = *nt;
+    const size_t len = (size_t)n * block_width(s->real);
     AL_AUTOFREE double complex *x = NULL;
     AL_ALLOC(x, (size_t)n * (size_t)nloc);
     AL_TRY(overlaps(s, nloc, n, t));
-    AL_TRY(al_zheevd(n, s->gram, n, s->w));
-    comm_bcast(s->comm, s->gram, (size_t)n * (size_t)n * sizeof *s->gram, 0);
+    AL_TRY(eigen(s, n, s->gram, n));
+    comm_bcast(s->comm, s->gram, (size_t)n * len * sizeof *s->gram, 0);
     comm_bcast(s->comm, s->w, (size_t)n * sizeof *s->w, 0);
     int keep = 0;
     for (int j = 0; j < n; j++) {
         if (s->w[j] < 1e-8 * s->w[n - 1] || !(s->w[j] > 0)) continue;
         double f = 1 / sqrt(s->w[j]);
-        for (int i = 0; i < n; i++)
-            s->gram[(size_t)keep * (size_t)n + (size_t)i] = f * s->gram[(size_t)j * (size_t)n + (size_t)i];
+        for (size_t i = 0; i < len; i++)
+            s->gram[(size_t)keep * len + i] = f * s->gram[(size_t)j * len + i];
         keep++;
     }
-    if (keep > 0) al_zgemm('N', 'N', nloc, keep, n, 1, t, nloc, s->gram, n, 0, x, nloc);
+    if (keep > 0) block_combine(s->real, nloc, n, keep, 1, t, s->gram, n, 0, x);
     memcpy(t, x, (size_t)keep * (size_t)nloc * sizeof *t);
     *nt = keep;
+    return AL_ERR_OK;
+}
+
+// t := t - v (v^H t)
+static enum al_err project_out(struct subspace *s, int nloc, int n, const double complex *v, int nt,
+                               double complex *t)
+{
+    block_dot(s->real, nloc, n, nt, v, t, s->gram, n);
+    AL_TRY(block_sum(s->comm, s->real, s->gram, (size_t)n * (size_t)nt));
+    block_combine(s->real, nloc, n, nt, -1, v, s->gram, n, 1, t);
     return AL_ERR_OK;
 }
 
 enum al_err subspace_orthonormalise(struct subspace *s, int nloc, int n, const double complex *v, int *nt,
                                     double complex *t)
 {
-    AL_TRY(normalise(s, nloc, *nt, t));
-    for (int pass = 0; pass < 2 && *nt > 0; pass++) { // twice is enough (Giraud et al., 2005)
+    AL_TRY(normalise(s, nloc, *nt, t, NULL));
+    for (int pass = 0; pass < 2 && *nt > 0; pass++) { // twice is enough (L. Giraud et al., 2005)
+        double least = 1, pivot;
         if (n > 0) {
-            al_zgemm('C', 'N', n, *nt, nloc, 1, v, nloc, t, nloc, 0, s->gram, n);
-            AL_TRY(comm_sum_z(s->comm, s->gram, (size_t)n * (size_t)*nt));
-            al_zgemm('N', 'N', nloc, *nt, n, -1, v, nloc, s->gram, n, 1, t, nloc);
-            if (pass == 0) AL_TRY(normalise(s, nloc, *nt, t));
+            AL_TRY(project_out(s, nloc, n, v, *nt, t));
+            if (pass == 0) AL_TRY(normalise(s, nloc, *nt, t, &least));
         }
-        bool ok;
-        AL_TRY(cholesky(s, nloc, *nt, t, &ok));
-        if (!ok) {
+        AL_TRY(cholesky(s, nloc, *nt, t, &pivot));
+        if (pivot > well_kept && least > well_kept) return AL_ERR_OK;
+        if (pivot == 0) {
             AL_TRY(drop_dependent(s, nloc, nt, t));
             pass = 0; // the next pass is the second one
         }

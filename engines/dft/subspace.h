@@ -4,7 +4,7 @@
 // Dense linear algebra of the subspace of trial orbitals: the projected Hamiltonian and its eigenvectors, and
 // orthonormalisation. Matrices are 2-D block-cyclic with ScaLAPACK on several ranks (comm/dmat.h), LAPACK on
 // one; lapack = true gives replicated LAPACK on any number of ranks (the twin for tests). Orbital blocks are
-// [n][nloc]. All functions are collective.
+// [n][nloc], real or complex (blocks.h). All functions are collective.
 #ifndef AL_DFT_SUBSPACE_H
 #define AL_DFT_SUBSPACE_H
 
@@ -16,19 +16,24 @@ struct dmat;
 struct subspace {
     struct comm *comm; // borrowed
     int nmax;          // largest dimension
+    bool real;         // orbitals and matrices are real
     bool dist;
     struct dgrid *grid;      // dist
     struct dmat *h, *a, *z;  // dist: projected matrix, work, eigenvectors
-    double complex *hl, *zl; // else: [nmax][nmax]
-    double complex *panel;   // [nmax][SUBSPACE_PANEL]
-    double complex *gram;    // [nmax][nmax] block of overlaps with the new vectors
+    double *hl, *zl;         // else: [nmax][nmax]
+    double *panel;           // [nmax][SUBSPACE_PANEL]
+    double *gram;            // [nmax][nmax] block of overlaps with the new vectors
     double *w;               // [nmax]
 };
 
 enum { SUBSPACE_PANEL = 64 };
 
-enum al_err subspace_create(struct comm *c, int nmax, bool lapack, struct subspace **ret);
+// Replicated on each rank: gram, panel (and hl, zl with LAPACK); the rest falls as 1/ranks. real: room for real
+// orbitals only.
+enum al_err subspace_create(struct comm *c, int nmax, bool real, bool lapack, struct subspace **ret);
 void subspace_destroy(struct subspace **s);
+// Kind of the orbitals from here on; a subspace made for complex ones takes both.
+void subspace_set_real(struct subspace *s, bool real);
 
 // H := diag(e), n x n (after a restart from Ritz vectors).
 void subspace_set_diagonal(struct subspace *s, int n, const double *e);

@@ -56,7 +56,9 @@ double kinetic_energy(const struct kbasis *k, int nb, const double *occ, const d
 void kinetic_strain(const struct kbasis *k, int nb, const double *occ, const double complex *c,
                     double (*strain)[3]);
 
-// nonlocal.c: separable projectors at one k-point; V = sum_p |B_p> d_p <B_p|, this rank's rows.
+// nonlocal.c: separable projectors at one k-point; V = sum_p |B_p> d_p <B_p|, this rank's rows. Projections p
+// are [nb][nproj] numbers of the orbitals' kind (blocks.h): double when k->gamma, else double complex, which is
+// block_width() doubles each.
 struct nonlocal {
     const struct dft_system *s; // borrowed
     const struct kbasis *k;
@@ -64,21 +66,28 @@ struct nonlocal {
     double *d;         // [nproj] Ha
     int *atom;         // [nproj]
     double complex *b; // [nproj][nloc]
+    // For nonlocal_apply_single, made by its first call: b, panels of orbitals [NONLOCAL_PANEL][nloc] in and out,
+    // projections [NONLOCAL_PANEL][nproj].
+    float complex *bs, *cs, *hs;
+    float *ps;
 };
+enum { NONLOCAL_PANEL = 32 };
 enum al_err nonlocal_create(const struct dft_system *s, const struct kbasis *k, struct nonlocal **ret);
 void nonlocal_destroy(struct nonlocal **n);
 // p [nb][nproj] = <B_p|c_j>, summed over ranks.
-enum al_err nonlocal_project(const struct nonlocal *n, int nb, const double complex *c, double complex *p);
+enum al_err nonlocal_project(const struct nonlocal *n, int nb, const double complex *c, double *p);
 // hc += V c; p is scratch [nb][nproj].
-enum al_err nonlocal_apply(const struct nonlocal *n, int nb, const double complex *c, double complex *p,
+enum al_err nonlocal_apply(const struct nonlocal *n, int nb, const double complex *c, double *p,
                            double complex *hc);
-double nonlocal_energy(const struct nonlocal *n, int nb, const double *occ, const double complex *p);
+// The same with products in single precision, p included (relative error of V c about 1e-6).
+enum al_err nonlocal_apply_single(struct nonlocal *n, int nb, const double complex *c, double *p, double complex *hc);
+double nonlocal_energy(const struct nonlocal *n, int nb, const double *occ, const double *p);
 // Partial sums of this rank's rows, with p from nonlocal_project.
 enum al_err nonlocal_force(const struct nonlocal *n, int nb, const double *occ, const double complex *c,
-                           const double complex *p, double (*f)[3]);
+                           const double *p, double (*f)[3]);
 // Includes the volume factor of the projectors on rank 0.
 enum al_err nonlocal_strain(const struct nonlocal *n, int nb, const double *occ, const double complex *c,
-                            const double complex *p, double (*strain)[3]);
+                            const double *p, double (*strain)[3]);
 
 // Real solid harmonics q^l Y_lm and their gradients; m runs over 2 l + 1 values, l <= 3.
 void solid_harmonics(int l, const double q[3], double *ret_s, double (*ret_ds)[3]);

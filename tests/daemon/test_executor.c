@@ -92,6 +92,8 @@ static void the_environment_is_short(void **state)
     setenv("AWS_SECRET_ACCESS_KEY", "hidden", 1);
     setenv("LD_PRELOAD_NOT", "hidden", 1);
     setenv("ALND_CRASH_AT", "999999", 1);
+    setenv("OPENBLAS_NUM_THREADS", "7", 1);
+    setenv("OPENBLAS_VERBOSE", "0", 1); // stands for OPENBLAS_CORETYPE, which changes this very process
     struct executor *x = make(
         "env; pwd; echo \"args: $*\"; readlink /proc/self/fd/0; ls /proc/self/fd | wc -l", "mpirun", 4, 60);
     submit(x, "t1", 0, 3);
@@ -102,6 +104,8 @@ static void the_environment_is_short(void **state)
     assert_null(strstr(log, "ALND_CRASH_AT"));
     assert_non_null(strstr(log, "OMP_NUM_THREADS=3"));
     assert_non_null(strstr(log, "OPENBLAS_NUM_THREADS=3"));
+    assert_null(strstr(log, "OPENBLAS_NUM_THREADS=7"));
+    assert_non_null(strstr(log, "OPENBLAS_VERBOSE=0"));
     assert_non_null(strstr(log, "ALND_TOKEN=t1"));
     assert_non_null(strstr(log, "PATH="));
     assert_non_null(strstr(log, "args: label t1/task.yaml"));

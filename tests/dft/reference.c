@@ -18,11 +18,11 @@ static double number(const json_t *o, size_t i)
     return json_number_value(json_array_get(o, i));
 }
 
-static bool matches(const json_t *r, const char *id, const char *code, double ecut, char kpoints)
+static bool matches(const json_t *r, const char *set, const char *id, const char *code, double ecut, char kpoints)
 {
     const json_t *k = json_object_get(r, "kpoints");
     char kind = !k ? 'g' : json_object_get(k, "point") ? 'p' : 'm';
-    return strcmp(json_string_value(json_object_get(r, "pseudo_set")), "spms") == 0 && kind == kpoints &&
+    return strcmp(json_string_value(json_object_get(r, "pseudo_set")), set) == 0 && kind == kpoints &&
            strcmp(json_string_value(json_object_get(r, "frame_id")), id) == 0 &&
            strcmp(json_string_value(json_object_get(r, "code")), code) == 0 &&
            fabs(json_number_value(json_object_get(r, "ecut_Ha")) - ecut) < 1e-9;
@@ -63,6 +63,13 @@ static enum al_err fill(const json_t *j, struct reference *r)
 enum al_err reference_read(const char *id, const char *code, double ecut, char kpoints,
                            struct reference **ret)
 {
+    AL_TRY(reference_read_set("spms", id, code, ecut, kpoints, ret));
+    return AL_ERR_OK;
+}
+
+enum al_err reference_read_set(const char *set, const char *id, const char *code, double ecut, char kpoints,
+                               struct reference **ret)
+{
     AL_OWN(reference) r = NULL;
     AL_ALLOC(r, 1);
     snprintf(r->id, sizeof r->id, "%s", id);
@@ -72,9 +79,9 @@ enum al_err reference_read(const char *id, const char *code, double ecut, char k
     if (!all) AL_FAIL(AL_ERR_IO, "%s: %s", json_path, err.text);
     enum al_err e = AL_ERR_NOTFOUND;
     for (size_t i = 0; i < json_array_size(all) && e == AL_ERR_NOTFOUND; i++)
-        if (matches(json_array_get(all, i), id, code, ecut, kpoints)) e = fill(json_array_get(all, i), r);
+        if (matches(json_array_get(all, i), set, id, code, ecut, kpoints)) e = fill(json_array_get(all, i), r);
     json_decref(all);
-    if (e != AL_ERR_OK) AL_FAIL(e, "no record %s %s %g Ha in %s", id, code, ecut, json_path);
+    if (e != AL_ERR_OK) AL_FAIL(e, "no record %s %s %s %g Ha in %s", set, id, code, ecut, json_path);
     *ret = r;
     r = NULL;
     return AL_ERR_OK;
@@ -120,6 +127,15 @@ void spms_options(const char *dir, struct dft_options *opt)
     dft_options_init(opt);
     opt->pseudo_dir = dir;
     opt->pseudo = elements;
+    opt->npseudo = 4;
+}
+
+void gth_options(const char *set, struct dft_options *opt)
+{
+    static const struct dft_pseudo q3[] = {{3, "GTH-PBE"}, {8, "GTH-PBE"}, {15, "GTH-PBE"}, {16, "GTH-PBE"}};
+    static const struct dft_pseudo q1[] = {{3, "GTH-PBE-q1"}, {8, "GTH-PBE"}, {15, "GTH-PBE"}, {16, "GTH-PBE"}};
+    dft_options_init(opt);
+    opt->pseudo = strcmp(set, "gthq1") == 0 ? q1 : q3;
     opt->npseudo = 4;
 }
 

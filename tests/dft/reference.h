@@ -23,6 +23,9 @@ struct reference {
 // Record of the set "spms" by frame, code ("abinit", "qe"), cut-off and kind of k-points ('g', 'p', 'm').
 enum al_err reference_read(const char *id, const char *code, double ecut, char kpoints,
                            struct reference **ret);
+// The same of another set: "spms", "gth" (Li-q3), "gthq1".
+enum al_err reference_read_set(const char *set, const char *id, const char *code, double ecut, char kpoints,
+                               struct reference **ret);
 void reference_destroy(struct reference **r);
 
 // Directory of the SPMS set: $ALND_PSEUDO_DIR/SPMS, then SOURCE/.alnd/pseudo/SPMS; NULL with the reason
@@ -30,6 +33,8 @@ void reference_destroy(struct reference **r);
 const char *spms_dir(void);
 // Options for a record or a frame: Li, O, P, S from dir.
 void spms_options(const char *dir, struct dft_options *opt);
+// The same with the built-in GTH-PBE set; set "gth" or "gthq1".
+void gth_options(const char *set, struct dft_options *opt);
 // Exits with 77 and a reason when SPMS or (with_shared) the shared data is missing.
 void skip_without_data(bool with_shared);
 

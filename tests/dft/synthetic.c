@@ -16,12 +16,14 @@ enum { MMAX = 600 };
 struct shape {
     int z, lmax;
     double zion, rloc, rcore, qcore, rval;
-    double ekb[3][2], rbeta[3]; // Ha, bohr by l; two projectors for s
+    double ekb[4][2], rbeta[4]; // Ha, bohr by l; two projectors for s
 };
 static const struct shape shapes[2] = {
-    {12, 2, 2, 0.75, 0.5, 0.8, 1.1, {{0.9, -0.4}, {0.5}, {-0.3}}, {0.9, 1.0, 1.0}},
+    {12, 3, 2, 0.75, 0.5, 0.8, 1.1, {{0.9, -0.4}, {0.5}, {-0.3}, {0.2}}, {0.9, 1.0, 1.0, 0.9}},
     {8, 1, 6, 0.45, 0.4, 0.5, 0.7, {{1.5, 0.4}, {-0.6}}, {0.6, 0.7}},
 };
+
+static int only_channel = -1;
 
 static double gauss(double r, double w)
 {
@@ -48,18 +50,20 @@ static double charge(double r, double w, double q)
 
 enum al_err synthetic_psp8(int z, char **ret)
 {
-    const struct shape *s = &shapes[z == 12 ? 0 : 1];
+    struct shape shape = shapes[z == 12 ? 0 : 1], *s = &shape;
+    if (only_channel != 3 && s->lmax == 3) s->lmax = 2;
     size_t n = 0, size = 400 * 1000;
     char *t = NULL;
     AL_ALLOC(t, size);
 #define PUT(...) n += (size_t)snprintf(t + n, size - n, __VA_ARGS__)
     PUT("made up for tests\n%d %g 0 zatom,zion,pspd\n8 11 %d 4 %d 0\n5.99 %g 0 rchrg fchrg qchrg\n", s->z,
         s->zion, s->lmax, MMAX, s->qcore);
-    PUT("2 1 %d 0 0 nproj\n1 1 extension_switch\n", s->lmax > 1);
+    PUT("2 1 %d %d 0 nproj\n1 1 extension_switch\n", s->lmax > 1, s->lmax > 2);
     for (int l = 0; l <= s->lmax; l++) {
         int np = l == 0 ? 2 : 1;
-        PUT("%d %.16e", l, s->ekb[l][0]);
-        if (np == 2) PUT(" %.16e", s->ekb[l][1]);
+        const double on = only_channel < 0 || only_channel == l ? 1 : 1e-12; // the readers may refuse 0
+        PUT("%d %.16e", l, on * s->ekb[l][0]);
+        if (np == 2) PUT(" %.16e", on * s->ekb[l][1]);
         for (int i = 0; i < MMAX; i++) {
             PUT("\n%d %.16e", i + 1, 0.01 * i);
             for (int k = 0; k < np; k++)
@@ -136,25 +140,33 @@ static void apply_strain(const double e[3][3], double v[3])
             v[a] += e[a][b] * x[b];
 }
 
-static struct psp8 *psp[2]; // made once
+static struct pseudo *psp[2]; // made once
 static struct formfac *ff[2];
 
 static void drop_tables(void)
 {
     for (int i = 0; i < 2; i++) {
         formfac_destroy(&ff[i]);
-        psp8_destroy(&psp[i]);
+        pseudo_destroy(&psp[i]);
     }
+}
+
+void synthetic_channel(int l)
+{
+    only_channel = l;
+    drop_tables(); // made again when they are wanted
 }
 
 static enum al_err make_tables(double ecut)
 {
+    static bool registered = false;
     if (ff[1]) return AL_ERR_OK;
-    atexit(drop_tables);
+    if (!registered) atexit(drop_tables);
+    registered = true;
     for (int i = 0; i < 2; i++) {
         AL_AUTOFREE char *text = NULL;
         AL_TRY(synthetic_psp8(i == 0 ? 12 : 8, &text));
-        AL_TRY(psp8_parse("test", text, strlen(text), &psp[i]));
+        AL_TRY(pseudo_read("test", text, strlen(text), 0, NULL, &psp[i]));
         AL_TRY(formfac_create(psp[i], 2.4 * sqrt(2 * ecut), &ff[i]));
     }
     return AL_ERR_OK;

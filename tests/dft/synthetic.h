@@ -25,6 +25,9 @@ struct synthetic_system {
 };
 enum al_err synthetic_system(struct comm *c, double ecut, const double strain[3][3], int atom,
                              const double d[3], struct synthetic_system *ret);
+// From now on (synthetic_system and synthetic_psp8) projectors of this l only, 3: an f projector of the cation that is not
+// there otherwise; -1: all (but f).
+void synthetic_channel(int l);
 void synthetic_system_drop(struct synthetic_system *x);
 
 #endif

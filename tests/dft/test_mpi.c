@@ -2,8 +2,8 @@
 // Copyright the alnd authors
 //
 // The same numbers on any number of ranks: sums in rank order, block-cyclic matrices against LAPACK, and the
-// engine on all ranks against itself on one (1e-8 Ha at tight convergence), with ScaLAPACK and with its
-// LAPACK twin.
+// engine on all ranks against itself on one (1e-9 eV, eV/Ang at tight convergence), with ScaLAPACK and with
+// its LAPACK twin, real orbitals and complex ones.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,12 +75,12 @@ static void block_cyclic_matches_lapack(void **state)
     (void)state;
     if (world->size == 1) return; // nothing is distributed
     static double complex a[N * N], z[N * N], l[N * N];
-    double w[N], wl[N];
+    double w[N], wl[N], pivot;
     struct dgrid *g = NULL;
     struct dmat *m = NULL, *v = NULL;
     assert_int_equal(dgrid_create(world, 8, &g), AL_ERR_OK);
-    assert_int_equal(dmat_create(g, N + 10, &m), AL_ERR_OK);
-    assert_int_equal(dmat_create(g, N + 10, &v), AL_ERR_OK);
+    assert_int_equal(dmat_create(g, N + 10, false, &m), AL_ERR_OK);
+    assert_int_equal(dmat_create(g, N + 10, false, &v), AL_ERR_OK);
     matrix(a, 0);
     dmat_put(m, N, 0, N, a, N);
     assert_int_equal(dmat_get(m, N, 5, 40, z), AL_ERR_OK);
@@ -98,7 +98,7 @@ static void block_cyclic_matches_lapack(void **state)
     }
     matrix(a, 20);
     dmat_put(m, N, 0, N, a, N);
-    assert_int_equal(dmat_inverse_cholesky(m, N), AL_ERR_OK);
+    assert_int_equal(dmat_inverse_cholesky(m, N, &pivot), AL_ERR_OK);
     assert_int_equal(dmat_get(m, N, 0, N, z), AL_ERR_OK);
     al_zgemm('N', 'N', N, N, N, 1, a, N, z, N, 0, l, N); // U^-H a U^-1 = 1
     al_zgemm('C', 'N', N, N, N, 1, z, N, l, N, 0, a, N);
@@ -106,7 +106,59 @@ static void block_cyclic_matches_lapack(void **state)
         assert_true(cabs(a[i] - (i % (N + 1) == 0)) < 1e-12);
     matrix(a, -20);
     dmat_put(m, N, 0, N, a, N);
-    assert_int_equal(dmat_inverse_cholesky(m, N), AL_ERR_UNPHYSICAL);
+    assert_int_equal(dmat_inverse_cholesky(m, N, &pivot), AL_ERR_UNPHYSICAL);
+    dmat_destroy(&m);
+    dmat_destroy(&v);
+    dgrid_destroy(&g);
+}
+
+// The same with real matrices.
+static void real_block_cyclic_matches_lapack(void **state)
+{
+    (void)state;
+    if (world->size == 1) return;
+    static double complex h[N * N];
+    static double a[N * N], z[N * N], l[N * N];
+    double w[N], wl[N], pivot;
+    struct dgrid *g = NULL;
+    struct dmat *m = NULL, *v = NULL;
+    assert_int_equal(dgrid_create(world, 8, &g), AL_ERR_OK);
+    assert_int_equal(dmat_create(g, N + 10, true, &m), AL_ERR_OK);
+    assert_int_equal(dmat_create(g, N + 10, true, &v), AL_ERR_OK);
+    matrix(h, 0);
+    for (int i = 0; i < N * N; i++)
+        l[i] = a[i] = creal(h[i]);
+    for (int n = 1; n <= N; n += n < 30 ? 7 : n < N - 3 ? 9 : 1) { // some ranks own nothing or one column
+        dmat_put(m, n, 0, n, a, N);
+        assert_int_equal(dmat_heevd(m, n, w, v), AL_ERR_OK);
+        double sum = 0, trace = 0;
+        for (int i = 0; i < n; i++) {
+            sum += w[i];
+            trace += a[i * N + i];
+        }
+        assert_true(fabs(sum - trace) < 1e-11);
+    }
+    assert_int_equal(dmat_get(v, N, 0, N, z), AL_ERR_OK);
+    assert_int_equal(al_dsyevd(N, l, N, wl), AL_ERR_OK);
+    al_dgemm('N', 'N', N, N, N, 1, a, N, z, N, 0, l, N);
+    for (int j = 0; j < N; j++) {
+        assert_true(fabs(w[j] - wl[j]) < 1e-12);
+        for (int i = 0; i < N; i++)
+            assert_true(fabs(l[j * N + i] - w[j] * z[j * N + i]) < 1e-12); // a z = w z
+    }
+    for (int i = 0; i < N; i++)
+        a[i * N + i] += 20;
+    dmat_put(m, N, 0, N, a, N);
+    assert_int_equal(dmat_inverse_cholesky(m, N, &pivot), AL_ERR_OK);
+    assert_int_equal(dmat_get(m, N, 0, N, z), AL_ERR_OK);
+    double most = 0;
+    for (int i = 0; i < N; i++)
+        most = fmax(most, z[i * N + i]);
+    assert_true(fabs(pivot * most - 1) < 1e-12);
+    al_dgemm('N', 'N', N, N, N, 1, a, N, z, N, 0, l, N); // U^-T a U^-1 = 1
+    al_dgemm('T', 'N', N, N, N, 1, z, N, l, N, 0, a, N);
+    for (int i = 0; i < N * N; i++)
+        assert_true(fabs(a[i] - (i % (N + 1) == 0)) < 1e-12);
     dmat_destroy(&m);
     dmat_destroy(&v);
     dgrid_destroy(&g);
@@ -122,8 +174,8 @@ static void every_size_can_be_solved(void **state)
     struct dmat *m = NULL, *v = NULL;
     double w[N], sum = 0, trace = 0;
     assert_int_equal(dgrid_create(world, 32, &g), AL_ERR_OK);
-    assert_int_equal(dmat_create(g, N, &m), AL_ERR_OK);
-    assert_int_equal(dmat_create(g, N, &v), AL_ERR_OK);
+    assert_int_equal(dmat_create(g, N, false, &m), AL_ERR_OK);
+    assert_int_equal(dmat_create(g, N, false, &v), AL_ERR_OK);
     matrix(a, 0);
     for (int n = 1; n <= N; n += n < 30 ? 7 : 1) {
         dmat_put(m, n, 0, n, a, N);
@@ -140,7 +192,9 @@ static void every_size_can_be_solved(void **state)
     dgrid_destroy(&g);
 }
 
-static struct al_frame *labelled(struct comm *c, bool lapack)
+enum kind { REAL, COMPLEX_GAMMA, COMPLEX };
+
+static struct al_frame *labelled(struct comm *c, bool lapack, enum kind kind)
 {
     static const double k[2][3] = {{0.13, -0.21, 0.37}, {0.4, 0.25, -0.1}};
     struct dft_options o;
@@ -148,8 +202,10 @@ static struct al_frame *labelled(struct comm *c, bool lapack)
     struct labeler *l = NULL;
     struct label_report rep;
     assert_int_equal(synthetic_options(&o), AL_ERR_OK);
-    o.kpoints = (struct dft_kpoints){.kind = DFT_KPOINTS_LIST, .n = 2, .k = k};
+    if (kind == COMPLEX) o.kpoints = (struct dft_kpoints){.kind = DFT_KPOINTS_LIST, .n = 2, .k = k};
+    o.complex_gamma = kind == COMPLEX_GAMMA;
     o.lapack_only = lapack;
+    if (kind != COMPLEX) o.scf_tol = 1e-22;
     assert_int_equal(synthetic_frame(2, &f), AL_ERR_OK);
     assert_int_equal(dft_labeler_open(&o, c, &l), AL_ERR_OK);
     assert_int_equal(l->ops->label(l, f, &rep), AL_ERR_OK);
@@ -157,23 +213,59 @@ static struct al_frame *labelled(struct comm *c, bool lapack)
     return f;
 }
 
-static void same_label_on_all_ranks(void **state)
+// tol: eV, eV/Ang, eV
+static void compare(const struct al_frame *f, const struct al_frame *one, double tol)
 {
-    (void)state;
-    struct al_frame *one = labelled(self, false);
+    assert_true(fabs(f->energy - one->energy) < tol);
+    for (int i = 0; i < 3 * f->natoms; i++)
+        assert_true(fabs(f->forces[i / 3][i % 3] - one->forces[i / 3][i % 3]) < tol);
+    for (int i = 0; i < 9; i++)
+        assert_true(fabs(f->virial[i / 3][i % 3] - one->virial[i / 3][i % 3]) < tol);
+}
+
+static void same_label(enum kind kind)
+{
+    struct al_frame *one = labelled(self, false, kind);
     for (int lapack = 0; lapack < 2; lapack++) {
-        struct al_frame *f = labelled(world, lapack);
-        assert_true(fabs(f->energy - one->energy) < 1e-8 * AL_HARTREE_EV);
-        for (int i = 0; i < 3 * f->natoms; i++)
-            assert_true(fabs(f->forces[i / 3][i % 3] - one->forces[i / 3][i % 3]) < 1e-6);
-        for (int i = 0; i < 9; i++)
-            assert_true(fabs(f->virial[i / 3][i % 3] - one->virial[i / 3][i % 3]) < 1e-6);
+        struct al_frame *f = labelled(world, lapack, kind);
+        compare(f, one, 1e-9);
         double e = f->energy; // every rank has rank 0's bits
         comm_bcast(world, &e, sizeof e, 0);
         assert_memory_equal(&e, &f->energy, sizeof e);
         al_frame_destroy(&f);
     }
+    if (kind == REAL) { // and the same as with complex orbitals
+        struct al_frame *f = labelled(world, false, COMPLEX_GAMMA);
+        compare(f, one, 1e-9);
+        al_frame_destroy(&f);
+    }
     al_frame_destroy(&one);
+}
+
+static void same_label_on_all_ranks(void **state)
+{
+    (void)state;
+    same_label(COMPLEX);
+}
+
+static void same_label_on_all_ranks_at_gamma(void **state)
+{
+    (void)state;
+    same_label(REAL);
+}
+
+// 2 n (p - 1)/p doubles of a long sum leave each rank; the counter knows.
+static void bytes_are_counted(void **state)
+{
+    (void)state;
+    enum { LONG = 12 * 1000 };
+    static double x[LONG];
+    long long before = comm_bytes(world), p = world->size;
+    assert_int_equal(comm_sum_d(world, x, LONG), AL_ERR_OK);
+    assert_int_equal(comm_bytes(world) - before, 8 * 2 * LONG * (p - 1) / p);
+    before = comm_bytes(world);
+    comm_bcast(world, x, 100, 0);
+    assert_int_equal(comm_bytes(world) - before, world->rank == 0 ? 100 * (p - 1) : 0);
 }
 
 int main(int argc, char **argv)
@@ -181,7 +273,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_are_in_rank_order),      cmocka_unit_test(errors_reach_all_ranks),
         cmocka_unit_test(block_cyclic_matches_lapack), cmocka_unit_test(every_size_can_be_solved),
-        cmocka_unit_test(same_label_on_all_ranks),
+        cmocka_unit_test(same_label_on_all_ranks),     cmocka_unit_test(same_label_on_all_ranks_at_gamma),
+        cmocka_unit_test(bytes_are_counted),           cmocka_unit_test(real_block_cyclic_matches_lapack),
     };
     if (comm_init(&argc, &argv) != AL_ERR_OK || comm_world(&world) != AL_ERR_OK ||
         comm_self(&self) != AL_ERR_OK)

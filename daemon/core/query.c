@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "core/query.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+enum { MAX_ARG = 12, ANSWER_BYTES = 4 << 20 };
+
+struct answer {
+    char *text;
+    size_t n, capacity;
+};
+
+static enum al_err drain(int fd, struct answer *a)
+{
+    for (;;) {
+        if (a->n + 4096 > a->capacity) {
+            size_t bigger = a->capacity ? 2 * a->capacity : 8192;
+            if (bigger > ANSWER_BYTES) AL_FAIL(AL_ERR_LOST, "the worker's answer is too long");
+            AL_GROW(a->text, a->n, bigger);
+            a->capacity = bigger;
+        }
+        ssize_t k = read(fd, a->text + a->n, a->capacity - a->n - 1);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) AL_FAIL(AL_ERR_IO, "cannot read the worker's answer: %s", strerror(errno));
+        if (k == 0) return AL_ERR_OK;
+        a->n += (size_t)k;
+    }
+}
+
+// stdout and stderr go through one pipe: on success the worker prints nothing but its answer.
+static enum al_err ask(const char *worker, const char *const *argv, struct answer *a, int *ret_status)
+{
+    char *full[MAX_ARG + 2] = {(char *)(uintptr_t)worker};
+    int fd[2];
+    for (int i = 0; argv[i] && i < MAX_ARG; i++)
+        full[i + 1] = (char *)(uintptr_t)argv[i];
+    if (pipe2(fd, O_CLOEXEC) != 0) AL_FAIL(AL_ERR_IO, "cannot make a pipe: %s", strerror(errno));
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (dup2(fd[1], 1) < 0 || dup2(fd[1], 2) < 0) _exit(126);
+        execv(worker, full);
+        _exit(127);
+    }
+    close(fd[1]);
+    enum al_err e = pid > 0 ? drain(fd[0], a) : AL_ERR_OK;
+    close(fd[0]);
+    if (pid < 0) AL_FAIL(AL_ERR_LOST, "cannot fork: %s", strerror(errno));
+    while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
+        ;
+    AL_TRY(e);
+    return AL_ERR_OK;
+}
+
+enum al_err worker_ask(const char *worker, const char *const *argv, struct al_node **ret)
+{
+    struct answer a = {0};
+    int status = 0;
+    enum al_err e = ask(worker, argv, &a, &status);
+    AL_AUTOFREE char *text = a.text;
+    AL_TRY(e);
+    while (a.n && a.text[a.n - 1] == '\n')
+        a.n--;
+    text[a.n] = '\0';
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 2) AL_FAIL(AL_ERR_INPUT, "%.400s", text);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        AL_FAIL(AL_ERR_LOST, "alnd-worker %s failed: %.400s", argv[0], text[0] ? text : "it cannot be started");
+    AL_TRY(al_yaml_parse("the worker's answer", text, a.n, ret));
+    return AL_ERR_OK;
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Questions to alnd-worker that are no tasks: it answers with YAML on its standard output and writes no file.
+#ifndef AL_CORE_QUERY_H
+#define AL_CORE_QUERY_H
+
+#include "base/yaml.h"
+
+// Runs `worker argv[0] argv[1] ...` (NULL-terminated, without the program). Its complaint becomes the error: AL_ERR_INPUT for
+// exit code 2, else AL_ERR_LOST.
+enum al_err worker_ask(const char *worker, const char *const *argv, struct al_node **ret);
+
+#endif

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// What labelling takes (memory, operations): alnd asks its worker, because alnd itself knows no physics.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "worker/registry.h"
+#include "worker/task.h"
+
+static enum al_err print_frame(const struct loop_config *c, const struct al_frame *f, const char *system, int ranks, FILE *out)
+{
+    struct label_estimate e;
+    AL_TRY(registry_labeler_estimate(c, f, ranks, &e));
+    fputs("  - {", out);
+    if (system) {
+        fputs("system: ", out);
+        al_yaml_quote(out, system);
+        fputs(", ", out);
+    }
+    fprintf(out, "natoms: %d, nbands: %d, nkpt: %d, npw: %d, nproj: %d, fft: %dx%dx%d, bytes: %.0f, flops: %.6g}\n", e.natoms,
+            e.nbands, e.nkpt, e.npw, e.nproj, e.fft[0], e.fft[1], e.fft[2], e.bytes, e.flops);
+    return AL_ERR_OK;
+}
+
+static enum al_err print_systems(struct loop_config *c, int ranks, FILE *out)
+{
+    for (int i = 0; i < c->nsystems; i++) {
+        AL_OWN(al_frames) base = NULL;
+        struct task t = {.cfg = c, .sys = &c->system[i], .isystem = i};
+        AL_TRY(init_base_frames(&t, c->system[i].structure, &base));
+        for (int k = 0; k < base->n; k++)
+            AL_TRY(print_frame(c, base->f[k], c->system[i].name, ranks, out));
+    }
+    return AL_ERR_OK;
+}
+
+// Frames of the same atoms and cell as the one before take the same.
+static enum al_err print_frames(const struct loop_config *c, const char *path, int ranks, FILE *out)
+{
+    AL_OWN(al_frames) fs = NULL;
+    AL_TRY(al_xyz_read(path, &fs));
+    for (int i = 0; i < fs->n; i++) {
+        const struct al_frame *f = fs->f[i], *was = i ? fs->f[i - 1] : NULL;
+        if (was && was->natoms == f->natoms && memcmp(was->cell, f->cell, sizeof f->cell) == 0 &&
+            memcmp(was->z, f->z, (size_t)f->natoms * sizeof *f->z) == 0)
+            continue;
+        AL_TRY_MSG(print_frame(c, f, NULL, ranks, out), "frame %d", i + 1);
+    }
+    return AL_ERR_OK;
+}
+
+// The copy of loop.yaml in a run directory goes with the structures and pseudopotentials copied beside it.
+static enum al_err use_copies(struct loop_config *c)
+{
+    const char *slash = strrchr(c->path, '/');
+    char run[AL_PATH], lock[AL_PATH];
+    AL_TRY(al_path(run, "%.*s", slash ? (int)(slash - c->path) : 1, slash ? c->path : "."));
+    AL_TRY(al_path(lock, "%s/alnd.lock", run));
+    if (al_exists(lock)) AL_TRY(loop_config_use_inputs(c, run));
+    return AL_ERR_OK;
+}
+
+enum al_err estimate_print(int argc, char **argv, FILE *out)
+{
+    AL_OWN(loop_config) c = NULL;
+    int ranks = argc > 3 ? atoi(argv[3]) : 0;
+    if ((argc != 4 && argc != 6) || ranks < 1)
+        AL_FAIL(AL_ERR_INPUT, "usage: alnd-worker estimate CONFIG RANKS [FRAMES.extxyz ELEMENTS]");
+    if (argc == 6) {
+        AL_TRY(loop_config_read_engine(argv[2], &c));
+        AL_TRY(loop_config_set_elements(c, argv[5]));
+    } else {
+        AL_TRY(loop_config_read(argv[2], &c));
+        AL_TRY(use_copies(c));
+    }
+    fprintf(out, "limit: %.0f\nframes:\n", registry_label_memory(c));
+    if (argc == 6)
+        AL_TRY(print_frames(c, argv[4], ranks, out));
+    else
+        AL_TRY(print_systems(c, ranks, out));
+    return AL_ERR_OK;
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "dft/estimate.h"
+
+#include <math.h>
+
+#include "base/linalg.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "dft/davidson.h"
+#include "dft/kpoints.h"
+#include "dft/options.h"
+
+#define COMPLEX 16.0 // bytes
+#define REAL    8.0
+// Program, libraries, OpenBLAS's and MPI's buffers, resident before the first orbital: measured on the smallest frames.
+#define PROCESS 16e6
+#define PROCESS_MPI 12e6 // more of it under mpirun
+// H|psi> of a usual SCF, for each band and k-point, and Rayleigh-Ritz steps: measured on Li3PS4 of 16 and 32 atoms.
+enum { USUAL_APPLIES = 45, USUAL_STEPS = 14, PROJECTOR_KEEP_MIB = 768 };
+
+struct sizes {
+    double ng, nr, natoms, nk, nb, npw, nloc, nproj, nocc, elements, phases; // npw: largest of the k-points
+    bool core;
+};
+
+static enum al_err count_atoms(const struct dft_setup *s, const struct al_frame *f, struct sizes *z, double *ret_electrons)
+{
+    double electrons = 0;
+    z->natoms = f->natoms;
+    z->elements = s->opt.npseudo;
+    for (int i = 0; i < f->natoms; i++) {
+        const struct pseudo *p = NULL;
+        for (int t = 0; t < s->opt.npseudo; t++)
+            if (s->pseudo[t].z == f->z[i]) p = s->psp[t];
+        if (!p) AL_FAIL(AL_ERR_INPUT, "no pseudopotential for %s (atom %d)", al_element_symbol(f->z[i]), i + 1);
+        electrons += p->zion;
+        z->nproj += pseudo_nproj(p);
+        z->core |= p->core != NULL;
+    }
+    *ret_electrons = electrons;
+    return AL_ERR_OK;
+}
+
+// Plane waves, densities, potentials and mixing history: every rank has all of them.
+static double replicated_bytes(const struct sizes *z, const struct dft_options *o)
+{
+    double g = 48 + 5 * COMPLEX + (z->core ? COMPLEX : 0) + 2 * COMPLEX // basis, fields, xc work
+               + (2 * o->mix_history + 2) * COMPLEX;
+    double r = COMPLEX + 4 * REAL + 8 * REAL; // FFT work, potentials and density, xc fields
+    return g * z->ng + r * z->nr + COMPLEX * z->phases * z->natoms + z->nk * 12 * z->npw;
+}
+
+static double subspace_bytes(const struct sizes *z, int ranks, bool dist)
+{
+    double n = DAVIDSON_GROWTH * z->nb;
+    return COMPLEX * (n * n + n * 64 + (dist ? 3 * n * n / ranks : 2 * n * n));
+}
+
+// Orbitals, projectors and the eigensolver's vectors: split over the ranks.
+static double orbital_bytes(const struct sizes *z, int ranks)
+{
+    double projectors = COMPLEX * z->nproj * z->nloc, all = projectors * z->nk;
+    double kept = z->nk == 1 || all * ranks < PROJECTOR_KEEP_MIB * 1e6 ? all : projectors;
+    double vectors = (2 * DAVIDSON_GROWTH + 1) * z->nb * z->nloc;
+    double transposed = ranks > 1 ? 2 * z->npw * (z->nb / ranks + 1) : 0;
+    double temporary = z->nb * z->nloc + 2 * z->nproj * z->nb; // of rotations, of the projectors' strain derivative
+    return kept + COMPLEX * (z->nk * z->nb * z->nloc + vectors + transposed + temporary) + z->nk * 40 * z->nloc;
+}
+
+// FFT of a sphere of diameter half the grid's: about 0.45 of a whole transform; projectors as two GEMMs;
+// Rayleigh-Ritz with up to DAVIDSON_GROWTH times the bands.
+static double usual_flops(const struct sizes *z)
+{
+    double fft = 2 * 0.45 * 5 * z->nr * log2(z->nr > 2 ? z->nr : 2), nonlocal = 2 * 8 * z->nproj * z->npw;
+    double apply = fft + nonlocal, dense = 8 * 6 * z->nb * z->nb * z->npw;
+    return z->nk * (USUAL_APPLIES * z->nb * apply + USUAL_STEPS * dense);
+}
+
+enum al_err dft_estimate(const struct dft_options *opt, const struct al_frame *f, int ranks, struct dft_estimate *ret)
+{
+    AL_OWN(dft_setup) s = NULL;
+    AL_OWN(kpoint_set) k = NULL;
+    struct sizes z = {0};
+    double electrons, cell[3][3];
+    struct dft_estimate e = {0};
+    AL_TRY(dft_setup_create(opt, NULL, &s));
+    AL_TRY(count_atoms(s, f, &z, &electrons));
+    if (!f->pbc) AL_FAIL(AL_ERR_INPUT, "frame is not periodic");
+    AL_TRY(kpoint_set_create(&s->opt.kpoints, (const double(*)[3])f->cell, &k));
+    for (int i = 0; i < 9; i++)
+        cell[i / 3][i % 3] = f->cell[i / 3][i % 3] / AL_BOHR_ANG;
+    if (!(fabs(al_det3((const double(*)[3])cell)) > 1e-6)) AL_FAIL(AL_ERR_INPUT, "the cell has no volume");
+    AL_TRY(basis_count(opt->ecut, (const double(*)[3])cell, opt->fft_grid, e.fft, &z.ng));
+    z.nr = (double)e.fft[0] * e.fft[1] * e.fft[2];
+    z.phases = e.fft[0] + e.fft[1] + e.fft[2];
+    for (int i = 0; i < k->n; i++) {
+        double n = kbasis_count(opt->ecut, (const double(*)[3])cell, k->k[i]);
+        if (i == 0) e.npw = (int)n;
+        z.npw = fmax(z.npw, n);
+    }
+    if (ranks < 1) ranks = 1;
+    z.nk = k->n;
+    z.nloc = ceil(z.npw / ranks);
+    z.nocc = ceil(electrons / 2);
+    z.nb = z.nocc + (opt->nextra >= 0 ? opt->nextra : fmax(2, floor(z.nocc / 20)));
+    e.nbands = (int)z.nb;
+    e.nkpt = k->n;
+    e.nproj = (int)z.nproj;
+    e.replicated = PROCESS + (ranks > 1 ? PROCESS_MPI : 0) + replicated_bytes(&z, opt);
+    e.bytes = e.replicated + subspace_bytes(&z, ranks, ranks > 1 && !opt->lapack_only) + orbital_bytes(&z, ranks);
+    e.flops = usual_flops(&z);
+    *ret = e;
+    return AL_ERR_OK;
+}
