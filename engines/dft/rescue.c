@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "dft/extrapolate.h"
 #include "dft/occupation.h"
 
 // Ha: 0.01 takes part of both sides of a small gap, 0.002 is nearly the state without
@@ -61,6 +62,7 @@ struct attempt {
     const struct kpoint_set *k;
     const struct xc_func *func;
     struct rescue_log *log;
+    struct history *history; // NULL: none
 };
 
 // warm: NULL, or a state whose density and lowest bands are the start.
@@ -70,6 +72,7 @@ static enum al_err attempt(const struct attempt *a, const struct dft_options *o,
     AL_OWN(scf) p = NULL;
     AL_TRY(scf_create(o, a->s, a->k, a->func, &p));
     p->rung = a->log->rung;
+    if (a->history) AL_TRY(history_start(a->history, p));
     if (warm) {
         p->warm = true;
         memcpy(p->rho_in, warm->rho_out, (size_t)a->s->b->ng * sizeof *p->rho_in);
@@ -119,13 +122,18 @@ static enum al_err by_smearing(const struct attempt *a, const struct dft_options
 }
 
 enum al_err rescue_run(const struct dft_options *opt, struct dft_system *s, const struct kpoint_set *k,
-                       const struct xc_func *func, struct rescue_log *log, struct scf **ret)
+                       const struct xc_func *func, struct history *history, struct rescue_log *log, struct scf **ret)
 {
-    const struct attempt a = {s, k, func, log};
+    const struct attempt a = {s, k, func, log, history};
     const int rungs = opt->no_rescue ? 1 : RESCUE_RUNGS;
     char first[160] = "";
     enum al_err e = AL_ERR_OK;
     bool end = false;
+    if (history && history_frames(history) > 0) {
+        e = attempt(&a, opt, NULL, ret);
+        if (e == AL_ERR_OK || !can_be_rescued(e)) return e;
+        history_forget(history);
+    }
     for (int rung = 0; rung < rungs && !end; rung++) {
         if (rung == RESCUE_SMEARING && opt->smearing != DFT_SMEARING_NONE) continue;
         const struct dft_options o = settings(opt, rung, s->nelec - opt->charge);
