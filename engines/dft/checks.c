@@ -61,7 +61,7 @@ static enum al_err sample_residuals(struct scf *p, int ik)
                 hx[(size_t)j * nl + i] - p->e[ik * p->nb + (j + 1) * last / n - 1] * x[(size_t)j * nl + i];
             r2[j] += creal(r) * creal(r) + cimag(r) * cimag(r);
         }
-    AL_TRY(comm_sum_d(p->s->b->comm, r2, (size_t)n));
+    AL_TRY(comm_sum_d(p->k[ik]->comm, r2, (size_t)n));
     for (int j = 0; j < n; j++)
         p->band_residual = fmax(p->band_residual, sqrt(r2[j]));
     return AL_ERR_OK;

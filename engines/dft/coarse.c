@@ -73,7 +73,7 @@ static enum al_err hand_density(const struct scf *c, struct scf *p)
 // Every band is gathered in turn, since the two spheres are split over the ranks in different places.
 static enum al_err hand_orbitals(const struct scf *c, struct scf *p, int ik)
 {
-    struct comm *comm = p->s->b->comm;
+    struct comm *comm = p->k[ik]->comm;
     const struct kbasis *from = c->k[ik], *to = p->k[ik];
     AL_AUTOFREE int *at = NULL, *split = NULL;
     AL_AUTOFREE double complex *band = NULL;

@@ -11,7 +11,9 @@
 #include "dft/extrapolate.h"
 #include "dft/occupation.h"
 
-static const double smearing_width = 0.01; // Ha: some 3000 K, enough to take part of both sides of a small gap
+// Ha: 0.01 takes part of both sides of a small gap, 0.002 is nearly the state without
+static const double wide_width = 0.01, narrow_width = 0.002;
+static const double no_gap = 0.02; // Ha, of the narrow state: where the finish fails too there is no closed shell
 
 const char *rescue_name(int rung)
 {
@@ -38,7 +40,7 @@ static struct dft_options settings(const struct dft_options *opt, int rung, doub
     }
     if (rung == RESCUE_SMEARING) {
         o.smearing = DFT_SMEARING_FERMI;
-        o.smearing_width = smearing_width;
+        o.smearing_width = wide_width;
         o.nextra = occupation_bands(DFT_SMEARING_FERMI, nelec, -1) - full + extra;
     }
     if (rung >= RESCUE_SOLVER) {
@@ -47,6 +49,8 @@ static struct dft_options settings(const struct dft_options *opt, int rung, doub
     }
     if (rung == RESCUE_FRESH) {
         o.start += 1;
+        o.coarse = 0;
+        o.diag_scale *= 0.1;
         o.mix_beta = least(o.mix_beta, 0.1);
         o.mix_history = 24;
     }
@@ -86,26 +90,35 @@ static enum al_err attempt(const struct attempt *a, const struct dft_options *o,
     return AL_ERR_OK;
 }
 
-// Smeared state first; *ret_end: no rung can help.
-static enum al_err by_smearing(const struct attempt *a, const struct dft_options *opt, bool *ret_end,
-                               struct scf **ret)
-{
-    AL_OWN(scf) smeared = NULL;
-    const struct dft_options o = settings(opt, RESCUE_SMEARING, a->s->nelec - opt->charge);
-    AL_TRY(attempt(a, &o, NULL, &smeared));
-    if (!(smeared->gap > 0)) {
-        *ret_end = true;
-        AL_FAIL_HINT(AL_ERR_UNPHYSICAL, "label.smearing takes metals",
-                     "converged with smearing only, where bands overlap by %.3f eV: a metal",
-                     -smeared->gap * AL_HARTREE_EV);
-    }
-    struct dft_options fixed = settings(opt, RESCUE_MIXING, a->s->nelec - opt->charge);
-    return attempt(a, &fixed, smeared, ret);
-}
-
 static bool can_be_rescued(enum al_err e)
 {
     return e == AL_ERR_NOTCONV || e == AL_ERR_UNPHYSICAL;
+}
+
+// Smeared states first, narrower from one to the next; *ret_end: no rung can help.
+static enum al_err by_smearing(const struct attempt *a, const struct dft_options *opt, bool *ret_end,
+                               struct scf **ret)
+{
+    const double nelec = a->s->nelec - opt->charge;
+    AL_OWN(scf) wide = NULL;
+    AL_OWN(scf) narrow = NULL;
+    struct dft_options o = settings(opt, RESCUE_SMEARING, nelec), fixed = settings(opt, RESCUE_MIXING, nelec);
+    AL_TRY(attempt(a, &o, NULL, &wide));
+    o.smearing_width = narrow_width;
+    AL_TRY(attempt(a, &o, wide, &narrow));
+    if (!(narrow->gap > 0)) {
+        *ret_end = true;
+        AL_FAIL_HINT(AL_ERR_UNPHYSICAL, "label.smearing takes metals",
+                     "converged with smearing only, where bands overlap by %.3f eV: a metal",
+                     -narrow->gap * AL_HARTREE_EV);
+    }
+    enum al_err e = attempt(a, &fixed, narrow, ret);
+    if (can_be_rescued(e) && narrow->gap < no_gap) {
+        *ret_end = true;
+        AL_TRY_MSG(e, "converged with smearing only, gap %.3f eV: no closed-shell state",
+                   narrow->gap * AL_HARTREE_EV);
+    }
+    return e;
 }
 
 enum al_err rescue_run(const struct dft_options *opt, struct dft_system *s, const struct kpoint_set *k,

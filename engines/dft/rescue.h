@@ -15,7 +15,7 @@ enum rescue_rung {
     RESCUE_MIXING,   // smaller steps, stronger Kerker damping, longer history
     RESCUE_SMEARING, // Fermi-Dirac first, then without; left out when the user has smearing
     RESCUE_SOLVER,   // bands ten times as tight, more empty ones
-    RESCUE_FRESH,    // other random orbitals, very small steps
+    RESCUE_FRESH,    // other random orbitals, no coarse start, very small steps, bands a hundred times as tight
     RESCUE_RUNGS
 };
 const char *rescue_name(int rung); // "default", "mixing", ...

@@ -199,17 +199,18 @@ static double diag_tolerance(const struct scf *p, double residual)
 }
 
 // One step; tol is the eigensolver's tolerance, tightened when the density turns out to be better than that.
-static enum al_err step(struct scf *p, double ewald_energy, double *tol)
+// *bands: largest residual norm of bands that hold electrons.
+static enum al_err step(struct scf *p, double ewald_energy, double *tol, double *bands)
 {
     struct basis *b = p->s->b;
-    double res, energy;
+    double energy;
     AL_TRY(scf_potential(p, p->rho_in, p->v_in, &p->energy));
     p->v_mean = mean(p->v_in, b->nr);
-    AL_TRY(solve_bands(p, *tol, p->iterations == 0 && !p->warm && !p->prepared ? DIAG_FIRST : DIAG_MORE, &res));
+    AL_TRY(solve_bands(p, *tol, p->iterations == 0 && !p->warm && !p->prepared ? DIAG_FIRST : DIAG_MORE, bands));
     p->residual = mixer_distance(b, p->rho_out, p->rho_in);
     if (p->iterations == 0 && *tol > 3 * diag_tolerance(p, p->residual)) {
         *tol = diag_tolerance(p, p->residual);
-        AL_TRY(solve_bands(p, *tol, DIAG_MORE, &res));
+        AL_TRY(solve_bands(p, *tol, DIAG_MORE, bands));
         p->residual = mixer_distance(b, p->rho_out, p->rho_in);
     }
     if (!isfinite(p->residual))
@@ -228,11 +229,14 @@ static enum al_err cycle(struct scf *p, struct mixer *mix, double ewald_energy)
     // a warm start is a guess whose residual is that of the frame before, or some hundred times the target
     const double guess = fmax(p->first_residual > 0 ? p->first_residual : 100 * target, target);
     double tol = p->warm ? diag_tolerance(p, 0.1 * guess) : 1e-2, before = INFINITY, best = INFINITY;
+    // the density alone does not tell: bands that the solver left behind can reproduce it
+    const double band_limit = 2 * sqrt(target / p->nelec);
+    double bands;
     int best_at = 0;
     for (;;) {
         AL_TRY(asked_to_stop(p));
-        AL_TRY(step(p, ewald_energy, &tol));
-        if (p->residual < target) return AL_ERR_OK;
+        AL_TRY(step(p, ewald_energy, &tol, &bands));
+        if (p->residual < target && bands < band_limit) return AL_ERR_OK;
         if (p->iterations >= p->opt->max_scf)
             AL_FAIL(AL_ERR_NOTCONV, "density not converged: %d steps, residual %.2e Ha, wanted %.1e",
                     p->iterations, p->residual, target);
