@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/pseudofile.h"
 #include "config/loop_config.h"
 
 enum al_err loop_config_set_elements(struct loop_config *c, const char *text)
@@ -101,7 +102,7 @@ enum al_err loop_config_pseudo_hash(const struct loop_config *c, int n, const in
     al_sha256_init(&s);
     for (int i = 0; i < n; i++) {
         AL_TRY(loop_config_pseudo(c, z[i], path));
-        AL_TRY(al_sha256_file(path, sha));
+        AL_TRY(al_pseudo_hash(path, z[i], sha));
         al_sha256_int(&s, z[i]);
         al_sha256_string(&s, sha);
     }

@@ -2,8 +2,6 @@
 // Copyright the alnd authors
 #include "config/loop_config.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +9,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "config/loop_keys.h"
+#include "config/pseudo.h"
 
 void loop_config_destroy(struct loop_config **cp)
 {
@@ -125,7 +124,7 @@ enum al_err loop_config_use_inputs(struct loop_config *c, const char *run)
 
 enum al_err loop_config_copy_inputs(const struct loop_config *c, const char *run)
 {
-    char name[AL_PATH], to[AL_PATH], from[AL_PATH];
+    char name[AL_PATH], to[AL_PATH];
     int n, z[CFG_MAX_LIST];
     AL_TRY(al_path(to, "%s/inputs/pseudo", run));
     AL_TRY(al_mkdirs(to));
@@ -135,11 +134,9 @@ enum al_err loop_config_copy_inputs(const struct loop_config *c, const char *run
         AL_TRY(al_file_copy(c->system[i].structure, to));
     }
     AL_TRY(loop_config_elements(c, &n, z));
-    for (int i = 0; i < n; i++) {
-        AL_TRY(loop_config_pseudo(c, z[i], from));
-        AL_TRY(al_path(to, "%s/inputs/pseudo/%s", run, strrchr(from, '/') + 1));
-        AL_TRY(al_file_copy(from, to));
-    }
+    AL_TRY(al_path(to, "%s/inputs/pseudo", run));
+    for (int i = 0; i < n && !c->inputs[0]; i++) // else they are the copies
+        AL_TRY(config_pseudo_copy(c, to, z[i]));
     return AL_ERR_OK;
 }
 
@@ -213,7 +210,8 @@ enum al_err loop_config_check_files(const struct loop_config *c)
             char why[AL_ERR_TEXT], hint[AL_ERR_TEXT];
             snprintf(why, sizeof why, "%s", al_err_message());
             snprintf(hint, sizeof hint, "%s", al_err_hint_text());
-            enum al_err e = al_node_error(at ? at : label ? label : c->tree, "%s", why);
+            const struct al_node *own = at && at->kind == AL_NODE_MAP ? al_node_get(at, al_element_symbol(z[i])) : NULL;
+            enum al_err e = al_node_error(own ? own : at ? at : label ? label : c->tree, "%s", why);
             al_err_hint("%s", hint);
             return e;
         }
@@ -238,53 +236,6 @@ enum al_err loop_config_section_hash(const struct loop_config *c, const char *se
         schema_hash(loop_keys, loop_nkeys, prefix, c, &s);
     al_sha256_hex(&s, ret_hex);
     return AL_ERR_OK;
-}
-
-// The psp8 file of an element in a directory: its name has the symbol between non-letters (SPMS: 03_Li_1_1.7_1.7_pbe_n_v1.0.psp8).
-static bool find_in_directory(const char *dir, int z, char ret[AL_PATH])
-{
-    const char *symbol = al_element_symbol(z);
-    size_t len = strlen(symbol);
-    DIR *d = opendir(dir);
-    char best[256] = "";
-    if (!d) return false;
-    for (struct dirent *e; (e = readdir(d));) {
-        const char *dot = strrchr(e->d_name, '.');
-        if (!dot || strcmp(dot, ".psp8") != 0 || strlen(e->d_name) >= sizeof best) continue;
-        for (const char *p = strstr(e->d_name, symbol); p; p = strstr(p + 1, symbol)) {
-            bool before = p == e->d_name || !isalpha((unsigned char)p[-1]);
-            bool after = !isalpha((unsigned char)p[len]);
-            // the smallest name wins, so that the choice does not depend on the order of the directory
-            if (before && after && (!best[0] || strcmp(e->d_name, best) < 0)) snprintf(best, sizeof best, "%s", e->d_name);
-        }
-    }
-    closedir(d);
-    return best[0] && snprintf(ret, AL_PATH, "%s/%s", dir, best) < AL_PATH;
-}
-
-enum al_err loop_config_pseudo(const struct loop_config *c, int z, char ret_path[AL_PATH])
-{
-    const char *set = c->label.pseudopotentials, *env = getenv("ALND_PSEUDO_DIR"), *home = getenv("HOME");
-    char dir[3][AL_PATH] = {"", "", ""};
-    if (c->inputs[0]) {
-        AL_TRY(al_path(dir[0], "%s/pseudo", c->inputs));
-        if (find_in_directory(dir[0], z, ret_path)) return AL_ERR_OK;
-        AL_FAIL(AL_ERR_NOTFOUND, "no pseudopotential of %s in %s", al_element_symbol(z), dir[0]);
-    }
-    if (strchr(set, '/')) {
-        const char *slash = strrchr(c->path, '/');
-        if (set[0] == '/' || !slash) AL_TRY(al_path(dir[0], "%s", set));
-        else AL_TRY(al_path(dir[0], "%.*s/%s", (int)(slash - c->path), c->path, set));
-    } else {
-        if (env) AL_TRY(al_path(dir[0], "%s/%s", env, set));
-        AL_TRY(al_path(dir[1], "%s/.alnd/pseudo/%s", ALND_SOURCE_DIR, set));
-        if (home) AL_TRY(al_path(dir[2], "%s/.local/share/alnd/pseudo/%s", home, set));
-    }
-    for (int i = 0; i < 3; i++)
-        if (dir[i][0] && find_in_directory(dir[i], z, ret_path)) return AL_ERR_OK;
-    AL_FAIL_HINT(AL_ERR_NOTFOUND,
-                 "the set-up script fetches the set SPMS; or set ALND_PSEUDO_DIR to the directory that holds it",
-                 "no pseudopotential of %s in the set '%s'", al_element_symbol(z), set);
 }
 
 void loop_config_describe(FILE *out, const char *prefix, bool markdown)

@@ -68,14 +68,19 @@ struct cfg_select {
 
 struct cfg_label {
     char engine[16];           // dft
-    char functional[32];       // PBE
+    char functional[128];      // PBE, or a name that base/xcname.h knows
     double cutoff;             // Ha
     enum { KP_GAMMA, KP_MESH, KP_SPACING, KP_POINTS } kmode;
     int kmesh[3], kshift[3];   // shift in half steps
     double kspacing;           // 1/Ang, 2 pi included
     int nkpoint;
     double kpoint[CFG_MAX_KPOINTS][4]; // fractional coordinates, weight
-    char pseudopotentials[AL_PATH]; // name of a set (SPMS) or a directory
+    char pseudopotentials[AL_PATH]; // source of all elements; a mapping: as written, "{Li: SPMS, S: GTH-PBE}"
+    int npseudo;               // of a mapping, else 0
+    struct {
+        int z;
+        char source[512];
+    } pseudo[CFG_MAX_LIST];
     char convergence[8];       // normal | tight
     int fft_grid[3];           // 0 = automatic
     int max_scf;
@@ -164,7 +169,8 @@ enum al_err loop_config_converge_path(const struct loop_config *c, char ret[AL_P
 enum al_err loop_config_use_inputs(struct loop_config *c, const char *run);
 // The name of a system's structure below RUN: "inputs/Li3PS4.extxyz", the original's extension kept (".poscar" for none).
 enum al_err loop_config_input_name(const struct cfg_system *s, char ret[AL_PATH]);
-// Copy structures and pseudopotentials to RUN/inputs and RUN/inputs/pseudo.
+// Copy structures to RUN/inputs and the files of pseudopotentials to RUN/inputs/pseudo/Li.<name>; built-in ones have no
+// file.
 enum al_err loop_config_copy_inputs(const struct loop_config *c, const char *run);
 // Structures exist and can be read, every element (after substitution) has a pseudopotential.
 enum al_err loop_config_check_files(const struct loop_config *c);
@@ -174,9 +180,10 @@ enum al_err loop_config_elements(const struct loop_config *c, int *ret_n, int re
 // SHA-256 over the values of the keys of a top-level section ("label", "train", ...; "systems" over all systems)
 // that change numbers: paths, resources, names of directories do not count.
 enum al_err loop_config_section_hash(const struct loop_config *c, const char *section, char ret_hex[65]);
-// The pseudopotential file of an element: set name looked up in $ALND_PSEUDO_DIR, then <source>/.alnd/pseudo,
-// then ~/.local/share/alnd/pseudo; or a directory. AL_ERR_NOTFOUND with a hint.
-enum al_err loop_config_pseudo(const struct loop_config *c, int z, char ret_path[AL_PATH]);
+// The pseudopotential of an element as a spec of base/pseudofile.h (a path with a slash, FILE#ENTRY, or GTH-PBE-qN). Sets
+// are looked up in $ALND_PSEUDO_DIR, then <source>/.alnd/pseudo, then ~/.local/share/alnd/pseudo; files and directories
+// from the directory of loop.yaml. AL_ERR_NOTFOUND with a hint.
+enum al_err loop_config_pseudo(const struct loop_config *c, int z, char ret_spec[AL_PATH]);
 // Documentation of all keys (prefix NULL) or of those below one, as text or Markdown.
 void loop_config_describe(FILE *out, const char *prefix, bool markdown);
 

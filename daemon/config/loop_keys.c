@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/xcname.h"
 #include "config/loop_config.h"
 
 #define AT(field)         .offset = offsetof(struct loop_config, field)
@@ -52,6 +53,61 @@ static enum al_err parse_three_ints(const struct al_node *n, double min, double 
         v[i] = (int)x;
     }
     return AL_ERR_OK;
+}
+
+static enum al_err parse_functional(const struct al_node *n, void *base)
+{
+    struct cfg_label *l = &((struct loop_config *)base)->label;
+    if (n->kind != AL_NODE_SCALAR || !n->text[0]) AL_TRY(al_node_error(n, "functional: a name is wanted"));
+    if (strlen(n->text) >= sizeof l->functional)
+        AL_TRY(al_node_error(n, "functional is longer than %zu characters", sizeof l->functional - 1));
+    if (al_xc_check(n->text) != AL_ERR_OK) {
+        char why[AL_ERR_TEXT], hint[AL_ERR_TEXT];
+        snprintf(why, sizeof why, "%s", al_err_message());
+        snprintf(hint, sizeof hint, "%s", al_err_hint_text());
+        enum al_err e = al_node_error(n, "%s", why);
+        al_err_hint("%s", hint);
+        return e;
+    }
+    snprintf(l->functional, sizeof l->functional, "%s", n->text);
+    return AL_ERR_OK;
+}
+
+static void hash_functional(const void *base, struct al_sha256 *s)
+{
+    al_sha256_string(s, ((const struct loop_config *)base)->label.functional);
+}
+
+// A source for all elements, or a map of them; the text of a map is kept as it would be written on one line.
+static enum al_err parse_pseudo(const struct al_node *n, void *base)
+{
+    struct cfg_label *l = &((struct loop_config *)base)->label;
+    l->npseudo = 0;
+    if (n->kind == AL_NODE_SCALAR && n->text[0] && strlen(n->text) < sizeof l->pseudopotentials) {
+        snprintf(l->pseudopotentials, sizeof l->pseudopotentials, "%s", n->text);
+        return AL_ERR_OK;
+    }
+    if (n->kind != AL_NODE_MAP || !n->nchild || n->nchild > CFG_MAX_LIST)
+        AL_TRY(al_node_error(n, "pseudopotentials: the name of a set, a directory, or a map {Li: .., S: ..} is wanted"));
+    size_t at = 0;
+    for (const struct al_node *c = n->child; c; c = c->next) {
+        int z = al_element_z(c->key);
+        if (!z) AL_TRY(al_node_error(c, "pseudopotentials: '%.40s' is not an element", c->key));
+        if (c->kind != AL_NODE_SCALAR || !c->text[0] || strlen(c->text) >= sizeof l->pseudo[0].source)
+            AL_TRY(al_node_error(c, "%s: a set, a file or a directory is wanted", c->key));
+        l->pseudo[l->npseudo].z = z;
+        snprintf(l->pseudo[l->npseudo++].source, sizeof l->pseudo[0].source, "%s", c->text);
+        at += (size_t)snprintf(l->pseudopotentials + at, sizeof l->pseudopotentials - at, "%s%s: %s", at ? ", " : "{", c->key,
+                               c->text);
+        if (at + 2 > sizeof l->pseudopotentials) AL_TRY(al_node_error(c, "pseudopotentials: the map is too long"));
+    }
+    memcpy(l->pseudopotentials + at, "}", 2);
+    return AL_ERR_OK;
+}
+
+static void hash_pseudo(const void *base, struct al_sha256 *s)
+{
+    al_sha256_string(s, ((const struct loop_config *)base)->label.pseudopotentials);
 }
 
 // points: [[kx, ky, kz, weight], ...]; the weight may be left out (1)
@@ -265,15 +321,15 @@ const struct schema_key loop_keys[] = {
 
     {"label.engine", KEY_CHOICE, 0, STRING(label.engine), .otherwise = "dft", .flags = P, .choices = "dft",
      .doc = "Who labels frames."},
-    {"label.functional", KEY_CHOICE, 0, STRING(label.functional), .otherwise = "PBE", .flags = P, .choices = "PBE",
-     .doc = "Exchange-correlation functional."},
+    {"label.functional", KEY_CUSTOM, 0, .otherwise = "PBE", .flags = P, .parse = parse_functional, .hash = hash_functional,
+     .doc = "Exchange-correlation functional: PBE, PBEsol, revPBE, LDA (Perdew-Wang), PZ, or libxc names of an LDA or GGA: gga_x_b88+gga_c_lyp."},
     {"label.cutoff", KEY_CUSTOM, AL_DIM_ENERGY, .otherwise = "30 Ha", .flags = P, .parse = parse_cutoff, .hash = hash_cutoff,
      .doc = "Kinetic-energy cut-off of the plane waves."},
     {"label.kpoints", KEY_CUSTOM, 0, .otherwise = "{spacing: 0.52 1/Ang}", .flags = P, .parse = parse_kpoints,
      .hash = hash_kpoints,
      .doc = "gamma, {spacing: S} (largest step, 2 pi included, shifted by half a step), {mesh: [..], shift: [..]} or {points: [[x, y, z, weight], ..]}."},
-    {"label.pseudopotentials", KEY_STRING, 0, STRING(label.pseudopotentials), .otherwise = "SPMS", .flags = P,
-     .doc = "Name of a set (SPMS) or a directory with one psp8 file for each element."},
+    {"label.pseudopotentials", KEY_CUSTOM, 0, .otherwise = "SPMS", .flags = P, .parse = parse_pseudo, .hash = hash_pseudo,
+     .doc = "A set (SPMS; GTH-PBE is built in), a directory or file (psp8, UPF 2, GTH text: FILE#GTH-PBE-q3), or a mapping {Li: GTH-PBE-q1, S: S.upf}."},
     {"label.smearing", KEY_CUSTOM, AL_DIM_ENERGY, .otherwise = "none", .flags = P, .parse = parse_smearing,
      .hash = hash_smearing,
      .doc = "none (insulators: fixed occupations), or {kind: gaussian | fermi | cold, width: 0.1 eV} for metals and odd numbers of electrons; energies are then free energies."},

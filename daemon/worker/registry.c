@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
 #include "dft/dft.h"
@@ -92,6 +93,10 @@ static enum al_err open_dft(const struct loop_config *c, const struct label_hook
     o.ctx = (void *)(uintptr_t)hooks;
     if (hooks->density) o.density = dft_density;
     AL_TRY(dft_labeler_open(&o, comm, ret));
+    const char *warning = dft_labeler_warning(*ret);
+    char text[600];
+    if (warning[0] && comm->rank == 0)
+        al_log(AL_LOG_WARN, "dft", "ev=pseudopotentials note=%s", al_log_quote(text, sizeof text, warning));
     return AL_ERR_OK;
 }
 

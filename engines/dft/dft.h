@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // Plane-wave Kohn-Sham DFT as a labeler (seam/labeler.h): real orbitals at Gamma, complex ones at other k-points,
-// norm-conserving psp8 pseudopotentials with nonlinear core correction, libxc functionals, fixed occupations
+// norm-conserving pseudopotentials (psp8, UPF 2, GTH) with nonlinear core correction, libxc functionals, fixed occupations
 // (even number of electrons, insulators) or smearing, uniform background charge, block Davidson, Pulay mixing,
 // energy, forces, virial, a ladder of rescues for cells that do not converge. Hartree
 // atomic units inside; frames are in eV and Angstrom. Every frame starts afresh from atomic densities and
@@ -45,7 +45,7 @@ enum dft_smearing {
 
 struct dft_pseudo { // pseudopotential of one element
     int z;
-    const char *path; // psp8 file; NULL: found in pseudo_dir by its name (NN_El_*.psp8)
+    const char *path; // file, FILE#ENTRY, directory or built-in set (base/pseudofile.h); NULL: from pseudo_dir
 };
 
 struct dft_scf_step {
@@ -59,10 +59,10 @@ struct dft_scf_step {
 
 struct dft_options {
     double ecut;            // Ha, orbitals; the density has 4 ecut
-    const char *functional; // "PBE", "PBEsol", "LDA", or libxc names "gga_x_pbe+gga_c_pbe"
+    const char *functional; // a name of base/xcname.h: "PBE", "LDA", "gga_x_pbe+gga_c_pbe" ...
     struct dft_kpoints kpoints;
     int fft_grid[3];        // 0 = smallest lengths with factors 2, 3, 5, 7 that hold the density's sphere
-    const char *pseudo_dir; // directory of psp8 files, or NULL when every element has its path
+    const char *pseudo_dir; // source of all elements without a path of their own (a directory, "GTH-PBE"), or NULL
     const struct dft_pseudo
         *pseudo; // [npseudo] every element that frames may contain (part of the fingerprint)
     int npseudo;
@@ -97,14 +97,14 @@ struct dft_options {
 void dft_options_init(struct dft_options *opt);
 
 // Collective over comm (borrowed: must outlive the labeler). Copies all options. AL_ERR_INPUT: bad option;
-// AL_ERR_NOTFOUND: no pseudopotential; AL_ERR_CORRUPT: unreadable psp8 file.
+// AL_ERR_NOTFOUND: no pseudopotential; AL_ERR_CORRUPT: unreadable file.
 enum al_err dft_labeler_open(const struct dft_options *opt, struct comm *comm, struct labeler **ret);
 
 // SHA-256 (64 hex digits) of the options that change numbers, the checksum of each pseudopotential file and
 // the physics version. Needs no MPI; the same as labeler->ops->fingerprint. Rank count is not part of it.
 enum al_err dft_labeler_fingerprint(const struct dft_options *opt, char ret_hex[65]);
 
-// Path of an element's file in a psp8 directory (NN_El_*.psp8, the first by name); AL_ERR_NOTFOUND.
-enum al_err dft_pseudo_find(const char *dir, int z, char *ret_path, size_t size);
+// What the user should know about the options, "" when nothing: pseudopotentials made with another functional.
+const char *dft_labeler_warning(const struct labeler *l);
 
 #endif

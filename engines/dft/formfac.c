@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "base/frame.h"
 #include "base/linalg.h"
 #include "base/mem.h"
 #include "base/units.h"
@@ -175,6 +176,21 @@ static void integrate(const struct integrands *in, const struct mesh_bessel *b, 
     }
 }
 
+// The density that the SCF starts from where the file has none: a Gaussian of half the covalent radius, which is all
+// that a start needs.
+static enum al_err gaussian_valence(struct formfac *f, int nq)
+{
+    double r = al_element_covalent_radius(f->psp->z) / AL_BOHR_ANG, a = r > 0 ? 0.5 * r : 1;
+    AL_TRY(qtable_alloc(&f->valence, nq));
+    for (int i = 0; i < nq; i++) {
+        double q = i * table_dq, v = f->psp->zion * exp(-0.5 * q * q * a * a);
+        f->valence.f[i][0] = v;
+        f->valence.f[i][1] = -q * a * a * v;
+        f->valence.f[i][2] = (q * q * a * a - 1) * a * a * v;
+    }
+    return AL_ERR_OK;
+}
+
 static enum al_err from_tables(struct formfac *f, int nq, struct integrands *in, struct mesh_bessel *b)
 {
     const struct pseudo *p = f->psp;
@@ -183,6 +199,7 @@ static enum al_err from_tables(struct formfac *f, int nq, struct integrands *in,
     AL_TRY(add(p, in, &f->local, nq, 0, p->vloc, 'v'));
     if (p->core) AL_TRY(add(p, in, &f->core, nq, 0, p->core, 'r'));
     if (p->valence) AL_TRY(add(p, in, &f->valence, nq, 0, p->valence, 'r'));
+    else AL_TRY(gaussian_valence(f, nq));
     AL_TRY(mesh_bessel_make(p, b));
     for (int iq = 0; iq < nq; iq++)
         integrate(in, b, iq);
@@ -195,14 +212,13 @@ static enum al_err from_gaussians(struct formfac *f, int nq)
     for (int c = 0; c < p->nchan; c++)
         AL_TRY(qtable_alloc(&f->beta[c], nq));
     AL_TRY(qtable_alloc(&f->local, nq));
-    AL_TRY(qtable_alloc(&f->valence, nq));
+    AL_TRY(gaussian_valence(f, nq));
     if (p->gth->core_c != 0) AL_TRY(qtable_alloc(&f->core, nq));
     for (int i = 0; i < nq; i++) {
         double q = i * table_dq;
         for (int c = 0; c < p->nchan; c++)
             gth_channel(p, c, q, f->beta[c].f[i]);
         gth_local(p->gth, q, f->local.f[i]);
-        gth_start(p->gth, q, f->valence.f[i]);
         if (f->core.n) gth_core(p->gth, q, f->core.f[i]);
     }
     return AL_ERR_OK;

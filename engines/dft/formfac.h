@@ -26,7 +26,7 @@ struct qtable {
 struct formfac {
     const struct pseudo *psp; // borrowed
     struct qtable beta[PSP_CHANNELS];
-    struct qtable local, core, valence; // core.n = 0: no core correction; valence.n = 0: not known
+    struct qtable local, core, valence; // core.n = 0: no core correction
 };
 
 // Tables up to qmax (1/bohr).

@@ -264,13 +264,3 @@ void gth_core(const struct al_gth *g, double q, double ret[3])
     memset(ret, 0, 3 * sizeof *ret);
     add_gaussian(0, 0, g->core_r, g->core_c / (4 * AL_PI), q, ret);
 }
-
-// One Gaussian per shell: helper electrons of an inner shell in one of the local radius, the others in one of half
-// the covalent radius.
-void gth_start(const struct al_gth *g, double q, double ret[3])
-{
-    double r = al_element_covalent_radius(g->z) / AL_BOHR_ANG, n = al_gth_charge(g);
-    double a = r > 0 ? 0.55 * r : 1.0;
-    memset(ret, 0, 3 * sizeof *ret);
-    add_gaussian(0, 0, a, n * pow(2 * AL_PI, -1.5) * pow(a, -3), q, ret);
-}

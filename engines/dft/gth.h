@@ -14,11 +14,9 @@ enum al_err gth_parse(const char *name, const char *text, int z, const char *ent
 // "PBE" of "GTH-PBE-q3".
 void gth_functional(const struct al_gth *g, char *ret, size_t size);
 
-// Form factors as in dft/formfac.h at q: value, first and second derivative. local: F; start: the density that
-// the SCF starts from, since the format has none.
+// Form factors as in dft/formfac.h at q: value, first and second derivative. local: F.
 void gth_local(const struct al_gth *g, double q, double ret[3]);
 void gth_channel(const struct pseudo *p, int c, double q, double ret[3]);
 void gth_core(const struct al_gth *g, double q, double ret[3]);
-void gth_start(const struct al_gth *g, double q, double ret[3]);
 
 #endif

@@ -193,6 +193,11 @@ static void close_dft(struct labeler *base)
     dft_labeler_destroy(&l);
 }
 
+const char *dft_labeler_warning(const struct labeler *l)
+{
+    return ((const struct dft_labeler *)l)->setup->warning;
+}
+
 static const struct labeler_ops dft_ops = {"dft", label_dft, fingerprint_dft, close_dft};
 
 enum al_err dft_labeler_open(const struct dft_options *opt, struct comm *comm, struct labeler **ret)

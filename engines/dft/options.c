@@ -2,17 +2,16 @@
 // Copyright the alnd authors
 #include "dft/options.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/fsio.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/pseudofile.h"
 #include "base/units.h"
+#include "base/xcname.h"
 
 void dft_options_init(struct dft_options *opt)
 {
@@ -31,26 +30,6 @@ void dft_options_init(struct dft_options *opt)
     };
 }
 
-enum al_err dft_pseudo_find(const char *dir, int z, char *ret_path, size_t size)
-{
-    char prefix[16], best[256] = "";
-    snprintf(prefix, sizeof prefix, "%02d_%s_", z, al_element_symbol(z));
-    DIR *d = opendir(dir);
-    if (!d) AL_FAIL(AL_ERR_NOTFOUND, "pseudopotential directory %s: %s", dir, strerror(errno));
-    for (const struct dirent *e; (e = readdir(d));) {
-        size_t n = strlen(e->d_name);
-        if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 || n < 5 ||
-            strcmp(e->d_name + n - 5, ".psp8") != 0)
-            continue;
-        if (!best[0] || strcmp(e->d_name, best) < 0) snprintf(best, sizeof best, "%s", e->d_name);
-    }
-    closedir(d);
-    if (!best[0]) AL_FAIL(AL_ERR_NOTFOUND, "no pseudopotential %s*.psp8 in %s", prefix, dir);
-    if (snprintf(ret_path, size, "%s/%s", dir, best) >= (int)size)
-        AL_FAIL(AL_ERR_INPUT, "path too long in %s", dir);
-    return AL_ERR_OK;
-}
-
 static enum al_err check(const struct dft_options *o)
 {
     if (!(o->ecut >= 1 && o->ecut <= 1000))
@@ -66,6 +45,7 @@ static enum al_err check(const struct dft_options *o)
     if (!(o->mix_kerker >= 0)) AL_FAIL(AL_ERR_INPUT, "Kerker wave vector %g", o->mix_kerker);
     if (!o->functional || strlen(o->functional) >= sizeof((struct dft_setup *)0)->functional)
         AL_FAIL(AL_ERR_INPUT, "no functional, or its name is too long");
+    AL_TRY(al_xc_check(o->functional));
     if (o->npseudo < 1) AL_FAIL(AL_ERR_INPUT, "no pseudopotentials");
     for (int i = 0; i < o->npseudo; i++)
         for (int j = 0; j < i; j++)
@@ -96,13 +76,12 @@ static enum al_err copy_pseudo(struct dft_setup *s)
     AL_ALLOC(s->psp, s->opt.npseudo);
     for (int i = 0; i < s->opt.npseudo; i++) {
         const struct dft_pseudo *p = &s->opt.pseudo[i];
+        const char *source = p->path ? p->path : s->opt.pseudo_dir;
         char path[AL_PATH];
-        if (!p->path) {
-            if (!s->opt.pseudo_dir)
-                AL_FAIL(AL_ERR_INPUT, "no pseudopotential file or directory for %s", al_element_symbol(p->z));
-            AL_TRY(dft_pseudo_find(s->opt.pseudo_dir, p->z, path, sizeof path));
-        }
-        AL_TRY(al_strdup(p->path ? p->path : path, &s->path[i]));
+        if (!source)
+            AL_FAIL(AL_ERR_INPUT, "no pseudopotential file or directory for %s", al_element_symbol(p->z));
+        AL_TRY(al_pseudo_find(source, p->z, path));
+        AL_TRY(al_strdup(path, &s->path[i]));
         s->pseudo[i] = (struct dft_pseudo){p->z, s->path[i]};
     }
     s->opt.pseudo = s->pseudo;
@@ -134,14 +113,32 @@ static enum al_err read_pseudo(struct dft_setup *s, struct comm *comm)
 {
     for (int i = 0; i < s->opt.npseudo; i++) {
         AL_AUTOFREE char *text = NULL;
+        struct al_pseudo_spec from;
         size_t n;
-        AL_TRY(read_shared(comm, s->path[i], &text, &n));
-        AL_TRY(pseudo_read(s->path[i], text, n, s->pseudo[i].z, NULL, &s->psp[i]));
-        if (s->psp[i]->z != s->pseudo[i].z)
-            AL_FAIL(AL_ERR_INPUT, "%s is a pseudopotential of %s, wanted one of %s", s->path[i],
-                    al_element_symbol(s->psp[i]->z), al_element_symbol(s->pseudo[i].z));
+        int z = s->pseudo[i].z;
+        AL_TRY(al_pseudo_parse(s->path[i], z, &from));
+        if (from.gth) {
+            AL_TRY(pseudo_from_gth(from.gth, &s->psp[i]));
+            continue;
+        }
+        AL_TRY(read_shared(comm, from.path, &text, &n));
+        AL_TRY(pseudo_read(from.path, text, n, z, from.entry[0] ? from.entry : NULL, &s->psp[i]));
     }
     return AL_ERR_OK;
+}
+
+static void note_functionals(struct dft_setup *s)
+{
+    const char *want = al_xc_kind(s->functional);
+    size_t n = 0;
+    for (int i = 0; i < s->opt.npseudo; i++) {
+        const char *made = al_xc_of_pseudo(s->psp[i]->functional);
+        if (!made || strcmp(made, want) == 0) continue;
+        n += (size_t)snprintf(s->warning + n, sizeof s->warning - n, "%s%s was made with %s", n ? ", that of " : "the pseudopotential of ",
+                              al_element_symbol(s->pseudo[i].z), made);
+        if (n >= sizeof s->warning) return;
+    }
+    if (n) snprintf(s->warning + n, sizeof s->warning - n, "; the functional is %s", s->functional);
 }
 
 static void hash_kpoints(struct al_sha256 *h, const struct dft_kpoints *k)
@@ -220,6 +217,7 @@ enum al_err dft_setup_create(const struct dft_options *opt, struct comm *comm, s
     AL_TRY(copy_kpoints(s));
     AL_TRY(copy_pseudo(s));
     AL_TRY(read_pseudo(s, comm));
+    note_functionals(s);
     make_fingerprint(s);
     *ret = s;
     s = NULL;

@@ -11,12 +11,13 @@
 struct dft_setup {
     struct dft_options opt; // pointers into this object
     char functional[128];
-    struct dft_pseudo *pseudo; // [opt.npseudo] paths filled in
+    struct dft_pseudo *pseudo; // [opt.npseudo] paths are specs of base/pseudofile.h
     char **path;               // [opt.npseudo]
     double (*k)[3];
     double *weight;
     double sphere_cell[3][3];
     struct pseudo **psp; // [opt.npseudo]
+    char warning[512]; // pseudopotentials made with another functional; "" when there are none
     char fingerprint[65];
 };
 

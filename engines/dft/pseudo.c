@@ -14,10 +14,27 @@
 #include "dft/psp8.h"
 #include "dft/upf.h"
 
+// Trapezoid with Gregory's end corrections: weights of the first points, in steps.
+enum { GREGORY = 7 };
+
+static void end_weights(double w[GREGORY + 1])
+{
+    static const double c[GREGORY + 1] = {
+        0, 1. / 12, 1. / 24, 19. / 720, 3. / 160, 863. / 60480, 275. / 24192, 33953. / 3628800};
+    for (int j = 0; j <= GREGORY; j++) {
+        double binomial = 1; // k over j
+        w[j] = j ? 1 : 0.5;
+        for (int k = j; k <= GREGORY; k++) {
+            w[j] -= (j % 2 ? -1 : 1) * c[k] * binomial;
+            binomial *= (k + 1.) / (k + 1 - j);
+        }
+    }
+}
+
 enum al_err pseudo_set_mesh(struct pseudo *p, int mmax, const double *r, const double *rab)
 {
-    // trapezoid with end corrections of sixth order
-    static const double gregory[5] = {95. / 288, 317. / 240, 23. / 30, 793. / 720, 157. / 160};
+    double end[GREGORY + 1];
+    end_weights(end);
     if (mmax < 20) AL_FAIL(AL_ERR_CORRUPT, "radial mesh of %d points", mmax);
     p->mmax = mmax;
     AL_ALLOC(p->r, mmax);
@@ -27,8 +44,8 @@ enum al_err pseudo_set_mesh(struct pseudo *p, int mmax, const double *r, const d
             AL_FAIL(AL_ERR_CORRUPT, "the radial mesh does not grow at point %d", i + 1);
         p->r[i] = r[i];
         p->w[i] = rab ? rab[i] : (r[mmax - 1] - r[0]) / (mmax - 1);
-        if (i < 5) p->w[i] *= gregory[i];
-        if (mmax - 1 - i < 5) p->w[i] *= gregory[mmax - 1 - i];
+        if (i <= GREGORY) p->w[i] *= end[i];
+        if (mmax - 1 - i <= GREGORY) p->w[i] *= end[mmax - 1 - i];
     }
     return AL_ERR_OK;
 }

@@ -6,25 +6,14 @@
 #include <xc.h>
 
 #include "base/mem.h"
-
-static const char *alias(const char *name)
-{
-    static const struct {
-        const char *ours, *libxc;
-    } table[] = {{"PBE", "gga_x_pbe+gga_c_pbe"},
-                 {"PBEsol", "gga_x_pbe_sol+gga_c_pbe_sol"},
-                 {"LDA", "lda_x+lda_c_pw_mod"}};
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (strcmp(name, table[i].ours) == 0) return table[i].libxc;
-    return name;
-}
+#include "base/xcname.h"
 
 static enum al_err add_part(struct xc_func *f, const char *name)
 {
     int number = xc_functional_get_number(name);
     if (number <= 0)
-        AL_FAIL_HINT(AL_ERR_INPUT, "PBE, PBEsol, LDA or libxc names such as gga_x_pbe+gga_c_pbe",
-                     "unknown functional %s", name);
+        AL_FAIL_HINT(AL_ERR_INPUT, "xc-info of libxc's package lists its names", "libxc %s has no functional %s",
+                     xc_version_string(), name);
     xc_func_type *x = xc_func_alloc();
     if (!x) AL_FAIL(AL_ERR_NOMEM, "libxc");
     if (xc_func_init(x, number, XC_UNPOLARIZED) != 0) {
@@ -35,6 +24,8 @@ static enum al_err add_part(struct xc_func *f, const char *name)
     int family = x->info->family, need = XC_FLAGS_HAVE_EXC | XC_FLAGS_HAVE_VXC;
     if ((family != XC_FAMILY_LDA && family != XC_FAMILY_GGA) || (x->info->flags & need) != need)
         AL_FAIL(AL_ERR_UNSUPPORTED, "functional %s is not an LDA or GGA with energy and potential", name);
+    if (x->info->flags & XC_FLAGS_VV10)
+        AL_FAIL(AL_ERR_UNSUPPORTED, "functional %s has a nonlocal correlation energy", name);
     if (family == XC_FAMILY_GGA) f->gga = true;
     return AL_ERR_OK;
 }
@@ -43,12 +34,13 @@ enum al_err xc_func_create(const char *name, struct xc_func **ret)
 {
     AL_OWN(xc_func) f = NULL;
     AL_ALLOC(f, 1);
-    const char *at = alias(name);
+    AL_TRY(al_xc_check(name));
+    const char *at = al_xc_libxc(name);
     while (at) {
         char part[64];
         const char *plus = strchr(at, '+');
         size_t n = plus ? (size_t)(plus - at) : strlen(at);
-        if (n == 0 || n >= sizeof part || f->nparts == 2)
+        if (n == 0 || n >= sizeof part || f->nparts == AL_XC_PARTS)
             AL_FAIL(AL_ERR_INPUT, "bad functional name '%s'", name);
         memcpy(part, at, n);
         part[n] = '\0';

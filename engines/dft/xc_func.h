@@ -16,8 +16,9 @@ struct xc_func {
     bool gga;
 };
 
-// "PBE", "PBEsol", "LDA" (Slater + Perdew-Wang 92), or one or two libxc names joined by '+'.
-// AL_ERR_INPUT: unknown; AL_ERR_UNSUPPORTED: hybrid or meta-GGA.
+// A name of base/xcname.h ("PBE", "LDA", ...), or one or two libxc names joined by '+'. The constants inside are
+// libxc's: its PBE has kappa, mu and beta with all digits, which other programs cut (Quantum ESPRESSO, ABINIT's own).
+// AL_ERR_INPUT: unknown; AL_ERR_UNSUPPORTED: hybrid, meta-GGA, nonlocal correlation.
 enum al_err xc_func_create(const char *name, struct xc_func **ret);
 void xc_func_destroy(struct xc_func **f);
 // n points: e = energy per volume, vrho = de/drho, vsigma = de/dsigma (sigma = |grad rho|^2; both unused for

@@ -113,6 +113,14 @@ static void bad_input_names_the_place(void **state)
         {"temperatures: [300 K, 600 K]", "temperatures: []", "[]"},
         {"points: [[0.25, 0.25, 0.25]]", "points: [[0.25, 0.25]]", "[0.25, 0.25]"},
         {"kpoints: {points", "kpoints: {pints", "[[0.25"},
+        {"functional: PBE", "functional: PBEE", "PBEE"},         // not a functional
+        {"functional: PBE", "functional: hyb_gga_xc_b3lyp", "hyb_gga"},
+        {"functional: PBE", "functional: mgga_x_scan+mgga_c_scan", "mgga_x"},
+        {"functional: PBE", "functional: gga_x_pbe+gga_c_pbe+lda_x", "gga_x"},
+        {"functional: PBE", "functional: [PBE]", "[PBE]"},
+        {"SPMS", "{Li: GTH-PBE, Xx: SPMS}", "SPMS}"},            // not an element
+        {"SPMS", "{Li: [GTH-PBE]}", "[GTH-PBE]"},
+        {"SPMS", "[SPMS]", "[SPMS]"},
         {"seed: 20261123", "seed: &a 3", "&a 3"},                // anchor
         {"stride: 10", "stride: *a", "*a"},                      // alias
     };
@@ -154,6 +162,105 @@ static void missing_pseudopotential_names_the_place(void **state)
     expect_place(path, "NOSUCHSET");
 }
 
+// loop.yaml with another value of label.pseudopotentials, its structures in place.
+static enum al_err with_pseudo(const char *value, struct loop_config **ret)
+{
+    char to[256];
+    snprintf(to, sizeof to, "pseudopotentials: %s", value);
+    AL_TRY(loop_config_read(edited("pseudopotentials: SPMS", to), ret));
+    for (int i = 0; i < (*ret)->nsystems; i++)
+        snprintf((*ret)->system[i].structure, AL_PATH, "%s/configs/structures/beta.extxyz", ALND_SOURCE_DIR);
+    return AL_ERR_OK;
+}
+
+static void expect_spec(const char *value, int z, const char *spec)
+{
+    AL_OWN(loop_config) c = NULL;
+    char got[AL_PATH], want[AL_PATH];
+    assert_int_equal(with_pseudo(value, &c), AL_ERR_OK);
+    assert_int_equal(loop_config_pseudo(c, z, got), AL_ERR_OK);
+    if (strchr(spec, '/')) snprintf(want, sizeof want, "%s/%s", dir, spec);
+    else snprintf(want, sizeof want, "%s", spec);
+    assert_string_equal(got, want);
+}
+
+static void touch(const char *name, const char *text)
+{
+    char path[AL_PATH];
+    assert_int_equal(al_path(path, "%s/%s", dir, name), AL_ERR_OK);
+    *strrchr(path, '/') = '\0';
+    assert_int_equal(al_mkdirs(path), AL_ERR_OK);
+    assert_int_equal(al_path(path, "%s/%s", dir, name), AL_ERR_OK);
+    assert_int_equal(al_file_write(path, text, strlen(text)), AL_ERR_OK);
+}
+
+static void pseudopotentials_are_found(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"set/Li_ONCV_PBE-1.2.upf", "set/03_Li_3_pbe.psp8", "set/s_pbe_v1.uspp.F.UPF",
+                                        "set/P.UPF",               "set/S.txt",            "set/15-P.psp8",
+                                        "set/Po.upf",              "own/Li.upf",           "GTH#X/all"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        touch(files[i], files[i]);
+    expect_spec("GTH-PBE", 3, "GTH-PBE-q3");
+    expect_spec("GTH-PBE", 12, "GTH-PBE-q10");
+    expect_spec("{Li: GTH-PBE-q1, S: GTH-PBE}", 3, "GTH-PBE-q1");
+    expect_spec("{Li: GTH-PBE-q1, S: GTH-PBE}", 16, "GTH-PBE-q6");
+    expect_spec("./set", 3, "./set/03_Li_3_pbe.psp8"); // the first by name
+    expect_spec("set/", 15, "set//15-P.psp8");
+    expect_spec("./set", 16, "./set/s_pbe_v1.uspp.F.UPF");
+    expect_spec("{Li: own/Li.upf, P: ./set}", 3, "own/Li.upf");
+    expect_spec("{Li: own/Li.upf#q3}", 3, "own/Li.upf#q3");
+    expect_spec("'./GTH#X/all'", 3, "./GTH#X/all");
+    static const struct {
+        const char *value, *place, *says;
+    } bad[] = {{"{Li: GTH-PBE-q1, P: GTH-PBE}", "{Li: GTH", "no entry for S"},
+               {"{Li: GTH-PBE-q2, P: GTH-PBE, S: GTH-PBE, O: GTH-PBE}", "GTH-PBE-q2", "GTH-PBE-q2 of Li"},
+               {"GTH-PBE-q3", "GTH-PBE-q3", "GTH-PBE-q3 of P"},
+               {"./set", "./set", "no pseudopotential of O in"},
+               {"{Li: own/Li.upf, P: ./set, S: ./none.upf, O: GTH-PBE}", "./none.upf", "none.upf: No such file"}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        AL_OWN(loop_config) c = NULL;
+        assert_int_equal(with_pseudo(bad[i].value, &c), AL_ERR_OK);
+        assert_int_equal(loop_config_check_files(c), AL_ERR_INPUT);
+        if (!strstr(al_err_message(), bad[i].says)) fail_msg("%s", al_err_message());
+        expect_place(c->path, bad[i].place);
+    }
+}
+
+// RUN/inputs/pseudo: one copy an element, none of a built-in one, an old one gone; and the run finds them.
+static void pseudopotentials_are_copied(void **state)
+{
+    (void)state;
+    char run[AL_PATH], spec[AL_PATH], want[AL_PATH];
+    touch("one/X.psp8", "one");
+    touch("two/X.psp8", "two");
+    assert_int_equal(al_path(run, "%s/run", dir), AL_ERR_OK);
+    static const char *const values[] = {"{Li: one/X.psp8, P: two/X.psp8#q5, S: GTH-PBE, O: GTH-PBE}",
+                                         "{Li: own/Li.upf, P: two/X.psp8#q5, S: GTH-PBE, O: GTH-PBE}"};
+    static const char *const li[] = {"Li.X.psp8", "Li.Li.upf"};
+    for (int i = 0; i < 2; i++) {
+        AL_OWN(loop_config) c = NULL;
+        AL_AUTOFREE char *text = NULL;
+        assert_int_equal(with_pseudo(values[i], &c), AL_ERR_OK);
+        assert_int_equal(loop_config_copy_inputs(c, run), AL_ERR_OK);
+        assert_int_equal(loop_config_use_inputs(c, run), AL_ERR_OK);
+        assert_int_equal(loop_config_pseudo(c, 3, spec), AL_ERR_OK);
+        snprintf(want, sizeof want, "%s/run/inputs/pseudo/%s", dir, li[i]);
+        assert_string_equal(spec, want);
+        assert_int_equal(loop_config_pseudo(c, 15, spec), AL_ERR_OK);
+        snprintf(want, sizeof want, "%s/run/inputs/pseudo/P.X.psp8#q5", dir);
+        assert_string_equal(spec, want);
+        *strrchr(spec, '#') = '\0';
+        assert_int_equal(al_file_read(spec, 0, &text, NULL), AL_ERR_OK);
+        assert_string_equal(text, "two");
+        assert_int_equal(loop_config_pseudo(c, 16, spec), AL_ERR_OK);
+        assert_string_equal(spec, "GTH-PBE-q6");
+        assert_int_equal(loop_config_copy_inputs(c, run), AL_ERR_OK); // onto themselves
+        assert_int_equal(loop_config_pseudo(c, 3, spec), AL_ERR_OK);
+    }
+}
+
 static void section_hash_counts_physics_only(void **state)
 {
     (void)state;
@@ -171,6 +278,8 @@ static void section_hash_counts_physics_only(void **state)
         {"cores: 2", "cores: 1", true},
         {"workdir: runs/quick", "workdir: elsewhere", true},
         {"[0.25, 0.25, 0.25]", "[0.25, 0.25, 0.20]", false},
+        {"functional: PBE", "functional: revPBE", false},
+        {"pseudopotentials: SPMS", "pseudopotentials: {Li: GTH-PBE, S: SPMS}", false},
         {"label: {batch: 1}", "label: {batch: 2, ranks: 2}", true},
     };
     for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
@@ -217,6 +326,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quick_is_read), cmocka_unit_test(values_units_and_paths), cmocka_unit_test(bad_input_names_the_place),
         cmocka_unit_test(missing_files_name_the_place), cmocka_unit_test(missing_pseudopotential_names_the_place),
+        cmocka_unit_test(pseudopotentials_are_found), cmocka_unit_test(pseudopotentials_are_copied),
         cmocka_unit_test(section_hash_counts_physics_only), cmocka_unit_test(documentation_is_current),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
