@@ -58,7 +58,7 @@ def functionals():
     pseudo = spms("Li", "O")
     f = _triclinic()
     return [(xc, f, Settings(ecut=45.0, pseudo=pseudo, xc=xc, mesh=(2, 2, 1), shift=(1, 1, 0)))
-            for xc in ("PBE", "PBEsol", "LDA", "lda_x+lda_c_pw")]
+            for xc in ("PBE", "PBEsol", "LDA", "lda_x+lda_c_pw", "revPBE")]
 
 
 def metal():
