@@ -18,6 +18,7 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, 
     X(export, "RUN DIR", "models, data and inputs for LAMMPS and ASE into a new directory")                  \
     X(label, "FRAMES --config C.yaml --out LABELLED.extxyz | --converge FRAMES --config C.yaml",              \
       "first-principles labels of any frames; errors against cut-off and k-points")                          \
+    X(plan, "LOOP.yaml | RUN [--json]", "dry run: tasks, core-hours, memory, disk, error of the settings")     \
     X(describe, "[KEY] [--markdown]", "the keys of loop.yaml")                                               \
     X(help, "[COMMAND]", "this text")
 

@@ -163,7 +163,14 @@ static void print_failed(const struct label_job *j, const struct bag_task *t)
         }
 }
 
-// YAML first, so that numbers become numbers.
+static bool is_number(const char *text)
+{
+    char *end;
+    double v = strtod(text, &end);
+    return end != text && !*end && isfinite(v);
+}
+
+// YAML first, whose bare numbers become numbers of JSON.
 static enum al_err print_json(const struct label_job *j, const char *out, const struct bag_task *t)
 {
     AL_OWN(al_node) tree = NULL;
@@ -178,8 +185,11 @@ static enum al_err print_json(const struct label_job *j, const char *out, const 
         al_yaml_str(f, 2, "name", t[i].name);
         al_yaml_str(f, 2, "status", is_good(&t[i]) ? "done" : "failed");
         if (!is_good(&t[i])) al_yaml_str(f, 2, "why", reason_of(&t[i]));
-        for (int k = 0; t[i].result && k < t[i].result->nfacts; k++)
-            al_yaml_str(f, 2, t[i].result->fact[k].key, t[i].result->fact[k].value);
+        for (int k = 0; t[i].result && k < t[i].result->nfacts; k++) {
+            const char *key = t[i].result->fact[k].key, *value = t[i].result->fact[k].value;
+            if (is_number(value)) fprintf(f, "    %s: %s\n", key, value);
+            else al_yaml_str(f, 2, key, value);
+        }
     }
     fclose(f);
     enum al_err e = al_yaml_parse("labels", text, n, &tree);

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/converge_table.h"
 #include "core/executor.h"
 #include "core/loop.h"
 #include "core/proc.h"
@@ -126,6 +127,18 @@ static int run_detached(struct rundir *r, const char *worker)
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
 }
 
+// What the converge table beside loop.yaml says against its settings; a table that cannot be read is told, and no reason to stop.
+static void warn_settings(const struct rundir *r)
+{
+    struct converge_verdict v;
+    char text[2 * AL_ERR_TEXT];
+    if (converge_verdict(r->config, &v) == AL_ERR_OK)
+        converge_warning(r->config, &v, text, sizeof text);
+    else
+        snprintf(text, sizeof text, "%s", al_err_message());
+    if (text[0]) fprintf(stderr, "alnd: warning: %s\n", text);
+}
+
 int cmd_start(int argc, char **argv)
 {
     static const char *const flags[] = {"--detach", NULL};
@@ -139,5 +152,6 @@ int cmd_start(int argc, char **argv)
     if (!e) e = exec_find_worker(worker, sizeof worker);
     if (!e) e = rundir_lock(r);
     if (e) return cli_fail(e);
+    warn_settings(r);
     return flag[0] ? run_detached(r, worker) : run_loop(r, worker, -1);
 }

@@ -332,7 +332,7 @@ const struct schema_key loop_keys[] = {
      .doc = "A set (SPMS; GTH-PBE is built in), a directory or file (psp8, UPF 2, GTH text: FILE#GTH-PBE-q3), or a mapping {Li: GTH-PBE-q1, S: S.upf}."},
     {"label.smearing", KEY_CUSTOM, AL_DIM_ENERGY, .otherwise = "none", .flags = P, .parse = parse_smearing,
      .hash = hash_smearing,
-     .doc = "none (insulators: fixed occupations), or {kind: gaussian | fermi | cold, width: 0.1 eV} for metals and odd numbers of electrons; energies are then free energies."},
+     .doc = "none (insulators: fixed occupations), or {kind: gaussian, fermi or cold, width: 0.1 eV} for metals and odd numbers of electrons; energies are then free energies."},
     {"label.charge", KEY_REAL, 0, AT(label.charge), RANGE(-100, 100), .otherwise = "0", .flags = P,
      .doc = "Charge of the cell in elementary charges, neutralised by a uniform background."},
     {"label.convergence", KEY_CHOICE, 0, STRING(label.convergence), .otherwise = "normal", .flags = P, .choices = "normal|tight",

@@ -51,6 +51,17 @@ static enum al_err print_frames(const struct loop_config *c, const char *path, i
     return AL_ERR_OK;
 }
 
+// The copy of loop.yaml in a run directory goes with the structures and pseudopotentials copied beside it.
+static enum al_err use_copies(struct loop_config *c)
+{
+    const char *slash = strrchr(c->path, '/');
+    char run[AL_PATH], lock[AL_PATH];
+    AL_TRY(al_path(run, "%.*s", slash ? (int)(slash - c->path) : 1, slash ? c->path : "."));
+    AL_TRY(al_path(lock, "%s/alnd.lock", run));
+    if (al_exists(lock)) AL_TRY(loop_config_use_inputs(c, run));
+    return AL_ERR_OK;
+}
+
 enum al_err estimate_print(int argc, char **argv, FILE *out)
 {
     AL_OWN(loop_config) c = NULL;
@@ -62,6 +73,7 @@ enum al_err estimate_print(int argc, char **argv, FILE *out)
         AL_TRY(loop_config_set_elements(c, argv[5]));
     } else {
         AL_TRY(loop_config_read(argv[2], &c));
+        AL_TRY(use_copies(c));
     }
     fprintf(out, "limit: %.0f\nframes:\n", registry_label_memory(c));
     if (argc == 6)

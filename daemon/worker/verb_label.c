@@ -23,7 +23,7 @@ struct label_ctx {
     const char *frame_id;
     const struct al_frame *frame; // the one being labelled
     bool cube;                    // write its density
-    double seconds;               // of all frames so far
+    double seconds, flops;        // of all frames so far; flops: as estimated before
 };
 
 static void on_scf_step(void *ctx, const struct label_progress *p)
@@ -181,6 +181,9 @@ static enum al_err write_report(const struct label_ctx *c, int i, const struct l
     al_yaml_int(o.out, 0, "npw", r->npw);
     fprintf(o.out, "fft: %dx%dx%d\n", r->fft[0], r->fft[1], r->fft[2]);
     al_yaml_int(o.out, 0, "ranks", c->comm->size);
+    struct label_estimate est;
+    if (registry_labeler_estimate(c->t->cfg, c->frame, c->comm->size, &est) == AL_ERR_OK)
+        fprintf(o.out, "flops: %.6g\nmib_per_rank: %.1f\n", est.flops, est.bytes / 1048576);
     fprintf(o.out, "seconds: %.3f\n", r->seconds);
     al_yaml_str(o.out, 0, "detail", r->detail);
     AL_TRY(al_outfile_publish(&o));
@@ -196,8 +199,9 @@ static enum al_err take_report(struct label_ctx *c, int i, bool single)
     if (c->t->quiet || !al_exists(path)) return AL_ERR_OK;
     AL_TRY(al_yaml_read(path, &n));
     c->seconds += al_node_double(n, "seconds", 0);
+    if (!al_node_get(n, "failed")) c->flops += al_node_double(n, "flops", 0);
     for (const struct al_node *k = n->child; k && single; k = k->next)
-        if (k->kind == AL_NODE_SCALAR && strcmp(k->key, "seconds") != 0) AL_TRY(task_fact_text(c->t, k->key, k->text));
+        if (k->kind == AL_NODE_SCALAR && strcmp(k->key, "seconds") != 0 && strcmp(k->key, "flops") != 0) AL_TRY(task_fact_text(c->t, k->key, k->text));
     return AL_ERR_OK;
 }
 
@@ -246,6 +250,7 @@ static enum al_err label_all(struct label_ctx *c, const struct al_frames *in, lo
     AL_TRY(task_fact_int(c->t, "nframes", good->n));
     AL_TRY(task_fact_int(c->t, "nfailed", bad->n));
     AL_TRY(task_fact_real(c->t, "seconds", c->seconds));
+    AL_TRY(task_fact_real(c->t, "flops", c->flops));
     if (c->t->quiet) return AL_ERR_OK;
     char path[AL_PATH];
     AL_TRY(task_path(c->t, path, "labelled.extxyz"));

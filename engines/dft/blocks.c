@@ -33,6 +33,24 @@ void block_combine(bool real, int nloc, int m, int n, double alpha, const double
         al_zgemm('N', 'N', nloc, n, m, alpha, v, nloc, z, ldz, beta, x, nloc);
 }
 
+void block_dot_single(bool real, int nloc, int m, int n, const float complex *v, const float complex *w, void *g,
+                      int ldg)
+{
+    if (real)
+        al_sgemm('T', 'N', m, n, 2 * nloc, 1, (const float *)v, 2 * nloc, (const float *)w, 2 * nloc, 0, g, ldg);
+    else
+        al_cgemm('C', 'N', m, n, nloc, 1, v, nloc, w, nloc, 0, g, ldg);
+}
+
+void block_combine_single(bool real, int nloc, int m, int n, const float complex *v, const void *z, int ldz,
+                          float complex *x)
+{
+    if (real)
+        al_sgemm('N', 'N', 2 * nloc, n, m, 1, (const float *)v, 2 * nloc, z, ldz, 0, (float *)x, 2 * nloc);
+    else
+        al_cgemm('N', 'N', nloc, n, m, 1, v, nloc, z, ldz, 0, x, nloc);
+}
+
 enum al_err block_sum(struct comm *c, bool real, void *g, size_t n)
 {
     return comm_sum_d(c, g, n * block_width(real));

@@ -18,11 +18,17 @@ static inline size_t block_width(bool real)
 // g [n][ldg]: g_ij = <v_i|w_j> over this rank's rows, i < m, j < n. The sum over ranks is the caller's.
 void block_dot(bool real, int nloc, int m, int n, const double complex *v, const double complex *w, void *g,
                int ldg);
+// The same in single precision (g and v, w: float or float complex).
+void block_dot_single(bool real, int nloc, int m, int n, const float complex *v, const float complex *w, void *g,
+                      int ldg);
 // Upper triangle of <t_i|t_j>, i, j < n; the rest of g [n][n] is set to 0.
 void block_gram(bool real, int nloc, int n, const double complex *t, void *g);
 // x_j := beta x_j + alpha sum_(i<m) v_i z_ij, j < n; z [n][ldz].
 void block_combine(bool real, int nloc, int m, int n, double alpha, const double complex *v, const void *z,
                    int ldz, double beta, double complex *x);
+// x_j := sum_(i<m) v_i z_ij in single precision.
+void block_combine_single(bool real, int nloc, int m, int n, const float complex *v, const void *z, int ldz,
+                          float complex *x);
 // Sum of n numbers over the ranks.
 enum al_err block_sum(struct comm *c, bool real, void *g, size_t n);
 

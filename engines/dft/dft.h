@@ -81,6 +81,7 @@ struct dft_options {
     bool complex_gamma;             // complex orbitals at Gamma, too (test twin)
     bool no_rescue;                 // fail where the default settings do
     int start;                      // number of the random start orbitals; 0
+    double coarse;                  // cut-off of the coarse start as a share of ecut, 0.4; 0 = none
     double diag_scale;              // factor on the eigensolver's tolerances; 1
     bool lapack_only;               // replicated LAPACK subspace instead of ScaLAPACK (test twin)
     // Called on rank 0 after each SCF step; may be NULL.

@@ -14,8 +14,8 @@
 #define COMPLEX 16.0 // bytes
 #define REAL    8.0
 // Program, libraries, OpenBLAS's and MPI's buffers, resident before the first orbital: measured on the smallest frames.
-#define PROCESS 50e6
-#define PROCESS_MPI 20e6 // more of it under mpirun
+#define PROCESS 16e6
+#define PROCESS_MPI 12e6 // more of it under mpirun
 // H|psi> of a usual SCF, for each band and k-point, and Rayleigh-Ritz steps: measured on Li3PS4 of 16 and 32 atoms.
 enum { USUAL_APPLIES = 45, USUAL_STEPS = 14, PROJECTOR_KEEP_MIB = 768 };
 

@@ -25,34 +25,37 @@ void fft3_destroy(struct fft3 **f);
 void fft3_to_r(struct fft3 *f); // work in place
 void fft3_to_g(struct fft3 *f); // without the factor 1/nr
 
-// Orbitals: only the columns along axis 2 ("sticks") that meet the sphere are transformed, then plane by
-// plane, where again only the occupied columns are; the plane stays in cache while the potential acts on it.
-// Real orbitals (kbasis.gamma) go two at a time, as real and imaginary part of one complex function. single: the
-// transforms in single precision, the interface stays double.
+// Orbitals: only the columns along axis 2 ("sticks") that meet the sphere are transformed, then plane by plane,
+// where again only the occupied columns are; the plane stays in cache while the potential acts on it. All steps
+// are out of place, so that zeros in their inputs are written once and for all. Real orbitals (kbasis.gamma) go two
+// at a time, as real and imaginary part of one complex function. single: the transforms in single precision, the
+// interface stays double. Replicated on each rank: 3 nstick n2 + about 4 n0 n1 complex numbers.
 struct wfft {
     int n[3], npw, nstick;
     bool real, single;
-    int *at;               // [npw] place of plane wave j in sticks
-    int *at_minus;         // [npw] real: place of -G
-    int *stick_at;         // [nstick] place of a stick in a plane
-    void *sticks;          // [n2][nstick] complex numbers of the precision
-    void *plane, *plane2;  // [n1][n0] real space (and sticks in), between the axes
-    void *z_to_r, *z_to_g; // along axis 2
-    void *y_to_r[2], *y_to_g[2]; // along axis 1, columns 0..hi and n0-lo..n0-1 (second may be NULL)
-    int gap_at, gap;             // columns between the two sets: no stick there
-    void *x_to_r, *x_to_g;       // along axis 0
+    int *at_in, *at_out;       // [npw] place of plane wave j in in and in out
+    int *minus_in, *minus_out; // [npw] real: of -G
+    int *stick_at;             // [nstick] place of a stick in a packed plane
+    int ncol, nhi;             // columns of a packed plane: 0 .. nhi - 1 and n0 - (ncol - nhi) .. n0 - 1
+    // complex numbers of the precision:
+    void *in, *rows, *out;                       // [nstick][n2], [n2][nstick], [n2][nstick]
+    void *pack_in, *plane_in;                    // [n1][ncol], [n1][n0] before axis 0 (0 between the columns)
+    void *plane;                                 // [n1][n0] real space
+    void *plane_out, *pack_out;                  // [n1][n0], [n1][ncol] on the way back
+    void *z_to_r, *z_to_g, *x_to_r, *x_to_g;     // plans
+    void *y_to_r[2], *y_to_g[2];                 // of both sets of columns (second may be NULL)
 };
 // mill: [npw] reciprocal indices; real: of half the sphere, G = 0 first.
 enum al_err wfft_create(const int n[3], int npw, const int (*mill)[3], bool real, bool single,
                         struct wfft **ret);
 void wfft_destroy(struct wfft **w);
-void wfft_clear(struct wfft *w);
-// Coefficients of plane waves p0 .. p0 + np - 1 in and out. c2: the second orbital, real ones only, or NULL.
+// Coefficients of plane waves p0 .. p0 + np - 1 in (all of them before a transform) and out. c2: the second
+// orbital, real ones only, or NULL.
 void wfft_put(struct wfft *w, const double complex *c1, const double complex *c2, int p0, int np);
 void wfft_get(const struct wfft *w, double complex *c1, double complex *c2, int p0, int np);
-// sticks := sphere part of v(r) psi(r); v [nr].
+// out := sphere part of v(r) psi(r); v [nr].
 void wfft_apply(struct wfft *w, const double *v);
-// rho[nr] += w1 |psi1(r)|^2 (real: + w2 |psi2(r)|^2); destroys sticks.
+// rho[nr] += w1 |psi1(r)|^2 (real: + w2 |psi2(r)|^2).
 void wfft_density(struct wfft *w, double w1, double w2, double *rho);
 
 #endif

@@ -41,6 +41,7 @@ void ham_destroy(struct ham **h)
 {
     if (!*h) return;
     nonlocal_destroy(&(*h)->nl);
+    wfft_destroy(&(*h)->fft_single);
     al_free((*h)->diag);
     al_free((*h)->p);
     al_free((*h)->bands);
@@ -72,7 +73,6 @@ static int plan(struct ham *h, int nb, int **row, int **at_row, int **band, int 
 static void load(struct ham *h, struct wfft *w, const double complex *block, int mine, int j, bool pair)
 {
     const int np = h->k->comm->size;
-    wfft_clear(w);
     for (int r = 0; r < np; r++) {
         int p0 = comm_first(h->k->npw, np, r), n = comm_first(h->k->npw, np, r + 1) - p0;
         const double complex *c = block + (size_t)p0 * (size_t)mine + (size_t)j * (size_t)n;
@@ -93,7 +93,7 @@ static void store(struct ham *h, const struct wfft *w, double complex *block, in
 // out := v c for whole bands; out may be the same block.
 static void local_part(struct ham *h, int mine, const double complex *in, double complex *out)
 {
-    struct wfft *w = h->k->fft;
+    struct wfft *w = h->single ? h->fft_single : h->k->fft;
     for (int j = 0; j < mine; j++) {
         bool pair = h->k->gamma && j + 1 < mine;
         load(h, w, in, mine, j, pair);
@@ -107,6 +107,8 @@ enum al_err ham_apply(struct ham *h, int nb, const double complex *c, double com
 {
     struct comm *comm = h->k->comm;
     const int nl = h->k->nloc;
+    if (h->single && !h->fft_single)
+        AL_TRY(wfft_create(h->s->b->n, h->k->npw, h->k->mill, h->k->gamma, true, &h->fft_single));
     if (comm->size == 1) {
         local_part(h, nb, c, hc);
     } else {
@@ -120,6 +122,7 @@ enum al_err ham_apply(struct ham *h, int nb, const double complex *c, double com
             hc[(size_t)j * (size_t)nl + (size_t)g] +=
                 0.5 * h->k->q2[g] * c[(size_t)j * (size_t)nl + (size_t)g];
     h->applies += nb;
+    if (h->single) return nonlocal_apply_single(h->nl, nb, c, h->p, hc);
     return nonlocal_apply(h->nl, nb, c, h->p, hc);
 }
 

@@ -15,6 +15,12 @@ struct ham {
     struct nonlocal *nl;        // owned
     double vmean;               // mean of v, set by the owner with v (preconditioner)
     double *diag;               // [nloc] diagonal of the nonlocal part
+    // Local potential's FFTs and projector products of ham_apply in single precision (H psi to about 1e-6 of its
+    // size; kinetic part and all sums over the ranks stay double): for residuals far above that. May be changed at
+    // any time; the single precision copies (half of nl->b again, and one orbital's FFT arrays) are made when first
+    // needed and kept.
+    bool single;
+    struct wfft *fft_single;
     int nbmax;                  // largest block
     double *p;                  // [nbmax][nproj] (terms.h)
     double complex *bands;      // [npw * bands of this rank] transposed block (more than one rank)

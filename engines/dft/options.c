@@ -27,6 +27,7 @@ void dft_options_init(struct dft_options *opt)
         .min_distance = 0.5,
         .smearing_width = 0.1 / AL_HARTREE_EV,
         .diag_scale = 1,
+        .coarse = 0.4,
     };
 }
 
@@ -37,6 +38,7 @@ static enum al_err check(const struct dft_options *o)
     if (!(fabs(o->charge) < 1000)) AL_FAIL(AL_ERR_INPUT, "charge %g of the cell", o->charge);
     if (o->smearing != DFT_SMEARING_NONE && !(o->smearing_width >= 1e-5 && o->smearing_width <= 1))
         AL_FAIL(AL_ERR_INPUT, "smearing width %g Ha is not within 1e-5 to 1", o->smearing_width);
+    if (!(o->coarse >= 0 && o->coarse < 1)) AL_FAIL(AL_ERR_INPUT, "coarse start at %g of the cut-off", o->coarse);
     if (!(o->diag_scale > 0)) AL_FAIL(AL_ERR_INPUT, "factor %g on the eigensolver's tolerance", o->diag_scale);
     if (!(o->scf_tol > 0)) AL_FAIL(AL_ERR_INPUT, "SCF tolerance %g", o->scf_tol);
     if (o->max_scf < 1) AL_FAIL(AL_ERR_INPUT, "at most %d SCF steps", o->max_scf);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "dft/checks.h"
+#include "dft/coarse.h"
 #include "dft/mixing.h"
 #include "dft/occupation.h"
 
@@ -204,7 +205,7 @@ static enum al_err step(struct scf *p, double ewald_energy, double *tol)
     double res, energy;
     AL_TRY(scf_potential(p, p->rho_in, p->v_in, &p->energy));
     p->v_mean = mean(p->v_in, b->nr);
-    AL_TRY(solve_bands(p, *tol, p->iterations == 0 && !p->warm ? DIAG_FIRST : DIAG_MORE, &res));
+    AL_TRY(solve_bands(p, *tol, p->iterations == 0 && !p->warm && !p->prepared ? DIAG_FIRST : DIAG_MORE, &res));
     p->residual = mixer_distance(b, p->rho_out, p->rho_in);
     if (p->iterations == 0 && *tol > 3 * diag_tolerance(p, p->residual)) {
         *tol = diag_tolerance(p, p->residual);
@@ -250,13 +251,25 @@ static enum al_err cycle(struct scf *p, struct mixer *mix, double ewald_energy)
     }
 }
 
+static enum al_err run_cycle(struct scf *p, double ewald_energy)
+{
+    AL_OWN(mixer) mix = NULL;
+    AL_TRY(mixer_create(p->s->b, p->opt->mix_history, p->opt->mix_beta, p->opt->mix_kerker, &mix));
+    return cycle(p, mix, ewald_energy);
+}
+
+enum al_err scf_approach(struct scf *p)
+{
+    AL_TRY(coarse_start(p, &p->prepared));
+    return run_cycle(p, 0);
+}
+
 enum al_err scf_run(struct scf *p)
 {
     double ewald_energy;
-    AL_OWN(mixer) mix = NULL;
+    if (!p->warm) AL_TRY(coarse_start(p, &p->prepared)); // may take most of the steps
     AL_TRY(ewald(p->s, 0, &ewald_energy, NULL, NULL));
-    AL_TRY(mixer_create(p->s->b, p->opt->mix_history, p->opt->mix_beta, p->opt->mix_kerker, &mix));
-    AL_TRY(cycle(p, mix, ewald_energy));
+    AL_TRY(run_cycle(p, ewald_energy));
     AL_TRY(final_energy(p, ewald_energy));
     AL_TRY(find_gap(p));
     return check_state(p);

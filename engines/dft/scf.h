@@ -31,6 +31,8 @@ struct scf {
     // Set between scf_create and scf_run when rho_in and psi already hold a good guess: no deep first
     // diagonalisation.
     bool warm;
+    bool prepared; // by a coarse start
+    int level;     // 0: the cell itself, 1, 2: coarse starts
     double complex **psi; // [nk][nb][nloc]
     double *e;            // [nk][nb] Ha
     double *occ;          // [nk][nb] electrons, weight included
@@ -45,6 +47,7 @@ struct scf {
     struct scf_energies energy;
     int iterations;
     long applies, ffts;              // H|psi> products, transforms of orbitals
+    long coarse_applies;             // H|psi> products of the coarse start
     double residual, first_residual; // Ha
     double gap;                      // Ha, negative where bands overlap; NaN without empty bands
     double fermi;                    // Ha; without smearing the middle of the gap, NaN without empty bands
@@ -58,6 +61,8 @@ enum al_err scf_create(const struct dft_options *opt, struct dft_system *s, cons
 void scf_destroy(struct scf **p);
 // AL_ERR_NOTCONV, AL_ERR_STOPPED, AL_ERR_UNPHYSICAL (without smearing: bands overlap; any check of checks.h).
 enum al_err scf_run(struct scf *p);
+// The cycle alone, without the final energies and checks (coarse start).
+enum al_err scf_approach(struct scf *p);
 // After scf_run. f [natoms]: forces, Ha/bohr, their sum not removed; strain: dE/d(strain).
 enum al_err scf_forces(struct scf *p, double (*f)[3]);
 enum al_err scf_strain(struct scf *p, double strain[3][3]);

@@ -66,7 +66,12 @@ struct nonlocal {
     double *d;         // [nproj] Ha
     int *atom;         // [nproj]
     double complex *b; // [nproj][nloc]
+    // For nonlocal_apply_single, made by its first call: b, panels of orbitals [NONLOCAL_PANEL][nloc] in and out,
+    // projections [NONLOCAL_PANEL][nproj].
+    float complex *bs, *cs, *hs;
+    float *ps;
 };
+enum { NONLOCAL_PANEL = 32 };
 enum al_err nonlocal_create(const struct dft_system *s, const struct kbasis *k, struct nonlocal **ret);
 void nonlocal_destroy(struct nonlocal **n);
 // p [nb][nproj] = <B_p|c_j>, summed over ranks.
@@ -74,6 +79,8 @@ enum al_err nonlocal_project(const struct nonlocal *n, int nb, const double comp
 // hc += V c; p is scratch [nb][nproj].
 enum al_err nonlocal_apply(const struct nonlocal *n, int nb, const double complex *c, double *p,
                            double complex *hc);
+// The same with products in single precision, p included (relative error of V c about 1e-6).
+enum al_err nonlocal_apply_single(struct nonlocal *n, int nb, const double complex *c, double *p, double complex *hc);
 double nonlocal_energy(const struct nonlocal *n, int nb, const double *occ, const double *p);
 // Partial sums of this rank's rows, with p from nonlocal_project.
 enum al_err nonlocal_force(const struct nonlocal *n, int nb, const double *occ, const double complex *c,

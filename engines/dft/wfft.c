@@ -30,7 +30,7 @@ static int in_plane(const struct wfft *w, const int m[3], int sign)
     return wrap(sign * m[0], w->n[0]) + w->n[0] * wrap(sign * m[1], w->n[1]);
 }
 
-// Number the sticks in order of their place in the plane; at[j] from the sticks' numbers.
+// Number the sticks in order of their place in the plane; places of the plane waves from the sticks' numbers.
 static enum al_err number_sticks(struct wfft *w, const int (*mill)[3])
 {
     const int *n = w->n, np = n[0] * n[1];
@@ -45,14 +45,20 @@ static enum al_err number_sticks(struct wfft *w, const int (*mill)[3])
     AL_ALLOC(w->stick_at, w->nstick);
     for (int i = 0, s = 0; i < np; i++)
         if (number[i]) {
-            w->stick_at[s] = i;
+            int i0 = i % n[0];
+            w->stick_at[s] = i / n[0] * w->ncol + (i0 < w->nhi ? i0 : i0 - n[0] + w->ncol);
             number[i] = s++;
         }
-    AL_ALLOC(w->at, w->npw);
-    if (w->real) AL_ALLOC(w->at_minus, w->npw);
-    for (int j = 0; j < w->npw; j++) {
-        w->at[j] = wrap(mill[j][2], n[2]) * w->nstick + number[in_plane(w, mill[j], 1)];
-        if (w->real) w->at_minus[j] = wrap(-mill[j][2], n[2]) * w->nstick + number[in_plane(w, mill[j], -1)];
+    int **in[2] = {&w->at_in, &w->minus_in}, **out[2] = {&w->at_out, &w->minus_out};
+    for (int k = 0; k < (w->real ? 2 : 1); k++) {
+        const int sign = k == 0 ? 1 : -1;
+        AL_ALLOC(*in[k], w->npw);
+        AL_ALLOC(*out[k], w->npw);
+        for (int j = 0; j < w->npw; j++) {
+            int z = wrap(sign * mill[j][2], n[2]), s = number[in_plane(w, mill[j], sign)];
+            (*in[k])[j] = s * n[2] + z;
+            (*out[k])[j] = z * w->nstick + s;
+        }
     }
     return AL_ERR_OK;
 }
@@ -78,8 +84,11 @@ enum al_err wfft_create(const int n[3], int npw, const int (*mill)[3], bool real
         if (-mill[j][0] > lo) lo = -mill[j][0];
     }
     if (real) lo = hi = lo > hi ? lo : hi;
+    bool all = lo + hi + 1 >= n[0];
+    w->nhi = all ? n[0] : hi + 1;
+    w->ncol = all ? n[0] : hi + 1 + lo;
     AL_TRY(number_sticks(w, mill));
-    AL_TRY(single ? make_s(w, lo, hi) : make_d(w, lo, hi));
+    AL_TRY(single ? make_s(w) : make_d(w));
     *ret = w;
     w = NULL;
     return AL_ERR_OK;
@@ -93,20 +102,12 @@ void wfft_destroy(struct wfft **p)
         drop_s(w);
     else
         drop_d(w);
-    al_free(w->at);
-    al_free(w->at_minus);
-    al_free(w->stick_at);
-    al_free(w->sticks);
-    al_free(w->plane);
-    al_free(w->plane2);
+    void *all[] = {w->at_in,   w->at_out,   w->minus_in, w->minus_out, w->stick_at,  w->in,       w->rows, w->out,
+                   w->pack_in, w->plane_in, w->plane,    w->plane_out, w->pack_out};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        al_free(all[i]);
     al_free(w);
     *p = NULL;
-}
-
-void wfft_clear(struct wfft *w)
-{
-    size_t size = w->single ? sizeof(cplx_s) : sizeof(cplx_d);
-    memset(w->sticks, 0, (size_t)w->nstick * (size_t)w->n[2] * size);
 }
 
 void wfft_put(struct wfft *w, const double complex *c1, const double complex *c2, int p0, int np)

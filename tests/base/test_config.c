@@ -321,6 +321,85 @@ static int remove_dir(void **state)
     return al_remove_tree(dir) ? -1 : 0;
 }
 
+static const char *in_file(const char *text)
+{
+    static char path[AL_PATH];
+    snprintf(path, sizeof path, "%s/engine.yaml", dir);
+    assert_int_equal(al_file_write(path, text, strlen(text)), AL_ERR_OK);
+    return path;
+}
+
+// Engines by hand: sections alone, or a whole loop.yaml; wrong keys are wrong all the same.
+static void engine_mode_needs_no_campaign(void **state)
+{
+    (void)state;
+    AL_OWN(loop_config) c = NULL;
+    AL_OWN(loop_config) whole = NULL;
+    int n, z[CFG_MAX_LIST];
+    const char *text = "label: {cutoff: 12 Ha, kpoints: gamma, force_error: 5 meV/Ang}\nresources: {cores: 3, label: {memory: 2 GiB}}\n";
+    assert_int_equal(loop_config_read(in_file(text), &c), AL_ERR_INPUT); // a campaign needs its systems
+    assert_int_equal(loop_config_read_engine(in_file(text), &c), AL_ERR_OK);
+    assert_true(c->label.cutoff > 11.999 && c->label.cutoff < 12.001 && c->label.kmode == KP_GAMMA && c->nsystems == 0);
+    assert_true(c->resources.cores == 3 && c->resources.label_memory == 2048 && fabs(c->label.force_error - 0.005) < 1e-12);
+    assert_int_equal(loop_config_set_elements(c, "Li Si S"), AL_ERR_OK);
+    assert_int_equal(loop_config_elements(c, &n, z), AL_ERR_OK);
+    assert_true(n == 3 && z[0] == 3 && z[1] == 16 && z[2] == 14); // Li P S O first, as in a campaign
+    assert_int_equal(loop_config_set_elements(c, "Li Qq"), AL_ERR_INPUT);
+    assert_int_equal(loop_config_read_engine(FIXTURE, &whole), AL_ERR_OK);
+    assert_int_equal(whole->nsystems, 2);
+    const char *wrong[] = {"label: {cutof: 12 Ha}\n", "label: {cutoff: 12}\n", "lable: {}\n", "systems: 3\n"};
+    for (int i = 0; i < 4; i++) {
+        AL_OWN(loop_config) bad = NULL;
+        assert_int_equal(loop_config_read_engine(in_file(wrong[i]), &bad), AL_ERR_INPUT);
+        assert_non_null(strstr(al_err_message(), "engine.yaml:1:"));
+    }
+}
+
+// Settings written for a worker give the same physics; overrides change what they name.
+static void label_settings_go_round(void **state)
+{
+    (void)state;
+    AL_OWN(loop_config) c = NULL;
+    char path[AL_PATH], before[65], after[65];
+    const char *text = "label: {engine: dft, cutoff: \"340 eV\", fft_grid: [40, 40, 40], kpoints: {mesh: [2, 1, 3], shift: [1, 0, 1]}, "
+                       "convergence: tight}\nselect: {trust: {low: 0.1 eV/Ang, high: 0.2 eV/Ang}, min_distance: 0.8 Ang}\n"
+                       "resources: {cores: 7, label: {threads: 2, memory: 1 GiB}}\n";
+    assert_int_equal(loop_config_read_engine(in_file(text), &c), AL_ERR_OK);
+    assert_int_equal(loop_config_section_hash(c, "label", before), AL_ERR_OK);
+    snprintf(path, sizeof path, "%s/written.yaml", dir);
+    for (int k = 0; k < 2; k++) {
+        AL_OWN(loop_config) d = NULL;
+        struct cfg_overrides o = {.cores = 5, .ranks = 2, .cutoff = k ? "20 Ha" : NULL, .kpoints = k ? "{spacing: 0.4 1/Ang}" : NULL};
+        FILE *out = fopen(path, "w");
+        assert_non_null(out);
+        assert_int_equal(loop_config_write_label(c, &o, out), AL_ERR_OK);
+        assert_int_equal(fclose(out), 0);
+        assert_int_equal(loop_config_read_engine(path, &d), AL_ERR_OK);
+        assert_int_equal(loop_config_section_hash(d, "label", after), AL_ERR_OK);
+        assert_int_equal(strcmp(before, after) == 0, k == 0);
+        assert_true(d->resources.cores == 5 && d->resources.label.ranks == 2 && d->resources.label.threads == 2);
+        assert_true(d->resources.label_memory == 1024 && d->select.min_distance == 0.8);
+        if (k) assert_true(fabs(d->label.cutoff - 20) < 1e-9 && d->label.kmode == KP_SPACING && d->label.fft_grid[0] == 0);
+        assert_string_equal(d->label.convergence, "tight");
+    }
+}
+
+static void converge_table_lies_beside(void **state)
+{
+    (void)state;
+    AL_OWN(loop_config) c = NULL;
+    AL_OWN(loop_config) named = NULL;
+    char path[AL_PATH], want[AL_PATH];
+    assert_int_equal(loop_config_read_engine(in_file("label: {cutoff: 9 Ha}\n"), &c), AL_ERR_OK);
+    assert_int_equal(loop_config_converge_path(c, path), AL_ERR_OK);
+    snprintf(want, sizeof want, "%s/engine.converge.yaml", dir);
+    assert_string_equal(path, want);
+    assert_int_equal(loop_config_read_engine(in_file("label: {converge: tables/a.yaml}\n"), &named), AL_ERR_OK);
+    assert_int_equal(loop_config_converge_path(named, path), AL_ERR_OK);
+    snprintf(want, sizeof want, "%s/tables/a.yaml", dir);
+    assert_string_equal(path, want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +407,8 @@ int main(void)
         cmocka_unit_test(missing_files_name_the_place), cmocka_unit_test(missing_pseudopotential_names_the_place),
         cmocka_unit_test(pseudopotentials_are_found), cmocka_unit_test(pseudopotentials_are_copied),
         cmocka_unit_test(section_hash_counts_physics_only), cmocka_unit_test(documentation_is_current),
+        cmocka_unit_test(engine_mode_needs_no_campaign), cmocka_unit_test(label_settings_go_round),
+        cmocka_unit_test(converge_table_lies_beside),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -9,8 +9,9 @@
 //   [mpirun -np N] bench_label FRAME.extxyz ecut=X [pseudo=Z:FILE ...] [key=value ...]
 //
 // Keys: ecut, tol (Ha), functional, grid=n,n,n, mesh=n,n,n, shift=n,n,n, kpt=x,y,z (repeated), spacing, smearing=gaussian |
-// fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, set=spms | gth | gthq1, pseudo=Z:FILE; words: special (the point 1/4,1/4,1/4), lapack, complex (at
-// Gamma, too), json, -v.
+// fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, coarse, scale (of the eigensolver's tolerances),
+// set=spms | gth | gthq1, pseudo=Z:FILE; words: special (the point 1/4,1/4,1/4), lapack, complex (at Gamma, too), norescue,
+// json, -v.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,7 @@ static bool set_number(struct dft_options *opt, const char *arg)
         double *to;
     } numbers[] = {{"tol", &opt->scf_tol},      {"kerker", &opt->mix_kerker}, {"beta", &opt->mix_beta},
                    {"charge", &opt->charge},    {"width", &opt->smearing_width},
+                   {"coarse", &opt->coarse},    {"scale", &opt->diag_scale},
                    {"spacing", &opt->kpoints.spacing}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const char *t = after(arg, numbers[i].key);
@@ -203,6 +205,8 @@ static enum al_err set_option(struct job *j, const char *arg)
         opt->nextra = (int)strtol(t, NULL, 10);
     } else if (strcmp(arg, "lapack") == 0) {
         opt->lapack_only = true;
+    } else if (strcmp(arg, "norescue") == 0) {
+        opt->no_rescue = true;
     } else if (strcmp(arg, "complex") == 0) {
         opt->complex_gamma = true;
     } else if (strcmp(arg, "json") == 0) {

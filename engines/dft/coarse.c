@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "dft/coarse.h"
+
+#include <string.h>
+
+#include "base/linalg.h"
+#include "base/mem.h"
+#include "dft/occupation.h"
+
+enum { COARSE_STEPS = 12 };
+static const double coarse_tol = 2e-5; // Ha per atom: the full cut-off changes the density by more than this
+static const double second = 0.5;     // the coarse start has one of its own
+static const double enough_waves = 4;  // plane waves per band below which a coarse sphere holds no bands
+
+static enum al_err coarse_system(const struct scf *p, struct dft_system **ret)
+{
+    static const int own_grid[3] = {0};
+    const struct dft_system *s = p->s;
+    AL_OWN(basis) b = NULL;
+    AL_AUTOFREE double(*pos)[3] = NULL;
+    AL_ALLOC(pos, s->natoms);
+    for (int i = 0; i < s->natoms; i++)
+        al_vecmat3(s->tau[i], s->b->a, pos[i]);
+    AL_TRY(basis_create(s->b->comm, p->opt->coarse * s->b->ecut, (const double(*)[3])s->b->a, NULL, own_grid, &b));
+    return dft_system_create(&b, s->natoms, s->kind, (const double(*)[3])pos, s->nkinds, s->ff, ret);
+}
+
+static enum al_err coarse_points(const struct scf *p, struct kpoint_set **ret)
+{
+    AL_OWN(kpoint_set) k = NULL;
+    AL_ALLOC(k, 1);
+    AL_ALLOC(k->k, p->nk);
+    AL_ALLOC(k->weight, p->nk);
+    k->n = p->nk;
+    for (int i = 0; i < p->nk; i++) {
+        memcpy(k->k[i], p->k[i]->k, sizeof k->k[i]);
+        k->weight[i] = p->weight[i];
+    }
+    *ret = k;
+    k = NULL;
+    return AL_ERR_OK;
+}
+
+static int order(const int a[3], const int b[3])
+{
+    for (int d = 0; d < 3; d++)
+        if (a[d] != b[d]) return a[d] < b[d] ? -1 : 1;
+    return 0;
+}
+
+// at[i]: place of from's index i in to (both in the order of spheres), -1 where it is missing.
+static void match(int nfrom, const int (*from)[3], int nto, const int (*to)[3], int *at)
+{
+    for (int i = 0, j = 0; i < nfrom; i++) {
+        while (j < nto && order(to[j], from[i]) < 0)
+            j++;
+        at[i] = j < nto && order(to[j], from[i]) == 0 ? j : -1;
+    }
+}
+
+static enum al_err hand_density(const struct scf *c, struct scf *p)
+{
+    const struct basis *from = c->s->b, *to = p->s->b;
+    AL_AUTOFREE int *at = NULL;
+    AL_ALLOC(at, from->ng);
+    match(from->ng, (const int(*)[3])from->mill, to->ng, (const int(*)[3])to->mill, at);
+    for (int i = 0; i < from->ng; i++)
+        if (at[i] >= 0 && from->g2[i] > 0) p->rho_in[at[i]] = c->rho_out[i];
+    return AL_ERR_OK;
+}
+
+// Every band is gathered in turn, since the two spheres are split over the ranks in different places.
+static enum al_err hand_orbitals(const struct scf *c, struct scf *p, int ik)
+{
+    struct comm *comm = p->s->b->comm;
+    const struct kbasis *from = c->k[ik], *to = p->k[ik];
+    AL_AUTOFREE int *at = NULL, *split = NULL;
+    AL_AUTOFREE double complex *band = NULL;
+    AL_ALLOC(at, from->npw);
+    AL_ALLOC(band, from->npw);
+    AL_ALLOC(split, 2 * comm->size);
+    match(from->npw, (const int(*)[3])from->mill, to->npw, (const int(*)[3])to->mill, at);
+    int *n = split, *first = split + comm->size;
+    for (int r = 0; r < comm->size; r++) {
+        first[r] = comm_first(from->npw, comm->size, r);
+        n[r] = comm_first(from->npw, comm->size, r + 1) - first[r];
+    }
+    memset(p->psi[ik], 0, (size_t)p->nb * (size_t)to->nloc * sizeof *p->psi[ik]);
+    for (int j = 0; j < p->nb; j++) {
+        double complex *x = p->psi[ik] + (size_t)j * (size_t)to->nloc;
+        memcpy(band + from->p0, c->psi[ik] + (size_t)j * (size_t)from->nloc,
+               (size_t)from->nloc * sizeof *band);
+        comm_allgatherv_z(comm, band, n, first);
+        for (int i = 0; i < from->npw; i++)
+            if (at[i] >= to->p0 && at[i] < to->p0 + to->nloc) x[at[i] - to->p0] = band[i];
+    }
+    return AL_ERR_OK;
+}
+
+static bool worthwhile(const struct scf *p)
+{
+    int least = p->k[0]->npw;
+    for (int i = 0; i < p->nk; i++)
+        if (p->k[i]->npw < least) least = p->k[i]->npw;
+    const double f = p->opt->coarse, share = f * __builtin_sqrt(f) * least;
+    return f > 0 && f < 1 && share > enough_waves * p->nb && share > 4 * p->s->b->comm->size;
+}
+
+enum al_err coarse_start(struct scf *p, bool *ret_done)
+{
+    AL_OWN(dft_system) s = NULL;
+    AL_OWN(kpoint_set) k = NULL;
+    AL_OWN(scf) c = NULL;
+    *ret_done = false;
+    if (!worthwhile(p)) return AL_ERR_OK;
+    struct dft_options o = *p->opt;
+    o.nextra = p->nb - occupation_bands(o.smearing, p->nelec, 0);
+    o.scf_tol = coarse_tol;
+    o.max_scf = COARSE_STEPS;
+    o.observe = NULL;
+    o.coarse = p->level == 0 ? second : 0;
+    AL_TRY(coarse_system(p, &s));
+    AL_TRY(coarse_points(p, &k));
+    AL_TRY(scf_create(&o, s, k, p->xc->func, &c));
+    c->level = p->level + 1;
+    enum al_err e = scf_approach(c);
+    p->coarse_applies += c->applies + c->coarse_applies;
+    if (e && e != AL_ERR_NOTCONV) AL_TRY(e);
+    if (e) al_err_clear();
+    AL_TRY(hand_density(c, p));
+    for (int i = 0; i < p->nk; i++)
+        AL_TRY(hand_orbitals(c, p, i));
+    if (o.smearing != DFT_SMEARING_NONE) memcpy(p->occ, c->occ, (size_t)(p->nk * p->nb) * sizeof *p->occ);
+    *ret_done = true;
+    return AL_ERR_OK;
+}
