@@ -19,6 +19,8 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, 
     X(label, "FRAMES --config C.yaml --out LABELLED.extxyz | --converge FRAMES --config C.yaml",              \
       "first-principles labels of any frames; errors against cut-off and k-points")                          \
     X(plan, "LOOP.yaml | RUN [--json]", "dry run: tasks, core-hours, memory, disk, error of the settings")     \
+    X(md, "dft | MODEL.dp STRUCTURE --ensemble nve|nvt|npt --temperature \"600 K\" --time \"1 ps\" --out DIR",    \
+      "molecular dynamics, first-principles or with a model")                                                \
     X(describe, "[KEY] [--markdown]", "the keys of loop.yaml")                                               \
     X(help, "[COMMAND]", "this text")
 

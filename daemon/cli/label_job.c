@@ -92,17 +92,18 @@ static void choose_ranks(struct label_job *j, const struct label_choice *o)
 static enum al_err open_job(const struct label_choice *o, struct label_job *j)
 {
     char path[AL_PATH];
-    AL_TRY(loop_config_read_engine(o->config, &j->cfg));
+    if (o->config) AL_TRY(loop_config_read_engine(o->config, &j->cfg));
+    else AL_TRY(loop_config_default_engine(&j->cfg));
     j->cfg->nsystems = 0; // the frames are given; structures of a whole loop.yaml need not be there
     AL_TRY(read_frames(o->frames, &j->frames));
     AL_TRY(list_elements(j));
-    AL_TRY(loop_config_pseudo_hash(j->cfg, j->cfg->nelements, j->cfg->element, j->pseudo_hash));
+    if (!o->model) AL_TRY(loop_config_pseudo_hash(j->cfg, j->cfg->nelements, j->cfg->element, j->pseudo_hash));
     AL_TRY(exec_find_worker(j->worker, sizeof j->worker));
     choose_ranks(j, o);
     j->json = o->json;
     AL_TRY(absolute(o->work, j->dir));
     AL_TRY(bag_lock(j->dir, &j->lock));
-    AL_TRY(copy_pseudo(j));
+    if (!o->model) AL_TRY(copy_pseudo(j));
     AL_TRY(al_path(path, "%s/settings", j->dir));
     AL_TRY(al_mkdirs(path));
     return AL_ERR_OK;
@@ -244,9 +245,11 @@ static void on_ended(void *ctx, const struct bag_task *t, double seconds)
         snprintf(text, sizeof text, "%d/%d %s FAILED: %s", f->done, f->total, t->name, failure(t));
     else if (t->before)
         snprintf(text, sizeof text, "%d/%d %s was finished before", f->done, f->total, t->name);
-    else
+    else if (bag_fact(t, "scf_iterations"))
         snprintf(text, sizeof text, "%d/%d %s done (%s, %s SCF steps)", f->done, f->total, t->name,
-                 cli_duration(seconds, time), bag_fact(t, "scf_iterations") ? bag_fact(t, "scf_iterations") : "?");
+                 cli_duration(seconds, time), bag_fact(t, "scf_iterations"));
+    else
+        snprintf(text, sizeof text, "%d/%d %s done (%s)", f->done, f->total, t->name, cli_duration(seconds, time));
     on_message(ctx, text);
 }
 

@@ -36,6 +36,7 @@ struct label_choice {           // what the command line says
     int cores, ranks;           // 0: not said
     int ntasks;                 // that may run at a time; 0: as many as there are frames
     bool json;
+    bool model;                 // a potential from a file computes: no pseudopotentials; config may be NULL
 };
 
 // Reads everything and opens the work directory (made when absent, after all input has been checked).

@@ -64,13 +64,28 @@ static enum al_err check_relations(const struct loop_config *c)
                                  "(deepmd-kit's programs disagree there)", d, 2 * d));
     if (c->select.trust_low >= c->select.trust_high)
         AL_TRY(al_node_error(select ? select : c->tree, "select.trust.low must be smaller than select.trust.high"));
+    if (c->initial.aimd.temperatures.n && c->initial.aimd.equilibration >= c->initial.aimd.time)
+        AL_TRY(al_node_error(al_node_get(c->tree, "initial"), "aimd.equilibration must be shorter than aimd.time"));
     if (c->converge.min_iterations > c->converge.max_iterations)
         AL_TRY(al_node_error(conv ? conv : c->tree, "converge.min_iterations is larger than max_iterations"));
     return AL_ERR_OK;
 }
 
+// perturb is there unless only aimd is; one of them must give frames.
+static enum al_err settle_initial(struct loop_config *c, bool campaign)
+{
+    const struct al_node *initial = al_node_get(c->tree, "initial");
+    bool aimd = c->initial.aimd.temperatures.n > 0;
+    if (aimd && !al_node_get(initial, "perturb")) c->initial.frames = 0;
+    if (campaign && !aimd && c->initial.frames == 0)
+        AL_TRY(al_node_error(initial, "initial: no frames: perturb.frames is 0 and aimd has no temperatures"));
+    return AL_ERR_OK;
+}
+
+// path NULL: nothing but defaults.
 static enum al_err read_config(const char *path, bool campaign, struct loop_config **ret)
 {
+    static const char empty[] = "{}";
     static const char *const skip[] = {"systems", NULL};
     AL_OWN(loop_config) c = NULL;
     AL_AUTOFREE struct schema_key *keys = NULL;
@@ -79,10 +94,12 @@ static enum al_err read_config(const char *path, bool campaign, struct loop_conf
     memcpy(keys, loop_keys, (size_t)loop_nkeys * sizeof *keys);
     for (int i = 0; i < loop_nkeys && !campaign; i++)
         keys[i].flags &= ~(unsigned)KEY_REQUIRED;
-    AL_TRY(al_path(c->path, "%s", path));
-    AL_TRY(al_yaml_read(path, &c->tree));
+    AL_TRY(al_path(c->path, "%s", path ? path : "defaults"));
+    if (path) AL_TRY(al_yaml_read(path, &c->tree));
+    else AL_TRY(al_yaml_parse(c->path, empty, strlen(empty), &c->tree));
     AL_TRY(schema_fill(keys, loop_nkeys, skip, c->tree, c));
     AL_TRY(read_systems(c, campaign));
+    AL_TRY(settle_initial(c, campaign));
     AL_TRY(check_relations(c));
     if (campaign && !c->workdir[0])
         AL_TRY(al_node_error(al_node_get(c->tree, "workdir"), "workdir: a directory is wanted"));
@@ -100,6 +117,12 @@ enum al_err loop_config_read(const char *path, struct loop_config **ret)
 enum al_err loop_config_read_engine(const char *path, struct loop_config **ret)
 {
     AL_TRY(read_config(path, false, ret));
+    return AL_ERR_OK;
+}
+
+enum al_err loop_config_default_engine(struct loop_config **ret)
+{
+    AL_TRY(read_config(NULL, false, ret));
     return AL_ERR_OK;
 }
 

@@ -31,10 +31,18 @@ struct cfg_system {
     const struct al_node *node; // for messages
 };
 
+struct cfg_aimd {              // first-principles MD for initial data; n temperatures 0: none
+    struct cfg_list temperatures, pressures; // K; GPa, none: constant cell (nvt), else npt
+    double time, timestep, equilibration;    // fs
+    double tau, tau_p;         // fs: thermostat, barostat
+    int stride;                // steps between labelled frames
+};
+
 struct cfg_initial {
     int frames;                // perturbed frames per system (and arrangement)
     double displacement, strain; // Ang; fraction
     double of_element[AL_ZMAX + 1]; // Ang, by atomic number: displacement of elements named in by_element, else 0
+    struct cfg_aimd aimd;
 };
 
 struct cfg_train {
@@ -84,6 +92,7 @@ struct cfg_label {
     char convergence[8];       // normal | tight
     int fft_grid[3];           // 0 = automatic
     int max_scf;
+    bool follow;               // label.continue
     double charge;             // e
     enum { SM_NONE, SM_GAUSSIAN, SM_FERMI, SM_COLD } smearing;
     double smearing_width;     // eV
@@ -150,6 +159,7 @@ enum al_err loop_config_read(const char *path, struct loop_config **ret);
 // For engines used by hand: a whole loop.yaml, or a file with the engine's sections alone (label, resources). Nothing is required;
 // what is there is checked all the same.
 enum al_err loop_config_read_engine(const char *path, struct loop_config **ret);
+enum al_err loop_config_default_engine(struct loop_config **ret); // the defaults alone
 void loop_config_destroy(struct loop_config **c);
 // "Li P S" into c->element. AL_ERR_INPUT: not an element, too many.
 enum al_err loop_config_set_elements(struct loop_config *c, const char *text);

@@ -158,6 +158,7 @@ static enum al_err emit_gather(struct walk *w, int iteration, const struct view_
             AL_TRY(draft_dep(&d, walk_done(w, label)));
         }
     }
+    if (iteration < 0) AL_TRY(draft_append_aimd(&d, list));
     AL_TRY(draft_int(&d, "set", iteration + 1));
     finish(&d, ret);
     return AL_ERR_OK;
@@ -333,7 +334,7 @@ static enum al_err walk_iteration(struct walk *w, int i, const struct view_task 
     return AL_ERR_OK;
 }
 
-// The initial data: structures and their labels side by side, then the first data set.
+// The initial data: structures, their labels and first-principles trajectories side by side, then the first data set.
 static enum al_err walk_initial(struct walk *w, bool *ret_done)
 {
     const struct view_task *gathered;
@@ -341,6 +342,7 @@ static enum al_err walk_initial(struct walk *w, bool *ret_done)
     enter(w, -1, "initial structures and labels");
     AL_TRY(emit_init(w));
     AL_TRY(emit_labels(w, -1));
+    AL_TRY(walk_emit_aimd(w));
     if (!stage_complete(w)) return AL_ERR_OK;
     enter(w, -1, "initial data");
     AL_TRY(emit_gather(w, -1, &gathered));

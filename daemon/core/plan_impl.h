@@ -45,6 +45,9 @@ enum al_err draft_dep_sha(struct draft *d, const struct view_task *t, const char
 // Input `key` = an artefact of a finished task.
 enum al_err draft_artifact(struct draft *d, const char *key, const struct view_task *t, const char *name);
 void draft_finish(struct draft *d);
+// plan_aimd.c: the trajectories of systems whose init is done; their ids into a list of labels.
+enum al_err walk_emit_aimd(struct walk *w);
+enum al_err draft_append_aimd(struct draft *d, struct plan_input *list);
 // The finished task of this id, or NULL.
 const struct view_task *walk_done(const struct walk *w, const char *id);
 

@@ -75,6 +75,7 @@ static const struct {
 } verb_sections[] = {
     {"init", {"seed", "systems", "initial"}},
     {"label", {"label"}},
+    {"aimd", {"seed", "systems", "initial", "label", "select"}},
     {"gather", {"seed", "train"}},
     {"train", {"seed", "systems", "train"}},
     {"explore", {"seed", "systems", "explore", "select"}},
@@ -116,7 +117,8 @@ static enum al_err hash_sections(struct draft *d)
         al_sha256_string(&d->sha, *s);
         al_sha256_string(&d->sha, w->section_hash[i]);
     }
-    if (strcmp(d->t->verb, "label") == 0) al_sha256_string(&d->sha, w->env->pseudo_sha);
+    if (strcmp(d->t->verb, "label") == 0 || strcmp(d->t->verb, "aimd") == 0)
+        al_sha256_string(&d->sha, w->env->pseudo_sha);
     return AL_ERR_OK;
 }
 

@@ -18,6 +18,7 @@ static const struct verb {
     {"init", verb_init},         {"label", verb_label},       {"gather", verb_gather},   {"train", verb_train},
     {"explore", verb_explore},   {"select", verb_select},     {"evaluate", verb_evaluate}, {"publish", verb_publish},
     {"produce", verb_produce},   {"analyze", verb_analyze},   {"report", verb_report},
+    {"md", verb_md},             {"aimd", verb_aimd},
 };
 enum { NVERBS = sizeof verbs / sizeof verbs[0] };
 
@@ -79,7 +80,7 @@ int main(int argc, char **argv)
         fputc('\n', stderr);
         return 2;
     }
-    bool parallel = strcmp(v->name, "label") == 0;
+    bool parallel = strcmp(v->name, "label") == 0 || strcmp(v->name, "md") == 0 || strcmp(v->name, "aimd") == 0;
     int code = 1;
     struct comm *world = NULL;
     struct task *t = NULL;

@@ -12,6 +12,8 @@
 #include "base/units.h"
 #include "dft/dft.h"
 #include "dft/estimate.h"
+#include "dft/potential.h"
+#include "dp/potential.h"
 
 static void dft_step(void *ctx, const struct dft_scf_step *s)
 {
@@ -63,6 +65,7 @@ static enum al_err make_options(const struct loop_config *c, struct dft_store *s
                                              : DFT_SMEARING_NONE;
     if (o->smearing != DFT_SMEARING_NONE) o->smearing_width = l->smearing_width / AL_HARTREE_EV;
     o->min_distance = c->select.min_distance / 2;
+    o->follow = l->follow;
     memcpy(o->fft_grid, l->fft_grid, sizeof o->fft_grid);
     o->kpoints.kind = l->kmode == KP_GAMMA     ? DFT_KPOINTS_GAMMA
                       : l->kmode == KP_MESH    ? DFT_KPOINTS_MESH
@@ -172,4 +175,65 @@ double registry_label_memory(const struct loop_config *c)
     int cores = c->resources.cores > 0 ? c->resources.cores : (int)sysconf(_SC_NPROCESSORS_ONLN);
     int tasks = cores / (j->ranks * j->threads);
     return machine_memory() / (tasks > 1 ? tasks : 1);
+}
+
+static enum al_err open_dft_potential(const struct loop_config *c, const char *name, struct comm *comm, struct potential **ret)
+{
+    AL_AUTOFREE struct dft_store *s = NULL;
+    struct dft_options o;
+    (void)name;
+    AL_ALLOC(s, 1);
+    AL_TRY(make_options(c, s, &o));
+    AL_TRY(dft_potential_open(&o, comm, ret));
+    return AL_ERR_OK;
+}
+
+static enum al_err open_dp_potential(const struct loop_config *c, const char *name, struct comm *comm, struct potential **ret)
+{
+    (void)c;
+    if (comm->rank == 0) AL_TRY(dp_potential_open(name, ret));
+    return AL_ERR_OK;
+}
+
+static const struct {
+    const char *name, *extension; // one of them
+    enum al_err (*open)(const struct loop_config *, const char *, struct comm *, struct potential **);
+} potentials[] = {
+    {"dft", NULL, open_dft_potential},
+    {NULL, ".dp", open_dp_potential},
+};
+
+enum al_err registry_potential_open(const struct loop_config *c, const char *name, struct comm *comm, struct potential **ret)
+{
+    const char *dot = strrchr(name, '.');
+    *ret = NULL;
+    for (size_t i = 0; i < sizeof potentials / sizeof potentials[0]; i++) {
+        bool same = potentials[i].name ? strcmp(potentials[i].name, name) == 0
+                                       : dot && strcmp(dot, potentials[i].extension) == 0;
+        if (!same) continue;
+        AL_TRY(potentials[i].open(c, name, comm, ret));
+        return AL_ERR_OK;
+    }
+    AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "dft, or a model file *.dp", "there is no potential '%s'", name);
+}
+
+static bool is_dft(const struct potential *p)
+{
+    return p && strcmp(p->ops->name, "dft") == 0;
+}
+
+enum al_err registry_potential_serve(struct potential *p)
+{
+    if (is_dft(p)) AL_TRY(dft_potential_serve(p));
+    return AL_ERR_OK;
+}
+
+const char *registry_potential_fingerprint(const struct potential *p)
+{
+    return is_dft(p) ? dft_potential_fingerprint(p) : NULL;
+}
+
+int registry_potential_scf(const struct potential *p)
+{
+    return is_dft(p) ? dft_potential_report(p)->scf_iterations : 0;
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The one list of labelers: engine name in loop.yaml -> function that opens it with the configuration's settings. A new
-// engine is one file and one line in registry.c.
+// The one list of labelers (engine name in loop.yaml) and of potentials (name or file's extension) -> function that opens it
+// with the configuration's settings. A new one is one file and one line in registry.c.
 #ifndef AL_WORKER_REGISTRY_H
 #define AL_WORKER_REGISTRY_H
 
 #include "comm/comm.h"
 #include "config/loop_config.h"
 #include "seam/labeler.h"
+#include "seam/potential.h"
 
 struct label_progress {
     int iteration;         // SCF step
@@ -40,5 +41,14 @@ double registry_label_memory(const struct loop_config *c);
 // Collective over comm; hooks are called on rank 0. They must outlive the labeler.
 enum al_err registry_labeler_open(const struct loop_config *c, const struct label_hooks *hooks, struct comm *comm,
                                   struct labeler **ret);
+
+// "dft" with the configuration's label settings, or a model file (*.dp). Collective over comm; *ret_serves: this rank's part is
+// registry_potential_serve until rank 0 closes its instance. A model is opened on rank 0 alone (*ret NULL elsewhere).
+enum al_err registry_potential_open(const struct loop_config *c, const char *name, struct comm *comm, struct potential **ret);
+enum al_err registry_potential_serve(struct potential *p); // p NULL: nothing to do
+// Fingerprint that frames computed by it have as labels; NULL when they are none.
+const char *registry_potential_fingerprint(const struct potential *p);
+// How the last evaluation went: SCF steps (0: none).
+int registry_potential_scf(const struct potential *p);
 
 #endif

@@ -53,7 +53,8 @@ static enum al_err read_checkpoint(const struct label_ctx *c, const char *path, 
                                    struct al_frame **ret)
 {
     *ret = NULL;
-    if (!al_exists(path)) return AL_ERR_OK;
+    // a label that starts from the frame before it must do so again after a restart: the batch begins anew
+    if (!al_exists(path) || c->t->cfg->label.follow) return AL_ERR_OK;
     AL_OWN(al_frames) fs = NULL;
     char a[65], b[65];
     AL_TRY(al_xyz_read(path, &fs));

@@ -78,6 +78,8 @@ struct dft_options {
     double min_distance; // Ang: frames with closer atoms are refused (AL_ERR_INPUT)
     const double (*sphere_cell)[3]; // rows, Ang; not NULL: choose plane waves as in this cell (tests of the
                                     // stress at a fixed set of plane waves)
+    bool follow; // start from the extrapolation of the frames labelled before (extrapolate.h), where they fit: the
+                 // label then depends on them below scf_tol
     bool complex_gamma;             // complex orbitals at Gamma, too (test twin)
     bool no_rescue;                 // fail where the default settings do
     int start;                      // number of the random start orbitals; 0

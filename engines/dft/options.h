@@ -25,4 +25,8 @@ struct dft_setup {
 enum al_err dft_setup_create(const struct dft_options *opt, struct comm *comm, struct dft_setup **ret);
 void dft_setup_destroy(struct dft_setup **s);
 
+// Of a dft labeler that was opened with opt.follow; else NULL.
+struct history;
+struct history *dft_labeler_history(struct labeler *l);
+
 #endif

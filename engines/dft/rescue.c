@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "dft/extrapolate.h"
 #include "dft/occupation.h"
 
 static const double smearing_width = 0.01; // Ha: some 3000 K, enough to take part of both sides of a small gap
@@ -57,6 +58,7 @@ struct attempt {
     const struct kpoint_set *k;
     const struct xc_func *func;
     struct rescue_log *log;
+    struct history *history; // NULL: none
 };
 
 // warm: NULL, or a state whose density and lowest bands are the start.
@@ -66,6 +68,7 @@ static enum al_err attempt(const struct attempt *a, const struct dft_options *o,
     AL_OWN(scf) p = NULL;
     AL_TRY(scf_create(o, a->s, a->k, a->func, &p));
     p->rung = a->log->rung;
+    if (a->history) AL_TRY(history_start(a->history, p));
     if (warm) {
         p->warm = true;
         memcpy(p->rho_in, warm->rho_out, (size_t)a->s->b->ng * sizeof *p->rho_in);
@@ -106,13 +109,18 @@ static bool can_be_rescued(enum al_err e)
 }
 
 enum al_err rescue_run(const struct dft_options *opt, struct dft_system *s, const struct kpoint_set *k,
-                       const struct xc_func *func, struct rescue_log *log, struct scf **ret)
+                       const struct xc_func *func, struct history *history, struct rescue_log *log, struct scf **ret)
 {
-    const struct attempt a = {s, k, func, log};
+    const struct attempt a = {s, k, func, log, history};
     const int rungs = opt->no_rescue ? 1 : RESCUE_RUNGS;
     char first[160] = "";
     enum al_err e = AL_ERR_OK;
     bool end = false;
+    if (history && history_frames(history) > 0) {
+        e = attempt(&a, opt, NULL, ret);
+        if (e == AL_ERR_OK || !can_be_rescued(e)) return e;
+        history_forget(history);
+    }
     for (int rung = 0; rung < rungs && !end; rung++) {
         if (rung == RESCUE_SMEARING && opt->smearing != DFT_SMEARING_NONE) continue;
         const struct dft_options o = settings(opt, rung, s->nelec - opt->charge);

@@ -20,14 +20,17 @@ enum rescue_rung {
 };
 const char *rescue_name(int rung); // "default", "mixing", ...
 
+struct history;
+
 struct rescue_log {
     int rung;          // the last that was tried
     int tried;         // how many
     int iterations;    // of all
     long applies, ffts;
 };
-// *log is filled in on failure too. The error is that of the last rung, with that of the first in its text.
+// history: NULL, or earlier frames (extrapolate.h) that the first attempt starts from; when it fails they are forgotten and the
+// ladder begins without. *log is filled in on failure too. The error is that of the last rung, with that of the first in its text.
 enum al_err rescue_run(const struct dft_options *opt, struct dft_system *s, const struct kpoint_set *k,
-                       const struct xc_func *func, struct rescue_log *log, struct scf **ret);
+                       const struct xc_func *func, struct history *history, struct rescue_log *log, struct scf **ret);
 
 #endif

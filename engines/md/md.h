@@ -46,7 +46,8 @@ void md_thermo_get(const struct md_state *s, const struct integrator *g, int rem
     X(TOO_CLOSE, "two atoms came too close")                                                                 \
     X(TOO_HOT, "temperature ran away")                                                                       \
     X(ENERGY, "conserved energy ran away")                                                                   \
-    X(OBSERVER, "an observer ended it")
+    X(OBSERVER, "an observer ended it")                                                                      \
+    X(NOTCONV, "the potential did not converge")
 #define MD_END_ENUM(name, text) MD_END_##name,
 enum md_end { MD_ENDS(MD_END_ENUM) MD_END_COUNT };
 #undef MD_END_ENUM
@@ -59,6 +60,7 @@ struct md_result {
     char text[MD_TEXT];    // "atoms 3 and 7 are 0.41 Ang apart (limit 0.80)"
     long steps;            // done and sane
     long resumed;          // step that this call went on from; -1 = fresh start
+    bool history_lost;     // resumed without the potential's history: equal within its tolerance, not bit for bit
     long neighbour_builds; // of the distance check
     // Averages over every step of the whole run (restarts included), step 0 left out:
     long nsamples;
@@ -105,7 +107,10 @@ struct md_run_options {
 // Runs to nsteps or to the first insane step. Fresh: evaluates forces, calls the observers at step 0.
 // AL_ERR_STOPPED after check_stop (checkpoint written). AL_ERR_INPUT, AL_ERR_CORRUPT (checkpoint),
 // AL_ERR_IO, or what the potential or an observer fails with; AL_ERR_UNPHYSICAL of the potential is an end
-// with NOT_FINITE. At an insane end the state keeps what it has: do not write it.
+// with NOT_FINITE, AL_ERR_NOTCONV one with NOTCONV. At an insane end the state keeps what it has: do not write it.
+// A potential with a history (POT_HISTORY) has it saved beside each checkpoint (CHECKPOINT.STEP.history) and
+// loaded again, so that its runs too go on bit for bit; where the history is missing (other number of
+// ranks) the run goes on without (md_result.history_lost).
 enum al_err md_run(const struct md_run_options *o, struct md_state *s, struct potential *p,
                    struct integrator *g, struct md_result *ret);
 

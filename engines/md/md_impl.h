@@ -5,6 +5,7 @@
 #ifndef AL_MD_IMPL_H
 #define AL_MD_IMPL_H
 
+#include "md/integrators.h"
 #include "md/md.h"
 #include "md/output.h"
 
@@ -14,6 +15,9 @@ void md_remove_momentum(struct md_state *s);
 // v += F/m dt and x += v dt
 void md_kick(struct md_state *s, double dt);
 void md_drift(struct md_state *s, double dt);
+// Stochastic velocity rescaling for dt, its heat booked in s->bath.
+enum al_err md_velocities_rescale(const struct md_thermostat *o, struct md_state *s, double dt);
+enum al_err md_thermostat_check(const char *name, const struct md_thermostat *t);
 
 // Running least squares of the conserved energy and averages, one sample a step.
 struct md_stats {

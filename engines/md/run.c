@@ -30,6 +30,8 @@ struct run {
     struct md_progress progress;
     struct al_neigh *watch; // NULL when distances are not checked
     double saved;           // monotonic clock of the last checkpoint, s
+    long saved_step;        // of the last checkpoint; -1
+    bool history_lost;
     long sane;              // last step that passed the checks
 };
 
@@ -134,18 +136,52 @@ static enum al_err call_observers(struct run *r)
     return AL_ERR_OK;
 }
 
+static enum al_err history_path(const struct run *r, long step, char ret[AL_PATH])
+{
+    AL_TRY(al_path(ret, "%s.%ld.history", r->o->checkpoint, step));
+    return AL_ERR_OK;
+}
+
+// The potential's history first, under the name of its step, then the checkpoint that names the step, then the
+// history of the checkpoint before goes: killed anywhere, checkpoint and history belong together.
 static enum al_err save(struct run *r)
 {
-    if (r->o->checkpoint) AL_TRY(md_checkpoint_write(r->o, r->s, &r->progress));
+    const struct potential_ops *ops = r->p->ops;
+    const bool history = ops->caps & POT_HISTORY;
+    char path[AL_PATH];
+    if (r->o->checkpoint && r->saved_step != r->s->step) {
+        AL_TRY(history_path(r, r->s->step, path));
+        if (history) AL_TRY(ops->save(r->p, path));
+        AL_TRY(md_checkpoint_write(r->o, r->s, &r->progress));
+        AL_TRY(history_path(r, r->saved_step, path));
+        if (history && r->saved_step >= 0) AL_TRY(ops->discard(r->p, path));
+        r->saved_step = r->s->step;
+    }
     r->saved = clock_seconds();
     return AL_ERR_OK;
 }
 
-// An UNPHYSICAL evaluation is a finding about the trajectory; everything else is an error.
+// Without its history (another number of ranks) the run goes on as well, within the potential's tolerance.
+static enum al_err load_history(struct run *r)
+{
+    const struct potential_ops *ops = r->p->ops;
+    char path[AL_PATH];
+    if (!(ops->caps & POT_HISTORY)) return AL_ERR_OK;
+    AL_TRY(history_path(r, r->s->step, path));
+    enum al_err e = ops->load(r->p, path);
+    if (e == AL_ERR_NOTFOUND) {
+        r->history_lost = true;
+        return AL_ERR_OK;
+    }
+    AL_TRY(e);
+    return AL_ERR_OK;
+}
+
+// These evaluations are findings about the trajectory; everything else is an error.
 static enum al_err finding(struct run *r, enum al_err e)
 {
-    if (e != AL_ERR_UNPHYSICAL) return e;
-    end_run(r, MD_END_NOT_FINITE, "%s", al_err_message());
+    if (e != AL_ERR_UNPHYSICAL && e != AL_ERR_NOTCONV) return e;
+    end_run(r, e == AL_ERR_NOTCONV ? MD_END_NOTCONV : MD_END_NOT_FINITE, "%s", al_err_message());
     return AL_ERR_OK;
 }
 
@@ -195,6 +231,7 @@ static enum al_err loop(struct run *r)
 static void report(const struct run *r, long resumed, struct md_result *ret)
 {
     *ret = (struct md_result){.end = (enum md_end)r->progress.end, .steps = r->sane, .resumed = resumed};
+    ret->history_lost = r->history_lost;
     snprintf(ret->text, MD_TEXT, "%s", r->progress.end ? r->progress.text : "all steps done");
     ret->neighbour_builds = r->watch ? r->watch->nbuilds : 0;
     md_stats_report(&r->progress.stats, r->s->f->natoms, ret);
@@ -206,7 +243,8 @@ static enum al_err run_all(struct run *r, struct md_result *ret)
     if (r->o->min_distance > 0.0) AL_TRY(al_neigh_create(r->o->min_distance, watch_skin, &r->watch));
     if (r->o->checkpoint && al_exists(r->o->checkpoint)) {
         AL_TRY(md_checkpoint_read(r->o, r->s, &r->progress));
-        resumed = r->sane = r->s->step;
+        resumed = r->sane = r->saved_step = r->s->step;
+        AL_TRY(load_history(r));
     } else {
         AL_TRY_MSG(start_fresh(r), "MD start");
     }
@@ -220,7 +258,7 @@ enum al_err md_run(const struct md_run_options *o, struct md_state *s, struct po
                    struct integrator *g, struct md_result *ret)
 {
     AL_TRY(check_options(o, s));
-    struct run r = {.o = o, .s = s, .p = p, .g = g, .sane = -1};
+    struct run r = {.o = o, .s = s, .p = p, .g = g, .sane = -1, .saved_step = -1};
     enum al_err e = run_all(&r, ret);
     al_neigh_destroy(&r.watch);
     AL_TRY(e);

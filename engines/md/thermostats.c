@@ -40,13 +40,8 @@ static double normal_squares(struct al_rng *r, int n)
     return sum;
 }
 
-static enum al_err step_svr(struct integrator *g, struct md_state *s, struct potential *p, double dt)
+enum al_err md_velocities_rescale(const struct md_thermostat *o, struct md_state *s, double dt)
 {
-    const struct md_thermostat *o = &((struct thermostat *)g)->o;
-    md_kick(s, 0.5 * dt);
-    md_drift(s, dt);
-    AL_TRY(md_state_eval(s, p));
-    md_kick(s, 0.5 * dt);
     // Rounding lets the total momentum grow, which a global rescaling would then keep alive.
     if (o->removed_dof) md_remove_momentum(s);
     int dof = 3 * s->f->natoms - o->removed_dof;
@@ -61,6 +56,16 @@ static enum al_err step_svr(struct integrator *g, struct md_state *s, struct pot
         for (int x = 0; x < 3; x++)
             s->f->vel[i][x] *= a;
     s->bath += k - md_kinetic_energy(s);
+    return AL_ERR_OK;
+}
+
+static enum al_err step_svr(struct integrator *g, struct md_state *s, struct potential *p, double dt)
+{
+    md_kick(s, 0.5 * dt);
+    md_drift(s, dt);
+    AL_TRY(md_state_eval(s, p));
+    md_kick(s, 0.5 * dt);
+    AL_TRY(md_velocities_rescale(&((struct thermostat *)g)->o, s, dt));
     s->step++;
     s->time += dt;
     return AL_ERR_OK;
@@ -110,13 +115,19 @@ static const struct integrator_ops svr_ops = {
 static const struct integrator_ops langevin_ops = {
     .name = "langevin", .step = step_langevin, .conserved = conserved_nvt, .close = close_thermostat};
 
+enum al_err md_thermostat_check(const char *name, const struct md_thermostat *t)
+{
+    if (!(t->temperature > 0.0) || !(t->tau > 0.0) || !isfinite(t->temperature + t->tau))
+        AL_FAIL(AL_ERR_INPUT, "%s: temperature %g K, tau %g fs", name, t->temperature, t->tau);
+    if (t->removed_dof != 0 && t->removed_dof != 3)
+        AL_FAIL(AL_ERR_INPUT, "%s: %d removed degrees of freedom (0 or 3)", name, t->removed_dof);
+    return AL_ERR_OK;
+}
+
 static enum al_err open_thermostat(const struct integrator_ops *ops, const struct md_thermostat *t,
                                    struct integrator **ret)
 {
-    if (!(t->temperature > 0.0) || !(t->tau > 0.0) || !isfinite(t->temperature + t->tau))
-        AL_FAIL(AL_ERR_INPUT, "%s: temperature %g K, tau %g fs", ops->name, t->temperature, t->tau);
-    if (t->removed_dof != 0 && t->removed_dof != 3)
-        AL_FAIL(AL_ERR_INPUT, "%s: %d removed degrees of freedom (0 or 3)", ops->name, t->removed_dof);
+    AL_TRY(md_thermostat_check(ops->name, t));
     struct thermostat *g;
     AL_ALLOC(g, 1);
     g->base.ops = ops;

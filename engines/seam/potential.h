@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Seam: potential. Energy, forces and virial of a frame. Implementations: dp (learn/dp), lj and spring
-// (engines/md, for tests); later dp_compressed, committee and dft. An implementation is a const record of
+// Seam: potential. Energy, forces and virial of a frame. Implementations: dp (learn/dp), dft (engines/dft, the
+// one with a history), lj and spring (engines/md, for tests); later dp_compressed and committee. An implementation is a const record of
 // functions and an instance whose first member is struct potential; it is opened by its own function
 // (dp_potential_open, ...), named in the one list of daemon/worker/registry.c.
 #ifndef AL_SEAM_POTENTIAL_H
@@ -10,7 +10,15 @@
 
 #include "base/frame.h"
 
-enum potential_caps { POT_VIRIAL = 1, POT_ATOMIC_ENERGY = 2 };
+enum potential_caps {
+    POT_VIRIAL = 1,
+    POT_ATOMIC_ENERGY = 2,
+    // The result depends on the frame within the potential's own tolerance, and below that on the frames
+    // evaluated before it since open, forget or load (an iteration starts from theirs). Whoever must be able to
+    // go on bit for bit saves that history with his own state and loads it again; save, load and forget are
+    // not NULL.
+    POT_HISTORY = 4,
+};
 
 struct pot_result {
     double energy;          // eV
@@ -25,10 +33,18 @@ struct potential_ops {
     unsigned caps; // enum potential_caps
     // Fails with AL_ERR_INPUT for a species the potential does not know, AL_ERR_UNPHYSICAL for non-finite
     // results. Not thread-safe on one instance (it keeps its neighbour list); instances are independent.
-    // The result depends on the frame only, not on earlier calls, bit for bit.
+    // Without POT_HISTORY the result depends on the frame only, not on earlier calls, bit for bit.
+    // AL_ERR_NOTCONV: an iteration did not converge.
     enum al_err (*eval)(struct potential *p, const struct al_frame *f, struct pot_result *res);
     double (*cutoff)(const struct potential *p); // Ang
     void (*close)(struct potential *p);          // frees the instance
+    // POT_HISTORY; else NULL. Files path or path.SUFFIX, durable. load: AL_ERR_NOTFOUND when they are not there or
+    // those of another number of ranks, AL_ERR_CORRUPT; then the history is empty. After save or load the
+    // next results are the same bits.
+    enum al_err (*save)(struct potential *p, const char *path);
+    enum al_err (*load)(struct potential *p, const char *path);
+    enum al_err (*forget)(struct potential *p);            // the history
+    enum al_err (*discard)(struct potential *p, const char *path); // the files of a save, where they are
 };
 struct potential {
     const struct potential_ops *ops;

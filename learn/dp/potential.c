@@ -69,8 +69,11 @@ static void close_dp(struct potential *base)
     dp_potential_destroy(&p);
 }
 
-static const struct potential_ops dp_ops = {"dp", POT_VIRIAL | POT_ATOMIC_ENERGY, eval_dp, cutoff_dp,
-                                            close_dp};
+static const struct potential_ops dp_ops = {.name = "dp",
+                                            .caps = POT_VIRIAL | POT_ATOMIC_ENERGY,
+                                            .eval = eval_dp,
+                                            .cutoff = cutoff_dp,
+                                            .close = close_dp};
 
 static enum al_err open_model(struct dp_model **m, struct potential **ret) // takes the model over
 {

@@ -248,7 +248,7 @@ static void artifacts_of(const char *verb, const struct al_node *task)
         must(al_file_copy(structure, base), "structure");
         must(al_sha256_file(base, sha), "structure");
         fprintf(result.out, "  - {path: %s, sha256: %s}\n", base, sha);
-    } else if (strcmp(verb, "label") == 0) {
+    } else if (strcmp(verb, "label") == 0 || strcmp(verb, "aimd") == 0) {
         own_artifact("labelled.extxyz");
     } else if (strcmp(verb, "gather") == 0) {
         data_sets(task);

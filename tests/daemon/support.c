@@ -46,7 +46,9 @@ void place_config(const struct place *p, const struct setting *s, const char *na
     fprintf(out, "name: small\nseed: 7\nworkdir: %s/run\nsystems:\n", p->dir);
     for (int i = 0; i < or_default(s->systems, 1); i++)
         fprintf(out, "  - {name: %c, structure: structures/a.extxyz}\n", 'A' + i);
-    fprintf(out, "initial: {perturb: {frames: 5}}\ntrain: {committee: %d}\n", or_default(s->committee, 2));
+    fprintf(out, "initial: {%s%s%s}\n", s->aimd_only ? "" : "perturb: {frames: 5}", s->aimd && !s->aimd_only ? ", " : "",
+            s->aimd ? s->aimd : "");
+    fprintf(out, "train: {committee: %d}\n", or_default(s->committee, 2));
     fputs("explore: {temperatures: [300 K", out);
     for (int i = 1; i < or_default(s->temperatures, 1); i++)
         fprintf(out, ", %d K", 300 * (i + 1));

@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,8 @@ struct setting {
         ranks;
     double heartbeat_s;
     const char *extra; // lines at the end
+    const char *aimd;  // "aimd: {...}" of the section initial
+    bool aimd_only;    // without perturb
 };
 
 void place_make(struct place *p, const struct setting *s); // chdir into it as well

@@ -55,11 +55,13 @@ static void perform(struct play *y, const struct plan_task *t)
     char facts[512] = "n=1", artifacts[512] = "";
     size_t n = 0, m = 0;
     if (strcmp(t->verb, "init") == 0) {
-        snprintf(facts, sizeof facts, "nframes=5");
+        snprintf(facts, sizeof facts, "nframes=%d", y->c->initial.frames);
         snprintf(artifacts, sizeof artifacts, "frames.extxyz base.extxyz");
     } else if (strcmp(t->verb, "label") == 0) {
         bool all_failed = y->failed_labels-- > 0;
         snprintf(artifacts, sizeof artifacts, "%s", all_failed ? "failed.extxyz" : "labelled.extxyz");
+    } else if (strcmp(t->verb, "aimd") == 0) {
+        snprintf(artifacts, sizeof artifacts, "labelled.extxyz thermo.csv");
     } else if (strcmp(t->verb, "gather") == 0) {
         snprintf(facts, sizeof facts, "ntrain=%d", t->iteration < 0 ? y->initial_ntrain : 2);
     } else if (strcmp(t->verb, "train") == 0) {
@@ -337,6 +339,70 @@ static void identities_hold_physics_only(void **state)
     play_close(&y);
 }
 
+// A trajectory of each system, temperature and pressure beside the perturbed frames, or alone.
+static void first_principles_trajectories(void **state)
+{
+    (void)state;
+    struct play y;
+    play_open(&y, &(struct setting){.systems = 2, .ranks = 2, .aimd = "aimd: {temperatures: [600 K, 900 K], pressures: [0 GPa, 2.5 GPa]}"});
+    replan(&y);
+    assert_int_equal(y.p->ntasks, 2);
+    perform(&y, &y.p->task[0]);
+    replan(&y);
+    const struct plan_task *t = plan_find(y.p, "initial/A/aimd/900K-2.5GPa");
+    assert_non_null(t);
+    assert_string_equal(t->verb, "aimd");
+    assert_true(t->temperature == 900);
+    assert_int_equal(t->ranks, 2);
+    assert_string_equal(input(t, "start")->value[0], "initial/A/base.extxyz");
+    assert_string_equal(input(t, "pressure")->value[0], "2.5");
+    assert_string_equal(input(t, "place")->value[0], "900K-2.5GPa");
+    const struct plan_task *other = plan_find(y.p, "initial/A/aimd/900K-0GPa");
+    assert_non_null(other);
+    assert_string_not_equal(t->identity, other->identity);
+    assert_null(plan_find(y.p, "initial/B/aimd/900K-0GPa"));
+    act_all(&y);
+    assert_true(y.p->finished);
+    assert_int_equal(count_verb(&y, "aimd"), 8);
+    assert_int_equal(input(plan_find(y.p, "initial/gather"), "labelled")->n, 2 + 8);
+    assert_int_equal(input(plan_find(y.p, "iterations/000/gather"), "labelled")->n, 2); // no more of them
+    play_close(&y);
+
+    play_open(&y, &(struct setting){.aimd = "aimd: {temperatures: [600 K]}", .aimd_only = true});
+    act_all(&y);
+    assert_true(y.p->finished);
+    assert_int_equal(y.c->initial.frames, 0);
+    t = plan_find(y.p, "initial/A/aimd/600K");
+    assert_non_null(t);
+    assert_null(input(t, "pressure")); // constant cell
+    assert_int_equal(input(plan_find(y.p, "initial/gather"), "labelled")->n, 1);
+    play_close(&y);
+}
+
+// Label settings count, ranks do not.
+static void identity_of_a_trajectory(void **state)
+{
+    (void)state;
+    struct play y;
+    char before[65], after[65];
+    const char *id = "initial/A/aimd/600K";
+    play_open(&y, &(struct setting){.aimd = "aimd: {temperatures: [600 K]}"});
+    replan(&y);
+    perform(&y, &y.p->task[0]);
+    identity_of(&y, id, before);
+    y.c->resources.label.ranks = 7;
+    identity_of(&y, id, after);
+    assert_string_equal(before, after);
+    y.c->label.cutoff += 1;
+    identity_of(&y, id, after);
+    assert_string_not_equal(before, after);
+    y.c->label.cutoff -= 1;
+    snprintf(y.env.pseudo_sha, sizeof y.env.pseudo_sha, "other");
+    identity_of(&y, id, after);
+    assert_string_not_equal(before, after);
+    play_close(&y);
+}
+
 static void a_missing_fact_is_an_error(void **state)
 {
     (void)state;
@@ -363,6 +429,8 @@ int main(void)
         cmocka_unit_test(several_systems),
         cmocka_unit_test(production_and_the_closed_loop),
         cmocka_unit_test(identities_hold_physics_only),
+        cmocka_unit_test(first_principles_trajectories),
+        cmocka_unit_test(identity_of_a_trajectory),
         cmocka_unit_test(a_missing_fact_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+//
+// Verb md: one trajectory by hand (`alnd md`), its files in the directory where the worker runs. Verb aimd: first-principles
+// trajectories of a system for the initial data, whose frames are labels.
+#include <math.h>
+
+#include "base/mem.h"
+#include "base/units.h"
+#include "worker/mdrun.h"
+
+static enum al_err facts(struct task *t, const struct mdrun_result *r)
+{
+    const struct md_result *m = &r->md;
+    AL_TRY(task_fact_int(t, "nframes", r->frames));
+    AL_TRY(task_fact_int(t, "steps", m->steps));
+    AL_TRY(task_fact_text(t, "ended", m->end == MD_END_DONE ? "all steps done" : m->text));
+    AL_TRY(task_fact_real(t, "temperature", m->temperature));
+    AL_TRY(task_fact_real(t, "temperature_std", m->temperature_std));
+    AL_TRY(task_fact_real(t, "pressure_gpa", m->pressure));
+    AL_TRY(task_fact_real(t, "epot_ev", m->epot));
+    AL_TRY(task_fact_real(t, "volume_ang3", r->volume));
+    AL_TRY(task_fact_real(t, "volume_std_ang3", r->volume_std));
+    AL_TRY(task_fact_real(t, "drift_ev_per_atom_ps", m->drift));
+    AL_TRY(task_fact_real(t, "drift_microha_per_atom_ps", m->drift / AL_HARTREE_EV * 1e6));
+    AL_TRY(task_fact_real(t, "fluctuation_ev_per_atom", m->fluctuation));
+    if (m->history_lost) AL_TRY(task_fact_int(t, "history_lost", 1));
+    return AL_ERR_OK;
+}
+
+static enum al_err read_settings(const struct al_node *n, struct mdrun_settings *m, const char **ret_structure)
+{
+    AL_TRY(al_node_need_str(n, "potential", &m->potential));
+    AL_TRY(al_node_need_str(n, "structure", ret_structure));
+    AL_TRY(al_node_need_str(n, "ensemble", &m->ensemble));
+    AL_TRY(al_node_need_str(n, "identity", &m->identity));
+    AL_TRY(al_node_need_double(n, "temperature", &m->temperature));
+    AL_TRY(al_node_need_double(n, "pressure", &m->pressure));
+    AL_TRY(al_node_need_double(n, "time", &m->time));
+    AL_TRY(al_node_need_double(n, "timestep", &m->timestep));
+    AL_TRY(al_node_need_double(n, "thermostat_time", &m->tau));
+    AL_TRY(al_node_need_double(n, "barostat_time", &m->tau_p));
+    AL_TRY(al_node_need_int(n, "stride", &m->stride));
+    return AL_ERR_OK;
+}
+
+static enum al_err write_summary(const struct mdrun_settings *m, const struct mdrun_result *r)
+{
+    const struct md_result *d = &r->md;
+    struct al_outfile o;
+    AL_TRY(al_outfile_open("summary.yaml", &o));
+    al_yaml_str(o.out, 0, "potential", m->potential);
+    al_yaml_str(o.out, 0, "ensemble", m->ensemble);
+    al_yaml_str(o.out, 0, "ended", d->end == MD_END_DONE ? "all steps done" : d->text);
+    al_yaml_int(o.out, 0, "steps", d->steps);
+    al_yaml_double(o.out, 0, "timestep_fs", m->timestep);
+    al_yaml_int(o.out, 0, "frames", r->frames);
+    fputs("# means over all steps after the first\n", o.out);
+    al_yaml_double(o.out, 0, "temperature_K", d->temperature);
+    al_yaml_double(o.out, 0, "temperature_std_K", d->temperature_std);
+    al_yaml_double(o.out, 0, "pressure_GPa", d->pressure);
+    al_yaml_double(o.out, 0, "epot_eV", d->epot);
+    al_yaml_double(o.out, 0, "volume_Ang3", r->volume);
+    al_yaml_double(o.out, 0, "volume_std_Ang3", r->volume_std);
+    fputs("# conserved energy: slope of a least-squares line, rms around it\n", o.out);
+    al_yaml_double(o.out, 0, "drift_eV_per_atom_ps", d->drift);
+    al_yaml_double(o.out, 0, "drift_microHa_per_atom_ps", d->drift / AL_HARTREE_EV * 1e6);
+    al_yaml_double(o.out, 0, "fluctuation_eV_per_atom", d->fluctuation);
+    AL_TRY(al_outfile_publish(&o));
+    return AL_ERR_OK;
+}
+
+enum al_err verb_md(struct task *t)
+{
+    const char *file, *structure;
+    AL_OWN(al_node) node = NULL;
+    AL_OWN(al_frame) start = NULL;
+    struct mdrun_settings m = {.trajectory = "trajectory.extxyz", .thermo = "thermo.csv", .checkpoint = "checkpoint.bin",
+                               .purpose = "md"};
+    struct mdrun_result r;
+    AL_TRY(task_input(t, "run", &file));
+    AL_TRY(al_yaml_read(file, &node));
+    AL_TRY(read_settings(node, &m, &structure));
+    AL_TRY(al_structure_read(structure, &start));
+    m.start = start;
+    m.velocities = m.temperature;
+    AL_TRY(mdrun(t, &m, NULL, NULL, &r));
+    if (t->quiet) return AL_ERR_OK;
+    AL_TRY(write_summary(&m, &r));
+    AL_TRY(task_artifact(t, m.trajectory));
+    AL_TRY(task_artifact(t, m.thermo));
+    AL_TRY(task_artifact(t, "summary.yaml"));
+    AL_TRY(facts(t, &r));
+    AL_TRY(task_fact_real(t, "seconds_per_step", r.seconds_per_step));
+    AL_TRY(task_fact_real(t, "ns_per_day", r.ns_per_day));
+    return AL_ERR_OK;
+}
+
+struct initial {
+    const struct task *t;
+    const char *label; // "600K-1GPa"
+    double pressure;
+    bool npt;
+};
+
+static enum al_err decorate(void *ctx, struct al_frame *f, const struct md_state *s)
+{
+    const struct initial *x = ctx;
+    char text[160];
+    snprintf(text, sizeof text, "%s-aimd-%s-%ld", x->t->system, x->label, s->step);
+    AL_TRY(al_frame_info_set(f, "frame_id", text));
+    AL_TRY(al_frame_info_set(f, "origin", "aimd"));
+    AL_TRY(al_frame_info_set(f, "purpose", "train"));
+    snprintf(text, sizeof text, "%g", x->t->temperature);
+    AL_TRY(al_frame_info_set(f, "temperature", text));
+    snprintf(text, sizeof text, "%g", x->pressure);
+    AL_TRY(al_frame_info_set(f, "pressure", x->npt ? text : NULL));
+    return AL_ERR_OK;
+}
+
+static enum al_err run_initial(struct task *t, const struct al_frame *start, struct initial *x, struct mdrun_result *ret)
+{
+    const struct cfg_aimd *a = &t->cfg->initial.aimd;
+    char labelled[AL_PATH], thermo[AL_PATH], checkpoint[AL_PATH];
+    AL_TRY(task_path(t, labelled, "labelled.extxyz"));
+    AL_TRY(task_path(t, thermo, "thermo.csv"));
+    AL_TRY(task_path(t, checkpoint, "checkpoint.bin"));
+    struct mdrun_settings m = {
+        .potential = t->cfg->label.engine,
+        .start = start,
+        .ensemble = x->npt ? "npt" : "nvt",
+        .temperature = t->temperature,
+        .velocities = 2 * t->temperature, // half of it goes into the potential energy of the relaxed structure
+        .pressure = x->pressure,
+        .time = a->time,
+        .timestep = a->timestep,
+        .tau = a->tau,
+        .tau_p = a->tau_p,
+        .stride = a->stride,
+        .first = (long)ceil(a->equilibration / a->timestep - 1e-9),
+        .identity = t->identity,
+        .trajectory = labelled,
+        .thermo = thermo,
+        .checkpoint = checkpoint,
+        .stream = {(uint64_t)t->isystem, (uint64_t)t->index},
+        .purpose = "aimd",
+        .labels = true,
+    };
+    if (m.first < 1) m.first = 1; // the starting structure itself is no news
+    AL_TRY(mdrun(t, &m, decorate, x, ret));
+    if (t->quiet) return AL_ERR_OK;
+    AL_TRY(task_artifact(t, labelled));
+    AL_TRY(task_artifact(t, thermo));
+    return AL_ERR_OK;
+}
+
+// Inputs: start (frames of the system's arrangements; the task's index takes them in turn), place ("600K-1GPa"), pressure in
+// GPa for npt.
+enum al_err verb_aimd(struct task *t)
+{
+    const char *start, *pressure = NULL;
+    struct initial x = {.t = t};
+    struct mdrun_result r;
+    AL_OWN(al_frames) base = NULL;
+    AL_TRY(task_input(t, "start", &start));
+    AL_TRY(task_input(t, "place", &x.label));
+    pressure = al_node_str(t->inputs, "pressure", NULL);
+    if (pressure) {
+        x.npt = true;
+        AL_TRY(al_node_need_double(t->inputs, "pressure", &x.pressure));
+    }
+    AL_TRY(al_xyz_read(start, &base));
+    if (!base->n) AL_FAIL(AL_ERR_CORRUPT, "%s has no frame", start);
+    AL_TRY(run_initial(t, base->f[t->index % base->n], &x, &r));
+    if (t->quiet) return AL_ERR_OK;
+    AL_TRY(facts(t, &r));
+    return AL_ERR_OK;
+}
