@@ -74,7 +74,8 @@ def metal():
 
 def upf():
     """Ours reads UPF 2 here, ABINIT psp8: the same tables."""
-    return [si_eos()[2], li2s_eos()[2], functionals()[0]]
+    return [(name, frame, s) for name, (_, frame, s) in (("Si", si_eos()[2]), ("Li2S", li2s_eos()[2]),
+                                                         ("Li2O", functionals()[0]))]
 
 
 def charged():
