@@ -77,7 +77,7 @@ def size(a, work):
         if len(rows) > 1:
             at, t, m = zip(*rows)
             last = rows[-2:]
-            print(f"\n{ranks} ranks: time of a step with as many products for each band ~ atoms^{exponent(at, t):.2f}, memory ~ atoms^{exponent(at, m):.2f}; last two sizes: "
+            print(f"\non {ranks}: time of a step with as many products for each band ~ atoms^{exponent(at, t):.2f}, memory ~ atoms^{exponent(at, m):.2f}; last two sizes: "
                   f"{exponent([r[0] for r in last], [r[1] for r in last]):.2f} and "
                   f"{exponent([r[0] for r in last], [r[2] for r in last]):.2f}\n")
 

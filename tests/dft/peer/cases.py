@@ -58,7 +58,7 @@ def functionals():
     pseudo = spms("Li", "O")
     f = _triclinic()
     return [(xc, f, Settings(ecut=45.0, pseudo=pseudo, xc=xc, mesh=(2, 2, 1), shift=(1, 1, 0)))
-            for xc in ("PBE", "PBEsol", "LDA", "lda_x+lda_c_pw")]
+            for xc in ("PBE", "PBEsol", "LDA", "lda_x+lda_c_pw", "revPBE")]
 
 
 def metal():
@@ -74,7 +74,8 @@ def metal():
 
 def upf():
     """Ours reads UPF 2 here, ABINIT psp8: the same tables."""
-    return [si_eos()[2], li2s_eos()[2], functionals()[0]]
+    return [(name, frame, s) for name, (_, frame, s) in (("Si", si_eos()[2]), ("Li2S", li2s_eos()[2]),
+                                                         ("Li2O", functionals()[0]))]
 
 
 def charged():

@@ -11,7 +11,7 @@ import upf
 
 # its names of functionals; "pw" is Perdew-Wang 1992 with the constants as printed (A = 0.031091; libxc's lda_c_pw), where
 # libxc's pw_mod, on which its PBE rests, has A = 0.0310907: 5 microeV for each electron at r_s = 1
-XC = {"lda_x+lda_c_pw": "sla+pw", "PBE": None, "PBEsol": "sla+pw+psx+psc", "LDA": "sla+pw", "revPBE": "sla+pw+revx+pbc"}
+XC = {"lda_x+lda_c_pw": "sla+pw", "PBE": None, "PBEsol": "sla+pw+psx+psc", "LDA": "sla+pw", "revPBE": "sla+pw+rpb+pbc"}
 SMEARING = {"gaussian": "gaussian", "fermi-dirac": "fermi-dirac", "marzari-vanderbilt": "marzari-vanderbilt"}
 
 
