@@ -55,6 +55,8 @@ def main():
     a = ap.parse_args()
     rng = np.random.default_rng(a.seed)
     known, good, rungs = list(systems(a.largest)), 0, {}
+    if not known:
+        raise SystemExit('no system of %s has at most %d atoms (the smallest has 64)' % (SHARED / 'data' / 'lps', a.largest))
     with tempfile.TemporaryDirectory() as tmp:
         for i in range(a.frames):
             symbols, cell, pos, t = make(known, rng)
