@@ -70,6 +70,16 @@ static int plan(struct ham *h, int nb, int **row, int **at_row, int **band, int 
     return mine;
 }
 
+// Transforms of nb bands, times of them for each.
+static void count(struct ham *h, int nb, int times)
+{
+    const int np = h->k->comm->size;
+    for (int r = 0; r < np; r++) {
+        int n = comm_first(nb, np, r + 1) - comm_first(nb, np, r);
+        h->ffts += times * (h->k->gamma ? (n + 1) / 2 : n);
+    }
+}
+
 // Band j of this rank's transposed block, and band j + 1 when pair, into the sticks.
 static void load(struct ham *h, struct wfft *w, const double complex *block, int mine, int j, bool pair)
 {
@@ -147,6 +157,7 @@ enum al_err ham_apply(struct ham *h, int nb, const double complex *c, double com
         for (int g = 0; g < nl; g++)
             hc[(size_t)j * (size_t)nl + (size_t)g] +=
                 0.5 * h->k->q2[g] * c[(size_t)j * (size_t)nl + (size_t)g];
+    count(h, nb, 2);
     h->applies += nb;
     return nonlocal_apply(h->nl, nb, c, h->p, hc);
 }
@@ -171,6 +182,7 @@ enum al_err ham_apply_single(struct ham *h, int nb, const float complex *c, floa
         for (int g = 0; g < nl; g++)
             hc[(size_t)j * (size_t)nl + (size_t)g] +=
                 (float)(0.5 * h->k->q2[g]) * c[(size_t)j * (size_t)nl + (size_t)g];
+    count(h, nb, 2);
     h->applies += nb;
     return nonlocal_apply_single(h->nl, nb, c, h->p, hc);
 }
@@ -192,4 +204,5 @@ void ham_density(struct ham *h, int nb, const double *weight, const double compl
         wfft_density(h->k->fft, weight[first + j], pair ? weight[first + j + 1] : 0, rho);
         j += pair;
     }
+    count(h, nb, 1);
 }

@@ -22,7 +22,7 @@ struct ham {
     double *p;                  // [nbmax][nproj] (terms.h)
     double complex *bands;      // [npw * bands of this rank] transposed block (more than one rank)
     int *counts;                // [4 * size] of alltoallv
-    long applies;               // H|psi> products so far
+    long applies, ffts;         // so far, of all ranks: H|psi> products, transforms (two real bands share one)
 };
 enum al_err ham_create(const struct dft_system *s, struct kbasis *k, const double *v, int nbmax,
                        struct ham **ret);
