@@ -58,7 +58,6 @@ static enum al_err add_density(struct scf *p, struct ham *h, int ik)
     for (int j = 0; j < p->nocc; j++)
         w[j] = p->occ[ik * p->nb + j] / p->s->b->volume;
     ham_density(h, p->nocc, w, p->psi[ik], p->rho_r);
-    p->ffts += p->nocc;
     return AL_ERR_OK;
 }
 

@@ -66,9 +66,8 @@ struct nonlocal {
     double *d;         // [nproj] Ha
     int *atom;         // [nproj]
     double complex *b; // [nproj][nloc]
-    // For nonlocal_apply_single, made by its first call: b, panels of orbitals [NONLOCAL_PANEL][nloc] in and out,
-    // projections [NONLOCAL_PANEL][nproj].
-    float complex *bs, *cs, *hs;
+    // For nonlocal_apply_single, made by its first call: b, projections [NONLOCAL_PANEL][nproj].
+    float complex *bs;
     float *ps;
 };
 enum { NONLOCAL_PANEL = 32 };
@@ -79,8 +78,8 @@ enum al_err nonlocal_project(const struct nonlocal *n, int nb, const double comp
 // hc += V c; p is scratch [nb][nproj].
 enum al_err nonlocal_apply(const struct nonlocal *n, int nb, const double complex *c, double *p,
                            double complex *hc);
-// The same with products in single precision, p included (relative error of V c about 1e-6).
-enum al_err nonlocal_apply_single(struct nonlocal *n, int nb, const double complex *c, double *p, double complex *hc);
+// The same in single precision but for the sums over ranks (relative error of V c about 1e-6).
+enum al_err nonlocal_apply_single(struct nonlocal *n, int nb, const float complex *c, double *p, float complex *hc);
 double nonlocal_energy(const struct nonlocal *n, int nb, const double *occ, const double *p);
 // Partial sums of this rank's rows, with p from nonlocal_project.
 enum al_err nonlocal_force(const struct nonlocal *n, int nb, const double *occ, const double complex *c,

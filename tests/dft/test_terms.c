@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "base/units.h"
+#include "dft/blocks.h"
 #include "dft/ham.h"
 #include "dft/xc_func.h"
 #include "synthetic.h"
@@ -469,15 +470,19 @@ static void single_precision_agrees(void **state)
         struct scene t;
         struct ham *h = NULL;
         double complex *hc[2] = {NULL, NULL};
+        float complex *cs[2] = {NULL, NULL};
         make_scene(&t, kind, NULL, -1, NULL);
         const size_t n = (size_t)t.k->nloc;
         basis_to_r(t.x.s->b, t.field, t.v);
         assert_int_equal(ham_create(t.x.s, t.k, t.v, NB, &h), AL_ERR_OK);
         for (int i = 0; i < 2; i++) {
-            h->single = i == 1;
             assert_int_equal(al_alloc(NB * n, sizeof *hc[i], &hc[i]), AL_ERR_OK);
-            assert_int_equal(ham_apply(h, NB, t.c, hc[i]), AL_ERR_OK);
+            assert_int_equal(al_alloc(NB * n, sizeof *cs[i], &cs[i]), AL_ERR_OK);
         }
+        block_narrow(NB * n, t.c, cs[0]);
+        assert_int_equal(ham_apply(h, NB, t.c, hc[0]), AL_ERR_OK);
+        assert_int_equal(ham_apply_single(h, NB, cs[0], cs[1]), AL_ERR_OK);
+        block_widen(NB * n, cs[1], hc[1]);
         double size = 0, diff = 0;
         for (size_t i = 0; i < NB * n; i++) {
             double complex d = hc[1][i] - hc[0][i];
@@ -486,8 +491,10 @@ static void single_precision_agrees(void **state)
             assert_true(!t.k->gamma || i % n != 0 || cimag(hc[1][i]) == 0); // real orbitals stay real
         }
         assert_true(sqrt(diff / size) < 1e-6 && diff > 0);
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < 2; i++) {
             al_free(hc[i]);
+            al_free(cs[i]);
+        }
         ham_destroy(&h);
         drop_scene(&t);
     }
