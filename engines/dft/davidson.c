@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 
-enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, bool lapack,
+enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, enum dft_dense dense,
                                  struct davidson_work **ret)
 {
     AL_OWN(davidson_work) w = NULL;
@@ -19,7 +19,7 @@ enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, bo
     AL_ALLOC(w->hv, DAVIDSON_GROWTH * size);
     AL_ALLOC(w->hx, size);
     AL_ALLOC(w->res, nb);
-    AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, real, lapack, &w->sub));
+    AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, real, dense, &w->sub));
     *ret = w;
     w = NULL;
     return AL_ERR_OK;

@@ -109,7 +109,7 @@ enum al_err dft_estimate(const struct dft_options *opt, const struct al_frame *f
     e.nkpt = k->n;
     e.nproj = (int)z.nproj;
     e.replicated = PROCESS + (ranks > 1 ? PROCESS_MPI : 0) + replicated_bytes(&z, opt);
-    e.bytes = e.replicated + subspace_bytes(&z, ranks, ranks > 1 && !opt->lapack_only) + orbital_bytes(&z, ranks);
+    e.bytes = e.replicated + subspace_bytes(&z, ranks, subspace_distributed(ranks, (int)(DAVIDSON_GROWTH * z.nb), z.half < 1, opt->dense)) + orbital_bytes(&z, ranks);
     e.flops = usual_flops(&z);
     *ret = e;
     return AL_ERR_OK;
