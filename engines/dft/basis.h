@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // Cell, plane waves of the density (|G|^2/2 <= 4 ecut) and of the orbitals at one k-point (|k+G|^2/2 <=
-// ecut). Densities and potentials are replicated; orbitals are split over the ranks by plane waves: rank r
+// ecut). Densities and potentials are replicated (inside xc.c fields are split into slabs of the grid); orbitals are split over the ranks by plane waves: rank r
 // holds rows p0 .. p0 + nloc - 1 of every band. Atomic units.
 #ifndef AL_DFT_BASIS_H
 #define AL_DFT_BASIS_H
