@@ -25,7 +25,7 @@ static const double single_from = 1e-5;
 #define FN(name) name##_s
 #include "dft/davidson_impl.h"
 
-enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, bool lapack,
+enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, enum dft_dense dense,
                                  struct davidson_work **ret)
 {
     AL_OWN(davidson_work) w = NULL;
@@ -41,7 +41,7 @@ enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, bo
     AL_ALLOC(hx, size);
     w->hx = hx;
     AL_ALLOC(w->res, nb);
-    AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, real, lapack, &w->sub));
+    AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, real, dense, &w->sub));
     *ret = w;
     w = NULL;
     return AL_ERR_OK;

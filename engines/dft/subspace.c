@@ -10,20 +10,27 @@
 #include "comm/dmat.h"
 #include "dft/blocks.h"
 
-enum { BLOCK = 32 }; // of the block-cyclic layout
+enum { BLOCK = 32 };                                // of the block-cyclic layout
+enum { FROM_REAL = 400, FROM_COMPLEX = 150 }; // dimension from which ScaLAPACK is the faster one (subspace.h)
 
 // Projected vectors that keep this part of their length, and Cholesky pivots above it, leave overlaps of a
 // thousand rounding errors at most: a second pass of Gram-Schmidt is not needed.
 static const double well_kept = 0.03;
 
-enum al_err subspace_create(struct comm *c, int nmax, bool real, bool lapack, struct subspace **ret)
+bool subspace_distributed(int ranks, int nmax, bool real, enum dft_dense dense)
+{
+    if (ranks == 1 || dense == DFT_DENSE_LAPACK) return false;
+    return dense == DFT_DENSE_SCALAPACK || nmax / 2 >= (real ? FROM_REAL : FROM_COMPLEX);
+}
+
+enum al_err subspace_create(struct comm *c, int nmax, bool real, enum dft_dense dense, struct subspace **ret)
 {
     AL_OWN(subspace) s = NULL;
     AL_ALLOC(s, 1);
     s->comm = c;
     s->nmax = nmax;
     s->real = real;
-    s->dist = c->size > 1 && !lapack;
+    s->dist = subspace_distributed(c->size, nmax, real, dense);
     const size_t n = (size_t)nmax, width = block_width(real);
     if (s->dist) {
         AL_TRY(dgrid_create(c, BLOCK, &s->grid));
@@ -147,9 +154,15 @@ enum al_err subspace_extend(struct subspace *s, int nloc, int n0, int nt, const 
     return AL_ERR_OK;
 }
 
-static enum al_err eigen(const struct subspace *s, int n, double *a, int lda)
+// LAPACK by rank 0: eigenvalues into w, the first nb eigenvectors into a (n x n).
+static enum al_err eigen(const struct subspace *s, int n, int nb, double *a)
 {
-    return s->real ? al_dsyevd(n, a, lda, s->w) : al_zheevd(n, (double complex *)a, lda, s->w);
+    enum al_err e = AL_ERR_OK;
+    if (s->comm->rank == 0) e = s->real ? al_dsyevd(n, a, n, s->w) : al_zheevd(n, (double complex *)a, n, s->w);
+    AL_TRY_ALL(s->comm, e);
+    comm_bcast(s->comm, s->w, (size_t)n * sizeof *s->w, 0);
+    comm_bcast(s->comm, a, (size_t)nb * (size_t)n * block_width(s->real) * sizeof *a, 0);
+    return AL_ERR_OK;
 }
 
 enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e)
@@ -160,8 +173,8 @@ enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e)
         AL_TRY(dmat_heevd(s->a, n, s->w, s->z));
     } else {
         for (int j = 0; j < n; j++)
-            memcpy(column(s, s->zl, s->nmax, j), column(s, s->hl, s->nmax, j), (size_t)n * width);
-        AL_TRY(eigen(s, n, s->zl, s->nmax));
+            memcpy(column(s, s->zl, n, j), column(s, s->hl, s->nmax, j), (size_t)n * width);
+        AL_TRY(eigen(s, n, nb, s->zl));
     }
     memcpy(e, s->w, (size_t)nb * sizeof *e);
     return AL_ERR_OK;
@@ -170,15 +183,13 @@ enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e)
 enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const void *v, void *x)
 {
     for (int j0 = 0; j0 < nb; j0 += SUBSPACE_PANEL) {
-        int nj = nb - j0 < SUBSPACE_PANEL ? nb - j0 : SUBSPACE_PANEL, ldz = n;
+        int nj = nb - j0 < SUBSPACE_PANEL ? nb - j0 : SUBSPACE_PANEL;
         const double *z = s->panel;
-        if (s->dist) {
+        if (s->dist)
             AL_TRY(dmat_get(s->z, n, j0, nj, s->panel));
-        } else {
-            z = column(s, s->zl, s->nmax, j0);
-            ldz = s->nmax;
-        }
-        combine(s, nloc, n, nj, 1, v, z, ldz, 0, orbital(s, x, nloc, j0));
+        else
+            z = column(s, s->zl, n, j0);
+        combine(s, nloc, n, nj, 1, v, z, n, 0, orbital(s, x, nloc, j0));
     }
     return AL_ERR_OK;
 }
@@ -245,12 +256,15 @@ static enum al_err times_triangle(struct subspace *s, int nloc, int nt, void *t)
     return AL_ERR_OK;
 }
 
-// Cholesky on this rank alone: gram := U, t := t U^-1; *ret_pivot = smallest diagonal element of U.
+// Cholesky by rank 0: gram := U, t := t U^-1; *ret_pivot = smallest diagonal element of U.
 static enum al_err cholesky_local(struct subspace *s, int nloc, int nt, void *t, double *ret_pivot)
 {
     double complex *gram = (double complex *)s->gram;
-    enum al_err e = s->real ? al_dpotrf_upper(nt, s->gram, nt) : al_zpotrf_upper(nt, gram, nt);
+    enum al_err e = AL_ERR_OK;
+    if (s->comm->rank == 0) e = s->real ? al_dpotrf_upper(nt, s->gram, nt) : al_zpotrf_upper(nt, gram, nt);
+    e = comm_agree(s->comm, e);
     if (e != AL_ERR_OK) return e;
+    comm_bcast(s->comm, s->gram, (size_t)nt * (size_t)nt * block_width(s->real) * sizeof *s->gram, 0);
     if (s->single) {
         for (size_t i = 0; i < (size_t)nt * (size_t)nt * block_width(s->real); i++)
             s->narrow[i] = (float)s->gram[i];
@@ -290,9 +304,7 @@ static enum al_err drop_dependent(struct subspace *s, int nloc, int *nt, void *t
     AL_AUTOFREE double complex *x = NULL;
     AL_ALLOC(x, (size_t)n * (size_t)nloc);
     AL_TRY(overlaps(s, nloc, n, t));
-    AL_TRY(eigen(s, n, s->gram, n));
-    comm_bcast(s->comm, s->gram, (size_t)n * len * sizeof *s->gram, 0);
-    comm_bcast(s->comm, s->w, (size_t)n * sizeof *s->w, 0);
+    AL_TRY(eigen(s, n, n, s->gram));
     int keep = 0;
     for (int j = 0; j < n; j++) {
         if (s->w[j] < dependent * s->w[n - 1] || !(s->w[j] > 0)) continue;

@@ -2,13 +2,14 @@
 // Copyright the alnd authors
 //
 // Dense linear algebra of the subspace of trial orbitals: the projected Hamiltonian and its eigenvectors, and
-// orthonormalisation. Matrices are 2-D block-cyclic with ScaLAPACK on several ranks (comm/dmat.h), LAPACK on
-// one; lapack = true gives replicated LAPACK on any number of ranks (the twin for tests). Orbital blocks are
-// [n][nloc], real or complex (blocks.h). All functions are collective.
+// orthonormalisation. Large matrices are 2-D block-cyclic with ScaLAPACK on several ranks (comm/dmat.h). Small ones
+// every rank has whole, and rank 0 solves with LAPACK and hands the answer out: ranks on processors of another kind would get
+// other last bits, with degenerate eigenvalues other vectors, and would decide differently whether a pivot is small. Orbital
+// blocks are [n][nloc], real or complex (blocks.h). All functions are collective.
 #ifndef AL_DFT_SUBSPACE_H
 #define AL_DFT_SUBSPACE_H
 
-#include "comm/comm.h"
+#include "dft/dft.h"
 
 struct dgrid;
 struct dmat;
@@ -21,7 +22,7 @@ struct subspace {
     bool dist;
     struct dgrid *grid;      // dist
     struct dmat *h, *a, *z;  // dist: projected matrix, work, eigenvectors
-    double *hl, *zl;         // else: [nmax][nmax]
+    double *hl, *zl;         // else: [nmax][nmax]; eigenvectors [nb][n] of the last solve
     double *panel;           // [nmax][SUBSPACE_PANEL]
     double *gram;            // [nmax][nmax] block of overlaps with the new vectors
     double *w;               // [nmax]
@@ -30,9 +31,12 @@ struct subspace {
 
 enum { SUBSPACE_PANEL = 64 };
 
+// Are the matrices distributed: by size (AUTO) when half of nmax, the usual dimension, is where ScaLAPACK on 2 ranks
+// beats LAPACK on one: 150 complex, 400 real (tests/dft/bench_scaling.py BENCH_LABEL eigen; docs/scaling.md).
+bool subspace_distributed(int ranks, int nmax, bool real, enum dft_dense dense);
 // Replicated on each rank: gram, panel (and hl, zl with LAPACK); the rest falls as 1/ranks. real: room for real
 // orbitals only.
-enum al_err subspace_create(struct comm *c, int nmax, bool real, bool lapack, struct subspace **ret);
+enum al_err subspace_create(struct comm *c, int nmax, bool real, enum dft_dense dense, struct subspace **ret);
 void subspace_destroy(struct subspace **s);
 // Kind of the orbitals from here on; a subspace made for complex ones takes both. Blocks of orbitals are double
 // complex, or float complex with single; matrices are always double.

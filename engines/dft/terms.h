@@ -39,17 +39,21 @@ struct xc_func;
 struct xc_term {
     const struct xc_func *func;
     struct basis *b;
-    double *rho, *grad[3], *sigma, *e, *vrho, *vsigma; // [nr]
-    double complex *ga, *gb, *gc;                      // [ng]
+    int i0, ni;                                 // this rank's slab of the grid: points i0 .. i0 + ni - 1
+    double *rho, *grad[3], *sigma, *e, *vsigma; // [ni]
+    double complex *pair;                       // [ni] of two fields
+    int *counts;                                // [4][ranks]
+    double complex *ga, *gb, *gc;               // [ng]
 };
 enum al_err xc_term_create(const struct xc_func *func, struct basis *b, struct xc_term **ret);
 void xc_term_destroy(struct xc_term **t);
-// core may be NULL. v [nr]: the potential on the grid.
+// Collective. core may be NULL. v [nr]: the potential on the grid. more [ng], vmore [nr], both or none NULL: vmore = v + more
+// on the grid, in the same transform.
 enum al_err xc_potential(struct xc_term *t, const double complex *rho, const double complex *core,
-                         double *ret_energy, double *v);
+                         const double complex *more, double *ret_energy, double *v, double *vmore);
 // After xc_potential with the same density: strain derivative without the core's form factors
 // (superpose_strain).
-void xc_strain(struct xc_term *t, double energy, const double *v, double (*strain)[3]);
+enum al_err xc_strain(struct xc_term *t, double energy, const double *v, double (*strain)[3]);
 
 // kinetic.c: occ[j] includes the k-point's weight. This rank's rows only: sum over ranks is the caller's.
 double kinetic_energy(const struct kbasis *k, int nb, const double *occ, const double complex *c);
