@@ -11,7 +11,7 @@
 
 // H psi and the products of orbitals in single precision are good for residuals of some 1e-6 Ha; above this the
 // whole iteration is done in it.
-static const double single_from = 1e-5;
+const double davidson_single_from = 1e-5;
 
 #define REAL     double
 #define SQRT     sqrt
@@ -166,7 +166,7 @@ enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, d
                      double complex *x, double *e, double *ret_res)
 {
     const size_t size = (size_t)nb * (size_t)h->k->nloc;
-    w->single = tol > single_from;
+    w->single = tol > davidson_single_from;
     subspace_set_kind(w->sub, h->k->gamma, w->single);
     if (!w->single) {
         memcpy(w->v, x, size * sizeof *x);

@@ -27,7 +27,8 @@ void davidson_work_destroy(struct davidson_work **w);
 // x [nb][nloc]: in any start (need not be orthonormal), out Ritz vectors; e[nb] ascending. Stops when the
 // residual norms of the lowest nocc bands are below tol (the others: 30 tol), or after maxit expansions;
 // *ret_res = largest residual norm of the occupied bands. Not converging is not an error here. Works in single
-// precision while tol is far above its errors.
+// precision (w->single then tells) while tol is above davidson_single_from, Ha.
+extern const double davidson_single_from;
 enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, double tol, int maxit,
                      double complex *x, double *e, double *ret_res);
 
