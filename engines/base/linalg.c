@@ -47,6 +47,16 @@ void al_dsyrk_upper(int m, int n, const double *a, int lda, double *c, int ldc)
     cblas_dsyrk(CblasColMajor, CblasUpper, CblasTrans, n, m, 1, a, lda, 0, c, ldc);
 }
 
+void al_cherk_upper(int m, int n, const float complex *a, int lda, float complex *c, int ldc)
+{
+    cblas_cherk(CblasColMajor, CblasUpper, CblasConjTrans, n, m, 1, a, lda, 0, c, ldc);
+}
+
+void al_ssyrk_upper(int m, int n, const float *a, int lda, float *c, int ldc)
+{
+    cblas_ssyrk(CblasColMajor, CblasUpper, CblasTrans, n, m, 1, a, lda, 0, c, ldc);
+}
+
 void al_dgemm_row(char ta, char tb, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
                   int ldb, double beta, double *c, int ldc)
 {
@@ -105,6 +115,17 @@ void al_ztrsm_right_upper(int m, int n, const double complex *u, int ldu, double
 {
     const double complex one = 1.0;
     cblas_ztrsm(CblasColMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, m, n, &one, u, ldu, b, ldb);
+}
+
+void al_strsm_right_upper(int m, int n, const float *u, int ldu, float *b, int ldb)
+{
+    cblas_strsm(CblasColMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, m, n, 1, u, ldu, b, ldb);
+}
+
+void al_ctrsm_right_upper(int m, int n, const float complex *u, int ldu, float complex *b, int ldb)
+{
+    const float complex one = 1.0F;
+    cblas_ctrsm(CblasColMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, m, n, &one, u, ldu, b, ldb);
 }
 
 enum al_err al_dgesv(int n, int nrhs, double *a, int lda, double *b, int ldb)
