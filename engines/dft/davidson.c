@@ -25,7 +25,7 @@ const double davidson_single_from = 1e-5;
 #define FN(name) name##_s
 #include "dft/davidson_impl.h"
 
-enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, enum dft_dense dense,
+enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, enum dft_dense dense, int rows,
                                  struct davidson_work **ret)
 {
     AL_OWN(davidson_work) w = NULL;
@@ -41,7 +41,7 @@ enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, en
     AL_ALLOC(hx, size);
     w->hx = hx;
     AL_ALLOC(w->res, nb);
-    AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, real, dense, &w->sub));
+    AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, real, dense, rows, &w->sub));
     *ret = w;
     w = NULL;
     return AL_ERR_OK;

@@ -20,7 +20,7 @@ struct davidson_work {
     double *res;            // [nb]
     struct subspace *sub;
 };
-enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, enum dft_dense dense,
+enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, enum dft_dense dense, int rows,
                                  struct davidson_work **ret);
 void davidson_work_destroy(struct davidson_work **w);
 
