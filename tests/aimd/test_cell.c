@@ -118,7 +118,7 @@ static void one(bool gamma)
     assert_true(c.force < 5e-4 && c.stress < 5e-3);
     assert_true(a.energy < 1e-3 * normal.scf_tol);
     assert_true(a.force < 1.6e-5 && a.force < b.force);
-    assert_true(warm.applies < 0.75 * (double)cold.applies);
+    assert_true(warm.applies < 0.5 * (double)cold.applies);
 }
 
 static void test_gamma(void **state)
