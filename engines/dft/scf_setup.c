@@ -23,7 +23,7 @@ static enum al_err count_bands(struct scf *p)
                      "fixed occupations of closed shells need an even number; smearing takes any",
                      "%g valence electrons", ne);
     p->nfull = (int)floor(0.5 * ne + 1e-9);
-    p->nb = occupation_bands(o->smearing, ne, o->nextra);
+    p->nb = occupation_bands(o, ne, p->s->b->volume);
     p->nocc = fixed ? p->nfull : p->nb;
     return AL_ERR_OK;
 }
