@@ -240,8 +240,8 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
     }
     const char *ended = bag_fact(t, "ended");
     bool whole = ended && strcmp(ended, "all steps done") == 0;
-    printf("%s steps of %g fs (%s), %.4g ns/day\n", bag_fact(t, "steps"), w->timestep, ended ? ended : "?",
-           bag_fact_real(t, "ns_per_day"));
+    printf("%s steps of %g fs (%s), %.4g s a step, %.4g ns/day\n", bag_fact(t, "steps"), w->timestep, ended ? ended : "?",
+           bag_fact_real(t, "seconds_per_step"), bag_fact_real(t, "ns_per_day"));
     printf("temperature %.1f +- %.1f K, pressure %.3f GPa, volume %.2f Ang^3\n", bag_fact_real(t, "temperature"),
            bag_fact_real(t, "temperature_std"), bag_fact_real(t, "pressure_gpa"), bag_fact_real(t, "volume_ang3"));
     printf("conserved energy: drift %.3g eV/atom/ps (%.3g microHa/atom/ps), rms %.3g eV/atom\n",

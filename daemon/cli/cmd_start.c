@@ -13,6 +13,7 @@
 #include "core/executor.h"
 #include "core/loop.h"
 #include "core/proc.h"
+#include "core/signals.h"
 
 struct front {
     struct display *display; // NULL: plain lines
@@ -148,10 +149,15 @@ int cmd_start(int argc, char **argv)
     AL_OWN(rundir) r = NULL;
     int rc = cli_arguments(argc, argv, 1, &arg, flags, flag);
     if (rc) return rc;
-    enum al_err e = rundir_read(arg, &r);
+    // from the first moment: Ctrl-C ends with exit code 3 and a run that goes on, however early it comes
+    enum al_err e = flag[0] ? AL_ERR_OK : signals_open();
+    if (!e) e = rundir_read(arg, &r);
     if (!e) e = exec_find_worker(worker, sizeof worker);
     if (!e) e = rundir_lock(r);
     if (e) return cli_fail(e);
     warn_settings(r);
-    return flag[0] ? run_detached(r, worker) : run_loop(r, worker, -1);
+    if (flag[0]) return run_detached(r, worker);
+    rc = run_loop(r, worker, -1);
+    signals_close();
+    return rc;
 }

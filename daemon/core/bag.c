@@ -9,12 +9,12 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
 #include "core/proc.h"
+#include "core/signals.h"
 
 enum { POLL_MS = 50 };
 #define TICK_S 0.2
@@ -22,7 +22,7 @@ enum { POLL_MS = 50 };
 struct bag {
     const struct bag_options *o;
     struct executor *x;
-    int n, signals;
+    int n;
     struct bag_task *t; // [n]
     bool stopping, killing;
     double started, last_tick;
@@ -229,9 +229,7 @@ static void cancel_all(struct bag *b, enum exec_cancel how)
 
 static void take_signals(struct bag *b)
 {
-    struct signalfd_siginfo info;
-    while (read(b->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGCHLD) continue;
+    for (int n = signals_take(); n > 0; n--) {
         if (!b->stopping) {
             b->stopping = true;
             say(b, "stopping: waiting for the running frames to save their state (Ctrl-C again kills them)");
@@ -289,7 +287,7 @@ static enum al_err run_all(struct bag *b)
             if (!pending) return AL_ERR_OK;
             if (b->stopping) AL_FAIL(AL_ERR_STOPPED, "stopped: %d of %d are finished", b->n - pending, b->n);
         }
-        struct pollfd fd = {.fd = b->signals, .events = POLLIN};
+        struct pollfd fd = {.fd = signals_fd(), .events = POLLIN};
         poll(&fd, 1, POLL_MS);
         take_signals(b);
     }
@@ -301,19 +299,11 @@ enum al_err bag_run(const struct bag_options *o, int n, struct bag_task *t)
     const char *mpirun = getenv("ALND_MPIRUN");
     struct exec_local_options x = {.run = o->dir, .worker = o->worker, .mpirun = mpirun ? mpirun : ALND_MPIRUN,
                                    .cores = o->cores, .heartbeat = o->heartbeat};
-    sigset_t mask, old;
     AL_TRY(exec_local_create(&x, &b.x));
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGINT);
-    sigaddset(&mask, SIGTERM);
-    sigaddset(&mask, SIGHUP);
-    sigaddset(&mask, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &mask, &old);
-    b.signals = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
-    enum al_err e = run_all(&b);
+    enum al_err e = signals_open();
+    if (!e) e = run_all(&b);
     executor_destroy(&b.x);
-    if (b.signals >= 0) close(b.signals);
-    sigprocmask(SIG_SETMASK, &old, NULL);
+    signals_close();
     return e;
 }
 

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "core/executor.h"
 #include "core/proc.h"
+#include "core/signals.h"
 
 enum { MAX_ENV = 128, MAX_ARG = 16 };
 #define SUSPENDED_S 10.0 // the daemon itself slept: workers get a fresh heartbeat period
@@ -187,8 +188,11 @@ static enum al_err submit_local(struct executor *x, const struct exec_spec *s, l
     if (unlink(stop) != 0 && errno != ENOENT)
         AL_FAIL(al_err_from_errno(errno), "cannot remove %s: %s", stop, strerror(errno));
     AL_TRY(add_job(l, s, &j));
+    sigset_t old;
+    signals_hold(&old);
     pid_t pid = fork();
     if (pid == 0) child_run(l->run, &c);
+    signals_release(&old);
     if (pid < 0) {
         drop_job(l, j);
         AL_FAIL(AL_ERR_LOST, "cannot fork: %s", strerror(errno));

@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -15,6 +14,7 @@
 #include "core/crash.h"
 #include "core/loop_impl.h"
 #include "core/proc.h"
+#include "core/signals.h"
 
 enum { POLL_MS = 150 };
 
@@ -157,9 +157,7 @@ static enum al_err answer(void *ctx, const char *request, char **ret_text)
 
 static void take_signals(struct loop *l)
 {
-    struct signalfd_siginfo info;
-    while (read(l->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGCHLD) continue;
+    for (int n = signals_take(); n > 0; n--) {
         if (!l->stopping) {
             request_stop(l, "signal");
         } else if (!l->killing) {
@@ -174,7 +172,7 @@ static void wait_for_news(struct loop *l)
 {
     struct pollfd fds[CONTROL_CLIENTS + 2];
     int n = control_fds(l->control, fds);
-    fds[n++] = (struct pollfd){.fd = l->signals, .events = POLLIN};
+    fds[n++] = (struct pollfd){.fd = signals_fd(), .events = POLLIN};
     poll(fds, (nfds_t)n, POLL_MS);
     take_signals(l);
     control_serve(l->control, answer, l);
@@ -310,16 +308,9 @@ static enum al_err run_open(struct loop *l, const char *worker)
 enum al_err loop_run(struct rundir *r, const char *worker, const struct loop_observer *o,
                      struct loop_outcome *ret)
 {
-    struct loop l = {.r = r, .o = o, .signals = -1};
-    sigset_t mask, old;
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGINT);
-    sigaddset(&mask, SIGTERM);
-    sigaddset(&mask, SIGHUP);
-    sigaddset(&mask, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &mask, &old);
+    struct loop l = {.r = r, .o = o};
+    AL_TRY(signals_open());
     signal(SIGPIPE, SIG_IGN);
-    l.signals = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
     enum al_err e = run_open(&l, worker);
     if (e)
         al_log(AL_LOG_ERROR, "daemon", "ev=error code=%s message=\"%s\"", al_err_name(e), al_err_message());
@@ -328,8 +319,7 @@ enum al_err loop_run(struct rundir *r, const char *worker, const struct loop_obs
     plan_destroy(&l.p);
     view_destroy(&l.v);
     journal_destroy(&l.j);
-    close(l.signals);
-    sigprocmask(SIG_SETMASK, &old, NULL);
+    signals_close();
     al_log_close();
     AL_TRY(e);
     *ret = l.outcome;

@@ -8,32 +8,6 @@
 #include <cblas.h>
 #include <lapacke.h>
 
-double al_det3(const double a[3][3])
-{
-    return a[0][0] * (a[1][1] * a[2][2] - a[1][2] * a[2][1]) - a[0][1] * (a[1][0] * a[2][2] - a[1][2] * a[2][0]) +
-           a[0][2] * (a[1][0] * a[2][1] - a[1][1] * a[2][0]);
-}
-
-void al_cross3(const double a[3], const double b[3], double ret[3])
-{
-    double x = a[1] * b[2] - a[2] * b[1], y = a[2] * b[0] - a[0] * b[2], z = a[0] * b[1] - a[1] * b[0];
-    ret[0] = x;
-    ret[1] = y;
-    ret[2] = z;
-}
-
-void al_inv3(const double a[3][3], double ret[3][3])
-{
-    double c[3][3], det;
-    al_cross3(a[1], a[2], c[0]); // rows of the cofactor matrix
-    al_cross3(a[2], a[0], c[1]);
-    al_cross3(a[0], a[1], c[2]);
-    det = al_dot3(a[0], c[0]);
-    for (int i = 0; i < 3; i++)
-        for (int j = 0; j < 3; j++)
-            ret[i][j] = c[j][i] / det;
-}
-
 static CBLAS_TRANSPOSE op(char t)
 {
     return t == 'N' ? CblasNoTrans : t == 'T' ? CblasTrans : CblasConjTrans;
@@ -71,6 +45,16 @@ void al_zherk_upper(int m, int n, const double complex *a, int lda, double compl
 void al_dsyrk_upper(int m, int n, const double *a, int lda, double *c, int ldc)
 {
     cblas_dsyrk(CblasColMajor, CblasUpper, CblasTrans, n, m, 1, a, lda, 0, c, ldc);
+}
+
+void al_cherk_upper(int m, int n, const float complex *a, int lda, float complex *c, int ldc)
+{
+    cblas_cherk(CblasColMajor, CblasUpper, CblasConjTrans, n, m, 1, a, lda, 0, c, ldc);
+}
+
+void al_ssyrk_upper(int m, int n, const float *a, int lda, float *c, int ldc)
+{
+    cblas_ssyrk(CblasColMajor, CblasUpper, CblasTrans, n, m, 1, a, lda, 0, c, ldc);
 }
 
 void al_dgemm_row(char ta, char tb, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
@@ -131,6 +115,17 @@ void al_ztrsm_right_upper(int m, int n, const double complex *u, int ldu, double
 {
     const double complex one = 1.0;
     cblas_ztrsm(CblasColMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, m, n, &one, u, ldu, b, ldb);
+}
+
+void al_strsm_right_upper(int m, int n, const float *u, int ldu, float *b, int ldb)
+{
+    cblas_strsm(CblasColMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, m, n, 1, u, ldu, b, ldb);
+}
+
+void al_ctrsm_right_upper(int m, int n, const float complex *u, int ldu, float complex *b, int ldb)
+{
+    const float complex one = 1.0F;
+    cblas_ctrsm(CblasColMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, m, n, &one, u, ldu, b, ldb);
 }
 
 enum al_err al_dgesv(int n, int nrhs, double *a, int lda, double *b, int ldb)

@@ -48,9 +48,13 @@ enum al_err al_zpotrf_upper(int n, double complex *a, int lda);
 enum al_err al_dpotrf_upper(int n, double *a, int lda);
 void al_ztrsm_right_upper(int m, int n, const double complex *u, int ldu, double complex *b, int ldb);
 void al_dtrsm_right_upper(int m, int n, const double *u, int ldu, double *b, int ldb);
+void al_ctrsm_right_upper(int m, int n, const float complex *u, int ldu, float complex *b, int ldb);
+void al_strsm_right_upper(int m, int n, const float *u, int ldu, float *b, int ldb);
 // Upper triangle of C = A^H A, A m x n.
 void al_zherk_upper(int m, int n, const double complex *a, int lda, double complex *c, int ldc);
 void al_dsyrk_upper(int m, int n, const double *a, int lda, double *c, int ldc);
+void al_cherk_upper(int m, int n, const float complex *a, int lda, float complex *c, int ldc);
+void al_ssyrk_upper(int m, int n, const float *a, int lda, float *c, int ldc);
 // Solve a x = b (general, n x n), b overwritten by x, a destroyed.
 enum al_err al_dgesv(int n, int nrhs, double *a, int lda, double *b, int ldb);
 // Minimum-norm least squares of a (m x n) x = b by SVD, singular values below rcond*max dropped

@@ -249,6 +249,19 @@ void comm_alltoallv_z(struct comm *c, const double complex *send, const int *nse
                   c->impl->mpi);
 }
 
+void comm_alltoallv_c(struct comm *c, const float complex *send, const int *nsend, const int *at_send,
+                      float complex *recv, const int *nrecv, const int *at_recv)
+{
+    if (c->size == 1) {
+        memcpy(recv + at_recv[0], send + at_send[0], (size_t)nsend[0] * sizeof *send);
+        return;
+    }
+    for (int r = 0; r < c->size; r++)
+        if (r != c->rank) c->impl->sent += (long long)sizeof *send * nsend[r];
+    MPI_Alltoallv(send, nsend, at_send, MPI_C_FLOAT_COMPLEX, recv, nrecv, at_recv, MPI_C_FLOAT_COMPLEX,
+                  c->impl->mpi);
+}
+
 void comm_allgatherv_d(struct comm *c, double *buf, const int *n, const int *at)
 {
     if (c->size == 1) return;

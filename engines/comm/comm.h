@@ -43,6 +43,8 @@ enum al_err comm_agree(struct comm *c, enum al_err err);
 // counts and displacements in elements, [size] each.
 void comm_alltoallv_z(struct comm *c, const double complex *send, const int *nsend, const int *at_send,
                       double complex *recv, const int *nrecv, const int *at_recv);
+void comm_alltoallv_c(struct comm *c, const float complex *send, const int *nsend, const int *at_send,
+                      float complex *recv, const int *nrecv, const int *at_recv);
 // Rank r's part buf[at[r] .. at[r] + n[r] - 1] to everyone, in place.
 void comm_allgatherv_d(struct comm *c, double *buf, const int *n, const int *at);
 void comm_allgatherv_z(struct comm *c, double complex *buf, const int *n, const int *at);

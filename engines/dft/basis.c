@@ -148,13 +148,19 @@ void basis_to_g(struct basis *b, const double *fr, double complex *fg)
         fg[i] = w[b->at[i]] / b->nr;
 }
 
-void basis_to_r2(struct basis *b, const double complex *fg1, const double complex *fg2, double *fr1, double *fr2)
+void basis_to_pair(struct basis *b, const double complex *fg1, const double complex *fg2)
 {
     double complex *w = b->fft->work;
     memset(w, 0, (size_t)b->nr * sizeof *w);
     for (int i = 0; i < b->ng; i++)
         w[b->at[i]] = CMPLX(creal(fg1[i]) - cimag(fg2[i]), cimag(fg1[i]) + creal(fg2[i]));
     fft3_to_r(b->fft);
+}
+
+void basis_to_r2(struct basis *b, const double complex *fg1, const double complex *fg2, double *fr1, double *fr2)
+{
+    const double complex *w = b->fft->work;
+    basis_to_pair(b, fg1, fg2);
     for (int i = 0; i < b->nr; i++) {
         fr1[i] = creal(w[i]);
         fr2[i] = cimag(w[i]);
@@ -164,9 +170,15 @@ void basis_to_r2(struct basis *b, const double complex *fg1, const double comple
 void basis_to_g2(struct basis *b, const double *fr1, const double *fr2, double complex *fg1, double complex *fg2)
 {
     double complex *w = b->fft->work;
-    const double f = 0.5 / b->nr;
     for (int i = 0; i < b->nr; i++)
         w[i] = CMPLX(fr1[i], fr2[i]);
+    basis_from_pair(b, fg1, fg2);
+}
+
+void basis_from_pair(struct basis *b, double complex *fg1, double complex *fg2)
+{
+    const double complex *w = b->fft->work;
+    const double f = 0.5 / b->nr;
     fft3_to_g(b->fft);
     for (int i = 0; i < b->ng; i++) { // w(G) = f1 + i f2, conj w(-G) = f1 - i f2
         double complex u = w[b->at[i]], v = conj(w[b->at[b->ng - 1 - i]]);

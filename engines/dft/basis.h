@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // Cell, plane waves of the density (|G|^2/2 <= 4 ecut) and of the orbitals at one k-point (|k+G|^2/2 <=
-// ecut). Densities and potentials are replicated; orbitals are split over the ranks by plane waves: rank r
+// ecut). Densities and potentials are replicated (inside xc.c fields are split into slabs of the grid); orbitals are split over the ranks by plane waves: rank r
 // holds rows p0 .. p0 + nloc - 1 of every band. Atomic units.
 #ifndef AL_DFT_BASIS_H
 #define AL_DFT_BASIS_H
@@ -36,7 +36,10 @@ enum al_err basis_count(double ecut, const double cell[3][3], const int fft_grid
 double kbasis_count(double ecut, const double cell[3][3], const double k[3]);
 void basis_to_r(struct basis *b, const double complex *fg, double *fr); // real part
 void basis_to_g(struct basis *b, const double *fr, double complex *fg); // on the sphere
-// Two real fields in one transform.
+// Two real fields in one transform. The pair: the same, the fields as real and imaginary part of the FFT's work
+// array b->fft->work.
+void basis_to_pair(struct basis *b, const double complex *fg1, const double complex *fg2);
+void basis_from_pair(struct basis *b, double complex *fg1, double complex *fg2);
 void basis_to_r2(struct basis *b, const double complex *fg1, const double complex *fg2, double *fr1, double *fr2);
 void basis_to_g2(struct basis *b, const double *fr1, const double *fr2, double complex *fg1, double complex *fg2);
 

@@ -42,13 +42,50 @@ void block_dot_single(bool real, int nloc, int m, int n, const float complex *v,
         al_cgemm('C', 'N', m, n, nloc, 1, v, nloc, w, nloc, 0, g, ldg);
 }
 
-void block_combine_single(bool real, int nloc, int m, int n, const float complex *v, const void *z, int ldz,
-                          float complex *x)
+void block_gram_single(bool real, int nloc, int n, const float complex *t, void *g)
+{
+    memset(g, 0, (size_t)n * (size_t)n * block_width(real) * sizeof(float));
+    if (real)
+        al_ssyrk_upper(2 * nloc, n, (const float *)t, 2 * nloc, g, n);
+    else
+        al_cherk_upper(nloc, n, t, nloc, g, n);
+}
+
+void block_combine_single(bool real, int nloc, int m, int n, float alpha, const float complex *v, const void *z,
+                          int ldz, float beta, float complex *x)
 {
     if (real)
-        al_sgemm('N', 'N', 2 * nloc, n, m, 1, (const float *)v, 2 * nloc, z, ldz, 0, (float *)x, 2 * nloc);
+        al_sgemm('N', 'N', 2 * nloc, n, m, alpha, (const float *)v, 2 * nloc, z, ldz, beta, (float *)x, 2 * nloc);
     else
-        al_cgemm('N', 'N', nloc, n, m, 1, v, nloc, z, ldz, 0, x, nloc);
+        al_cgemm('N', 'N', nloc, n, m, alpha, v, nloc, z, ldz, beta, x, nloc);
+}
+
+void block_triangle_solve(bool real, int nloc, int n, const void *u, double complex *t)
+{
+    if (real)
+        al_dtrsm_right_upper(2 * nloc, n, u, n, (double *)t, 2 * nloc);
+    else
+        al_ztrsm_right_upper(nloc, n, u, n, t, nloc);
+}
+
+void block_triangle_solve_single(bool real, int nloc, int n, const void *u, float complex *t)
+{
+    if (real)
+        al_strsm_right_upper(2 * nloc, n, u, n, (float *)t, 2 * nloc);
+    else
+        al_ctrsm_right_upper(nloc, n, u, n, t, nloc);
+}
+
+void block_narrow(size_t n, const double complex *from, float complex *to)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (float complex)from[i];
+}
+
+void block_widen(size_t n, const float complex *from, double complex *to)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (double complex)from[i];
 }
 
 enum al_err block_sum(struct comm *c, bool real, void *g, size_t n)

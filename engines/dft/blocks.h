@@ -23,12 +23,19 @@ void block_dot_single(bool real, int nloc, int m, int n, const float complex *v,
                       int ldg);
 // Upper triangle of <t_i|t_j>, i, j < n; the rest of g [n][n] is set to 0.
 void block_gram(bool real, int nloc, int n, const double complex *t, void *g);
+void block_gram_single(bool real, int nloc, int n, const float complex *t, void *g);
 // x_j := beta x_j + alpha sum_(i<m) v_i z_ij, j < n; z [n][ldz].
 void block_combine(bool real, int nloc, int m, int n, double alpha, const double complex *v, const void *z,
                    int ldz, double beta, double complex *x);
-// x_j := sum_(i<m) v_i z_ij in single precision.
-void block_combine_single(bool real, int nloc, int m, int n, const float complex *v, const void *z, int ldz,
-                          float complex *x);
+// The same in single precision, z included.
+void block_combine_single(bool real, int nloc, int m, int n, float alpha, const float complex *v, const void *z,
+                          int ldz, float beta, float complex *x);
+// t := t u^-1, u [n][n] upper triangular.
+void block_triangle_solve(bool real, int nloc, int n, const void *u, double complex *t);
+void block_triangle_solve_single(bool real, int nloc, int n, const void *u, float complex *t);
+// Between the precisions, n numbers.
+void block_narrow(size_t n, const double complex *from, float complex *to);
+void block_widen(size_t n, const float complex *from, double complex *to);
 // Sum of n numbers over the ranks.
 enum al_err block_sum(struct comm *c, bool real, void *g, size_t n);
 

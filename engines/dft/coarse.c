@@ -128,6 +128,7 @@ enum al_err coarse_start(struct scf *p, bool *ret_done)
     enum al_err e = scf_approach(c);
     p->coarse_applies += c->applies + c->coarse_applies;
     p->coarse_iterations += c->iterations + c->coarse_iterations;
+    p->coarse_ffts += c->ffts + c->coarse_ffts;
     if (e && e != AL_ERR_NOTCONV) AL_TRY(e);
     if (e) al_err_clear();
     AL_TRY(hand_density(c, p));

@@ -5,9 +5,27 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/linalg.h"
 #include "base/mem.h"
+#include "dft/blocks.h"
 
-enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, bool lapack,
+// H psi and the products of orbitals in single precision are good for residuals of some 1e-6 Ha; above this the
+// whole iteration is done in it.
+static const double single_from = 1e-5;
+
+#define REAL     double
+#define SQRT     sqrt
+#define FN(name) name##_d
+#include "dft/davidson_impl.h"
+#undef REAL
+#undef SQRT
+#undef FN
+#define REAL     float
+#define SQRT     sqrtf
+#define FN(name) name##_s
+#include "dft/davidson_impl.h"
+
+enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, enum dft_dense dense,
                                  struct davidson_work **ret)
 {
     AL_OWN(davidson_work) w = NULL;
@@ -15,11 +33,15 @@ enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, bo
     size_t size = (size_t)nb * (size_t)nloc;
     w->nb = nb;
     w->nloc = nloc;
-    AL_ALLOC(w->v, DAVIDSON_GROWTH * size);
-    AL_ALLOC(w->hv, DAVIDSON_GROWTH * size);
-    AL_ALLOC(w->hx, size);
+    double complex *v = NULL, *hv = NULL, *hx = NULL;
+    AL_ALLOC(v, DAVIDSON_GROWTH * size);
+    w->v = v;
+    AL_ALLOC(hv, DAVIDSON_GROWTH * size);
+    w->hv = hv;
+    AL_ALLOC(hx, size);
+    w->hx = hx;
     AL_ALLOC(w->res, nb);
-    AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, real, lapack, &w->sub));
+    AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, real, dense, &w->sub));
     *ret = w;
     w = NULL;
     return AL_ERR_OK;
@@ -37,53 +59,49 @@ void davidson_work_destroy(struct davidson_work **w)
     *w = NULL;
 }
 
-// Residual norms of the Ritz vectors.
-static enum al_err measure(const struct ham *h, struct davidson_work *w, int nb, const double complex *x,
-                           const double *e)
+// Orbital j of a block.
+static void *at(const struct davidson_work *w, const struct ham *h, void *v, int j)
 {
-    const int nl = h->k->nloc;
-    for (int j = 0; j < nb; j++) {
-        const double complex *xj = x + (size_t)j * (size_t)nl, *hj = w->hx + (size_t)j * (size_t)nl;
-        double r2 = 0;
-        for (int i = 0; i < nl; i++) {
-            double complex r = hj[i] - e[j] * xj[i];
-            r2 += creal(r) * creal(r) + cimag(r) * cimag(r);
-        }
-        w->res[j] = r2;
-    }
+    return (char *)v + (size_t)j * (size_t)h->k->nloc * (w->single ? sizeof(float complex) : sizeof(double complex));
+}
+
+static size_t bytes(const struct davidson_work *w, const struct ham *h, int n)
+{
+    return (size_t)((char *)at(w, h, w->v, n) - (char *)w->v);
+}
+
+// Residual norms of the Ritz vectors.
+static enum al_err measure(const struct ham *h, struct davidson_work *w, int nb, void *x, const double *e)
+{
+    for (int j = 0; j < nb; j++)
+        w->res[j] = (w->single ? residual2_s : residual2_d)(h->k->nloc, at(w, h, x, j), at(w, h, w->hx, j), e[j]);
     AL_TRY(comm_sum_d(h->k->comm, w->res, (size_t)nb));
     for (int j = 0; j < nb; j++)
         w->res[j] = sqrt(w->res[j]);
     return AL_ERR_OK;
 }
 
-// Diagonal of H - e, kept away from zero smoothly as in Quantum ESPRESSO (P. Giannozzi et al., JPCM 21,
-// 395502, 2009).
-static void precondition(const struct ham *h, const double complex *x, const double complex *hx, double e,
-                         double complex *t)
+static enum al_err apply(struct ham *h, const struct davidson_work *w, int n, const void *c, void *hc)
 {
-    for (int i = 0; i < h->k->nloc; i++) {
-        double y = 3 * (0.5 * h->k->q2[i] + h->vmean + h->diag[i] - e); // 3: fewest steps for Li3PS4
-        t[i] = 2 * (hx[i] - e * x[i]) / (1 + y + sqrt(1 + (y - 1) * (y - 1)));
-    }
+    return w->single ? ham_apply_single(h, n, c, hc) : ham_apply(h, n, c, hc);
 }
 
 // New directions behind the n vectors of v: their number after orthonormalisation.
-static enum al_err expand(struct ham *h, struct davidson_work *w, int nb, int nocc, double tol,
-                          const double complex *x, const double *e, int *n)
+static enum al_err expand(struct ham *h, struct davidson_work *w, int nb, int nocc, double tol, void *x,
+                          const double *e, int *n)
 {
-    const size_t nl = (size_t)h->k->nloc;
+    const int nl = h->k->nloc;
     int nt = 0;
-    double complex *t = w->v + (size_t)*n * nl, *ht = w->hv + (size_t)*n * nl;
+    void *t = at(w, h, w->v, *n), *ht = at(w, h, w->hv, *n);
     for (int j = 0; j < nb; j++) {
         if (w->res[j] < (j < nocc ? tol : 30 * tol)) continue;
-        precondition(h, x + (size_t)j * nl, w->hx + (size_t)j * nl, e[j], t + (size_t)nt * nl);
+        (w->single ? precondition_s : precondition_d)(h, at(w, h, x, j), at(w, h, w->hx, j), e[j], at(w, h, t, nt));
         nt++;
     }
-    AL_TRY(subspace_orthonormalise(w->sub, (int)nl, *n, w->v, &nt, t));
+    AL_TRY(subspace_orthonormalise(w->sub, nl, *n, w->v, &nt, t));
     if (nt > 0) {
-        AL_TRY(ham_apply(h, nt, t, ht));
-        AL_TRY(subspace_extend(w->sub, (int)nl, *n, nt, w->v, ht));
+        AL_TRY(apply(h, w, nt, t, ht));
+        AL_TRY(subspace_extend(w->sub, nl, *n, nt, w->v, ht));
     }
     *n += nt;
     return AL_ERR_OK;
@@ -100,17 +118,15 @@ static int unconverged(const struct davidson_work *w, int nb, int nocc, double t
     return n;
 }
 
-enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, double tol, int maxit,
-                     double complex *x, double *e, double *ret_res)
+// From nb vectors in v to Ritz vectors in x, both in the precision of the work.
+static enum al_err iterate(struct ham *h, struct davidson_work *w, int nb, int nocc, double tol, int maxit, void *x,
+                           double *e, double *ret_res)
 {
     const int nl = h->k->nloc;
-    const size_t size = (size_t)nb * (size_t)nl * sizeof *x;
     int n = nb;
-    subspace_set_real(w->sub, h->k->gamma);
-    memcpy(w->v, x, size);
     AL_TRY(subspace_orthonormalise(w->sub, nl, 0, NULL, &n, w->v));
     if (n < nb) AL_FAIL(AL_ERR_UNPHYSICAL, "start orbitals are linearly dependent (%d of %d)", n, nb);
-    AL_TRY(ham_apply(h, nb, w->v, w->hv));
+    AL_TRY(apply(h, w, nb, w->v, w->hv));
     AL_TRY(subspace_extend(w->sub, nl, 0, nb, w->v, w->hv));
     for (int it = 0;; it++) {
         AL_TRY(subspace_solve(w->sub, n, nb, e));
@@ -120,8 +136,8 @@ enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, d
         int todo = unconverged(w, nb, nocc, tol, ret_res), before;
         if (todo == 0 || it >= maxit) return AL_ERR_OK;
         if (n + todo > DAVIDSON_GROWTH * nb) { // restart from the Ritz vectors
-            memcpy(w->v, x, size);
-            memcpy(w->hv, w->hx, size);
+            memcpy(w->v, x, bytes(w, h, nb));
+            memcpy(w->hv, w->hx, bytes(w, h, nb));
             subspace_set_diagonal(w->sub, nb, e);
             n = nb;
         }
@@ -129,4 +145,35 @@ enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, d
         AL_TRY(expand(h, w, nb, nocc, tol, x, e, &n));
         if (n == before) return AL_ERR_OK;
     }
+}
+
+// x in double precision again, of length 1 to that precision: the density counts electrons.
+static enum al_err take_back(const struct ham *h, struct davidson_work *w, int nb, const float complex *from,
+                             double complex *x)
+{
+    const size_t nl = (size_t)h->k->nloc;
+    block_widen((size_t)nb * nl, from, x);
+    for (int j = 0; j < nb; j++)
+        w->res[j] = al_ddot(2 * (int)nl, (const double *)(x + (size_t)j * nl), (const double *)(x + (size_t)j * nl));
+    AL_TRY(comm_sum_d(h->k->comm, w->res, (size_t)nb));
+    for (int j = 0; j < nb; j++)
+        for (size_t i = 0; i < nl; i++)
+            x[(size_t)j * nl + i] *= 1 / sqrt(w->res[j]);
+    return AL_ERR_OK;
+}
+
+enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, double tol, int maxit,
+                     double complex *x, double *e, double *ret_res)
+{
+    const size_t size = (size_t)nb * (size_t)h->k->nloc;
+    w->single = tol > single_from;
+    subspace_set_kind(w->sub, h->k->gamma, w->single);
+    if (!w->single) {
+        memcpy(w->v, x, size * sizeof *x);
+        return iterate(h, w, nb, nocc, tol, maxit, x, e, ret_res);
+    }
+    float complex *v = w->v, *ritz = v + (size_t)DAVIDSON_GROWTH * (size_t)w->nb * (size_t)w->nloc; // v's second half
+    block_narrow(size, x, v);
+    AL_TRY(iterate(h, w, nb, nocc, tol, maxit, ritz, e, ret_res));
+    return take_back(h, w, nb, ritz, x);
 }

@@ -14,18 +14,20 @@ enum { DAVIDSON_GROWTH = 4 }; // the subspace holds up to this many times the ba
 
 struct davidson_work {
     int nb, nloc;           // largest
-    double complex *v, *hv; // [DAVIDSON_GROWTH nb][nloc]
-    double complex *hx;     // [nb][nloc]
+    bool single;            // precision of the vectors, chosen from the wanted residual
+    void *v, *hv;           // [DAVIDSON_GROWTH nb][nloc] double complex, or half of that float complex
+    void *hx;               // [nb][nloc]
     double *res;            // [nb]
     struct subspace *sub;
 };
-enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, bool lapack,
+enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, enum dft_dense dense,
                                  struct davidson_work **ret);
 void davidson_work_destroy(struct davidson_work **w);
 
 // x [nb][nloc]: in any start (need not be orthonormal), out Ritz vectors; e[nb] ascending. Stops when the
 // residual norms of the lowest nocc bands are below tol (the others: 30 tol), or after maxit expansions;
-// *ret_res = largest residual norm of the occupied bands. Not converging is not an error here.
+// *ret_res = largest residual norm of the occupied bands. Not converging is not an error here. Works in single
+// precision while tol is far above its errors.
 enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, double tol, int maxit,
                      double complex *x, double *e, double *ret_res);
 

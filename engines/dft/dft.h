@@ -43,6 +43,12 @@ enum dft_smearing {
     DFT_SMEARING_COLD,  // Marzari-Vanderbilt
 };
 
+enum dft_dense { // matrices of the eigensolver on several ranks (subspace.h)
+    DFT_DENSE_AUTO,  // by size
+    DFT_DENSE_LAPACK, // one rank at a time
+    DFT_DENSE_SCALAPACK,
+};
+
 struct dft_pseudo { // pseudopotential of one element
     int z;
     const char *path; // file, FILE#ENTRY, directory or built-in set (base/pseudofile.h); NULL: from pseudo_dir
@@ -85,7 +91,7 @@ struct dft_options {
     int start;                      // number of the random start orbitals; 0
     double coarse;                  // cut-off of the coarse start as a share of ecut, 0.4; 0 = none
     double diag_scale;              // factor on the eigensolver's tolerances; 1
-    bool lapack_only;               // replicated LAPACK subspace instead of ScaLAPACK (test twin)
+    enum dft_dense dense;           // AUTO; the others are each other's test twins
     // Called on rank 0 after each SCF step; may be NULL.
     void (*observe)(void *ctx, const struct dft_scf_step *step);
     // Asked on rank 0 before each SCF step; true ends label with AL_ERR_STOPPED on all ranks. May be NULL.

@@ -48,8 +48,14 @@ static double replicated_bytes(const struct sizes *z, const struct dft_options *
 {
     double g = 48 + 5 * COMPLEX + (z->core ? COMPLEX : 0) + 2 * COMPLEX // basis, fields, xc work
                + (2 * o->mix_history + 2) * COMPLEX;
-    double r = COMPLEX + 4 * REAL + 8 * REAL; // FFT work, potentials and density, xc fields
+    double r = COMPLEX + 4 * REAL; // FFT work, potentials and density
     return g * z->ng + r * z->nr + COMPLEX * z->phases * z->natoms + z->nk * 12 * z->npw;
+}
+
+// Slabs of the grid: xc fields.
+static double slab_bytes(const struct sizes *z, int ranks)
+{
+    return (7 * REAL + COMPLEX) * z->nr / ranks;
 }
 
 static double subspace_bytes(const struct sizes *z, int ranks, bool dist)
@@ -109,7 +115,7 @@ enum al_err dft_estimate(const struct dft_options *opt, const struct al_frame *f
     e.nkpt = k->n;
     e.nproj = (int)z.nproj;
     e.replicated = PROCESS + (ranks > 1 ? PROCESS_MPI : 0) + replicated_bytes(&z, opt);
-    e.bytes = e.replicated + subspace_bytes(&z, ranks, ranks > 1 && !opt->lapack_only) + orbital_bytes(&z, ranks);
+    e.bytes = e.replicated + subspace_bytes(&z, ranks, subspace_distributed(ranks, (int)(DAVIDSON_GROWTH * z.nb), z.half < 1, opt->dense)) + orbital_bytes(&z, ranks) + slab_bytes(&z, ranks);
     e.flops = usual_flops(&z);
     *ret = e;
     return AL_ERR_OK;

@@ -4,6 +4,7 @@
 // Ewald energy of point charges Z_i in a neutralising background (P. P. Ewald, Ann. Phys. 369, 253, 1921):
 //   E = 1/2 sum' Z_i Z_j erfc(eta r)/r + (2 pi/V) sum_(G/=0) exp(-G^2/4 eta^2)/G^2 |sum_i Z_i exp(iG.r_i)|^2
 //       - eta/sqrt(pi) sum Z_i^2 - pi/(2 V eta^2) (sum Z_i)^2
+// Atoms i and plane waves are dealt to the ranks in turn.
 #include <math.h>
 #include <string.h>
 
@@ -42,7 +43,7 @@ static void real_part(const struct dft_system *s, double eta, struct ewald_sums 
     int lim[3];
     for (int d = 0; d < 3; d++)
         lim[d] = (int)ceil(rc * sqrt(al_dot3(b->b[d], b->b[d])) / (2 * AL_PI)) + 1;
-    for (int i = 0; i < s->natoms; i++)
+    for (int i = b->comm->rank; i < s->natoms; i += b->comm->size)
         for (int j = 0; j < s->natoms; j++)
             for (int n0 = -lim[0]; n0 <= lim[0]; n0++)
                 for (int n1 = -lim[1]; n1 <= lim[1]; n1++)
@@ -84,7 +85,7 @@ static enum al_err reciprocal_part(const struct dft_system *s, double eta, struc
     const double gc = 2 * eta * reach;
     AL_AUTOFREE double complex *phase = NULL;
     AL_ALLOC(phase, s->natoms);
-    int lim[3];
+    int lim[3], wave = 0;
     for (int d = 0; d < 3; d++)
         lim[d] = (int)(gc * sqrt(al_dot3(b->a[d], b->a[d])) / (2 * AL_PI)) + 1;
     for (int m0 = 0; m0 <= lim[0]; m0++)
@@ -93,7 +94,8 @@ static enum al_err reciprocal_part(const struct dft_system *s, double eta, struc
                 double m[3] = {m0, m1, m2}, g[3];
                 if (m0 == 0 && (m1 < 0 || (m1 == 0 && m2 <= 0))) continue;
                 al_vecmat3(m, b->b, g);
-                if (al_dot3(g, g) <= gc * gc) add_wave(s, eta, m, g, phase, w);
+                if (al_dot3(g, g) > gc * gc || wave++ % b->comm->size != b->comm->rank) continue;
+                add_wave(s, eta, m, g, phase, w);
             }
     return AL_ERR_OK;
 }
@@ -108,6 +110,9 @@ enum al_err ewald(const struct dft_system *s, double eta, double *ret_energy, do
     struct ewald_sums w = {.f = force};
     real_part(s, eta, &w);
     AL_TRY(reciprocal_part(s, eta, &w));
+    AL_TRY(comm_sum_d(s->b->comm, &w.energy, 1));
+    AL_TRY(comm_sum_d(s->b->comm, w.strain[0], 9));
+    AL_TRY(comm_sum_d(s->b->comm, force[0], 3 * (size_t)s->natoms));
     double q = 0, q2 = 0;
     for (int i = 0; i < s->natoms; i++) {
         q += charge(s, i);

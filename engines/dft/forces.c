@@ -58,7 +58,7 @@ enum al_err scf_strain(struct scf *p, double strain[3][3])
     AL_TRY(ewald(s, 0, &unused, NULL, strain));
     hartree_strain(b, p->rho_out, strain);
     AL_TRY(local_strain(s, p->rho_out, p->vloc, strain));
-    xc_strain(p->xc, p->energy.xc, p->vxc, strain);
+    AL_TRY(xc_strain(p->xc, p->energy.xc, p->vxc, strain));
     if (p->core) {
         basis_to_g(b, p->vxc, p->vg);
         AL_TRY(superpose_strain(s, FORM_CORE, p->vg, strain));

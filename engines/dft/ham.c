@@ -42,6 +42,7 @@ void ham_destroy(struct ham **h)
     if (!*h) return;
     nonlocal_destroy(&(*h)->nl);
     wfft_destroy(&(*h)->fft_single);
+    al_free((*h)->wide);
     al_free((*h)->diag);
     al_free((*h)->p);
     al_free((*h)->bands);
@@ -69,6 +70,16 @@ static int plan(struct ham *h, int nb, int **row, int **at_row, int **band, int 
     return mine;
 }
 
+// Transforms of nb bands, times of them for each.
+static void count(struct ham *h, int nb, int times)
+{
+    const int np = h->k->comm->size;
+    for (int r = 0; r < np; r++) {
+        int n = comm_first(nb, np, r + 1) - comm_first(nb, np, r);
+        h->ffts += times * (h->k->gamma ? (n + 1) / 2 : n);
+    }
+}
+
 // Band j of this rank's transposed block, and band j + 1 when pair, into the sticks.
 static void load(struct ham *h, struct wfft *w, const double complex *block, int mine, int j, bool pair)
 {
@@ -93,7 +104,7 @@ static void store(struct ham *h, const struct wfft *w, double complex *block, in
 // out := v c for whole bands; out may be the same block.
 static void local_part(struct ham *h, int mine, const double complex *in, double complex *out)
 {
-    struct wfft *w = h->single ? h->fft_single : h->k->fft;
+    struct wfft *w = h->k->fft;
     for (int j = 0; j < mine; j++) {
         bool pair = h->k->gamma && j + 1 < mine;
         load(h, w, in, mine, j, pair);
@@ -103,12 +114,37 @@ static void local_part(struct ham *h, int mine, const double complex *in, double
     }
 }
 
+// The same in single precision. One or two bands at a time are widened for the FFT's loops: they stay in the cache.
+static void local_part_single(struct ham *h, int mine, const float complex *in, float complex *out)
+{
+    const int np = h->k->comm->size;
+    struct wfft *w = h->fft_single;
+    for (int j = 0; j < mine; j++) {
+        bool pair = h->k->gamma && j + 1 < mine;
+        double complex *second = pair ? h->wide + h->k->npw : NULL;
+        for (int r = 0; r < np; r++) {
+            int p0 = comm_first(h->k->npw, np, r), n = comm_first(h->k->npw, np, r + 1) - p0;
+            const float complex *c = in + (size_t)p0 * (size_t)mine + (size_t)j * (size_t)n;
+            block_widen((size_t)n, c, h->wide);
+            if (pair) block_widen((size_t)n, c + n, second);
+            wfft_put(w, h->wide, second, p0, n);
+        }
+        wfft_apply(w, h->v);
+        for (int r = 0; r < np; r++) {
+            int p0 = comm_first(h->k->npw, np, r), n = comm_first(h->k->npw, np, r + 1) - p0;
+            float complex *c = out + (size_t)p0 * (size_t)mine + (size_t)j * (size_t)n;
+            wfft_get(w, h->wide, second, p0, n);
+            block_narrow((size_t)n, h->wide, c);
+            if (pair) block_narrow((size_t)n, second, c + n);
+        }
+        j += pair;
+    }
+}
+
 enum al_err ham_apply(struct ham *h, int nb, const double complex *c, double complex *hc)
 {
     struct comm *comm = h->k->comm;
     const int nl = h->k->nloc;
-    if (h->single && !h->fft_single)
-        AL_TRY(wfft_create(h->s->b->n, h->k->npw, h->k->mill, h->k->gamma, true, &h->fft_single));
     if (comm->size == 1) {
         local_part(h, nb, c, hc);
     } else {
@@ -121,9 +157,34 @@ enum al_err ham_apply(struct ham *h, int nb, const double complex *c, double com
         for (int g = 0; g < nl; g++)
             hc[(size_t)j * (size_t)nl + (size_t)g] +=
                 0.5 * h->k->q2[g] * c[(size_t)j * (size_t)nl + (size_t)g];
+    count(h, nb, 2);
     h->applies += nb;
-    if (h->single) return nonlocal_apply_single(h->nl, nb, c, h->p, hc);
     return nonlocal_apply(h->nl, nb, c, h->p, hc);
+}
+
+enum al_err ham_apply_single(struct ham *h, int nb, const float complex *c, float complex *hc)
+{
+    struct comm *comm = h->k->comm;
+    const int nl = h->k->nloc;
+    if (!h->fft_single)
+        AL_TRY(wfft_create(h->s->b->n, h->k->npw, h->k->mill, h->k->gamma, true, &h->fft_single));
+    if (!h->wide) AL_ALLOC(h->wide, 2 * (size_t)h->k->npw);
+    if (comm->size == 1) {
+        local_part_single(h, nb, c, hc);
+    } else {
+        int *row, *at_row, *band, *at_band, mine = plan(h, nb, &row, &at_row, &band, &at_band);
+        float complex *bands = (float complex *)h->bands;
+        comm_alltoallv_c(comm, c, row, at_row, bands, band, at_band);
+        local_part_single(h, mine, bands, bands);
+        comm_alltoallv_c(comm, bands, band, at_band, hc, row, at_row);
+    }
+    for (int j = 0; j < nb; j++)
+        for (int g = 0; g < nl; g++)
+            hc[(size_t)j * (size_t)nl + (size_t)g] +=
+                (float)(0.5 * h->k->q2[g]) * c[(size_t)j * (size_t)nl + (size_t)g];
+    count(h, nb, 2);
+    h->applies += nb;
+    return nonlocal_apply_single(h->nl, nb, c, h->p, hc);
 }
 
 void ham_density(struct ham *h, int nb, const double *weight, const double complex *c, double *rho)
@@ -143,4 +204,5 @@ void ham_density(struct ham *h, int nb, const double *weight, const double compl
         wfft_density(h->k->fft, weight[first + j], pair ? weight[first + j + 1] : 0, rho);
         j += pair;
     }
+    count(h, nb, 1);
 }

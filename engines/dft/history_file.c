@@ -8,51 +8,35 @@
 #include <unistd.h>
 
 #include "base/fsio.h"
-#include "base/hash.h"
 #include "base/mem.h"
+#include "base/stream.h"
 #include "dft/history.h"
-
-enum { HEX = 64 };
 
 struct head {
     char magic[8];
     int size, rank, n, natoms, nb, nk, ng, depth;
 };
 
-// One list of the contents for both directions.
-struct stream {
-    char *buf;
-    size_t at, size;
-    enum { COUNT, PUT, GET } mode;
-};
-
-static void pass(struct stream *s, void *data, size_t n)
+static void pass_k(struct al_stream *st, struct history_k *k)
 {
-    if (n && s->mode == PUT) memcpy(s->buf + s->at, data, n);
-    if (n && s->mode == GET && s->at + n <= s->size) memcpy(data, s->buf + s->at, n);
-    s->at += n;
+    al_stream_pass(st, k->k, sizeof k->k);
+    al_stream_pass(st, &k->npw, sizeof k->npw);
+    al_stream_pass(st, &k->p0, sizeof k->p0);
+    al_stream_pass(st, &k->nloc, sizeof k->nloc);
 }
 
-static void pass_k(struct stream *st, struct history_k *k)
+static void body(struct al_stream *st, struct history *h)
 {
-    pass(st, k->k, sizeof k->k);
-    pass(st, &k->npw, sizeof k->npw);
-    pass(st, &k->p0, sizeof k->p0);
-    pass(st, &k->nloc, sizeof k->nloc);
-}
-
-static void body(struct stream *st, struct history *h)
-{
-    pass(st, &h->residual, sizeof h->residual);
-    pass(st, h->kind, (size_t)h->natoms * sizeof *h->kind);
-    pass(st, h->mill, (size_t)h->ng * sizeof *h->mill);
+    al_stream_pass(st, &h->residual, sizeof h->residual);
+    al_stream_pass(st, h->kind, (size_t)h->natoms * sizeof *h->kind);
+    al_stream_pass(st, h->mill, (size_t)h->ng * sizeof *h->mill);
     for (int i = 0; i < h->nk; i++)
-        pass(st, h->k[i].mill, (size_t)h->k[i].npw * sizeof *h->k[i].mill);
+        al_stream_pass(st, h->k[i].mill, (size_t)h->k[i].npw * sizeof *h->k[i].mill);
     for (int j = 0; j < h->n; j++) {
-        pass(st, h->s[j].tau, (size_t)h->natoms * sizeof *h->s[j].tau);
-        pass(st, h->s[j].rho, (size_t)h->ng * sizeof *h->s[j].rho);
+        al_stream_pass(st, h->s[j].tau, (size_t)h->natoms * sizeof *h->s[j].tau);
+        al_stream_pass(st, h->s[j].rho, (size_t)h->ng * sizeof *h->s[j].rho);
         for (int i = 0; i < h->nk; i++)
-            pass(st, h->s[j].psi[i], (size_t)h->nb * (size_t)h->k[i].nloc * sizeof **h->s[j].psi);
+            al_stream_pass(st, h->s[j].psi[i], (size_t)h->nb * (size_t)h->k[i].nloc * sizeof **h->s[j].psi);
     }
 }
 
@@ -77,26 +61,22 @@ static enum al_err file_of(const struct history *h, const char *path, char ret[A
 
 static enum al_err save(struct history *h, const char *path)
 {
-    char file[AL_PATH], hex[65];
+    char file[AL_PATH];
     struct head head = make_head(h);
-    struct stream st = {.mode = COUNT};
+    struct al_stream st = {.mode = AL_COUNT};
     AL_AUTOFREE char *buf = NULL;
     AL_TRY(file_of(h, path, file));
     for (int i = 0; i < h->nk; i++)
         pass_k(&st, &h->k[i]);
     body(&st, h);
-    size_t n = sizeof head + st.at + HEX;
+    size_t n = sizeof head + st.at + AL_SEAL;
     AL_ALLOC(buf, n + 1);
-    st = (struct stream){.mode = PUT, .buf = buf, .size = n};
-    pass(&st, &head, sizeof head);
+    st = (struct al_stream){.mode = AL_PUT, .buf = buf, .size = n};
+    al_stream_pass(&st, &head, sizeof head);
     for (int i = 0; i < h->nk; i++)
         pass_k(&st, &h->k[i]);
     body(&st, h);
-    struct al_sha256 sha;
-    al_sha256_init(&sha);
-    al_sha256_update(&sha, buf, st.at);
-    al_sha256_hex(&sha, hex);
-    memcpy(buf + st.at, hex, HEX);
+    al_stream_seal(buf, st.at);
     AL_TRY(al_file_write(file, buf, n));
     return AL_ERR_OK;
 }
@@ -118,7 +98,7 @@ static enum al_err check_sizes(const struct head *d, const struct history *h, co
     return AL_ERR_OK;
 }
 
-static enum al_err fill(struct history *h, const struct head *d, struct stream *st, const char *file)
+static enum al_err fill(struct history *h, const struct head *d, struct al_stream *st, const char *file)
 {
     h->natoms = d->natoms;
     h->nb = d->nb;
@@ -136,7 +116,7 @@ static enum al_err fill(struct history *h, const struct head *d, struct stream *
     for (int j = 0; j < d->n; j++)
         AL_TRY(history_room(h, &h->s[j]));
     h->n = d->n;
-    struct stream count = {.mode = COUNT, .at = st->at};
+    struct al_stream count = {.mode = AL_COUNT, .at = st->at};
     body(&count, h);
     if (count.at != st->size) AL_FAIL(AL_ERR_CORRUPT, "%s is shorter or longer than it says", file);
     body(st, h);
@@ -145,22 +125,18 @@ static enum al_err fill(struct history *h, const struct head *d, struct stream *
 
 static enum al_err load(struct history *h, const char *path)
 {
-    char file[AL_PATH], hex[65];
+    char file[AL_PATH];
     AL_AUTOFREE char *buf = NULL;
     size_t n;
     struct head d;
     AL_TRY(file_of(h, path, file));
     AL_TRY(al_file_read(file, 0, &buf, &n));
-    if (n < sizeof d + HEX) AL_FAIL(AL_ERR_CORRUPT, "%s is no history of frames", file);
-    struct al_sha256 sha;
-    al_sha256_init(&sha);
-    al_sha256_update(&sha, buf, n - HEX);
-    al_sha256_hex(&sha, hex);
+    if (n < sizeof d + AL_SEAL) AL_FAIL(AL_ERR_CORRUPT, "%s is no history of frames", file);
     memcpy(&d, buf, sizeof d);
-    if (memcmp(d.magic, make_head(h).magic, sizeof d.magic) != 0 || memcmp(hex, buf + n - HEX, HEX) != 0)
+    if (memcmp(d.magic, make_head(h).magic, sizeof d.magic) != 0 || !al_stream_sealed(buf, n))
         AL_FAIL(AL_ERR_CORRUPT, "%s is damaged or no history of frames", file);
     AL_TRY(check_sizes(&d, h, file));
-    struct stream st = {.mode = GET, .buf = buf, .size = n - HEX, .at = sizeof d};
+    struct al_stream st = {.mode = AL_GET, .buf = buf, .size = n - AL_SEAL, .at = sizeof d};
     AL_TRY(fill(h, &d, &st, file));
     return AL_ERR_OK;
 }

@@ -119,6 +119,10 @@ static void describe(const struct scf *p, struct label_report *rep)
 static void log_work(const struct rescue_log *log, struct label_report *rep)
 {
     size_t n = strlen(rep->detail);
+    if (n > 0 && log->coarse_applies > 0) // of a failure its reason, which needs the room
+        n += (size_t)snprintf(rep->detail + n, sizeof rep->detail - n, ", %ld of %ld H|psi> in the coarse start",
+                              log->coarse_applies, log->applies);
+    if (n >= sizeof rep->detail) n = sizeof rep->detail - 1;
     rep->scf_iterations = log->iterations;
     rep->coarse_iterations = log->coarse_iterations;
     rep->applies = log->applies;

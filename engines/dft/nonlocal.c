@@ -127,8 +127,6 @@ void nonlocal_destroy(struct nonlocal **n)
     al_free((*n)->atom);
     al_free((*n)->b);
     al_free((*n)->bs);
-    al_free((*n)->cs);
-    al_free((*n)->hs);
     al_free((*n)->ps);
     al_free(*n);
     *n = NULL;
@@ -160,15 +158,12 @@ static enum al_err make_single(struct nonlocal *n)
     if (n->ps) return AL_ERR_OK;
     const size_t nl = (size_t)n->k->nloc, np = (size_t)n->nproj;
     if (!n->bs) AL_ALLOC(n->bs, np * nl);
-    for (size_t i = 0; i < np * nl; i++)
-        n->bs[i] = (float complex)n->b[i];
-    if (!n->cs) AL_ALLOC(n->cs, NONLOCAL_PANEL * nl);
-    if (!n->hs) AL_ALLOC(n->hs, NONLOCAL_PANEL * nl);
+    block_narrow(np * nl, n->b, n->bs);
     AL_ALLOC(n->ps, 2 * NONLOCAL_PANEL * np);
     return AL_ERR_OK;
 }
 
-enum al_err nonlocal_apply_single(struct nonlocal *n, int nb, const double complex *c, double *p, double complex *hc)
+enum al_err nonlocal_apply_single(struct nonlocal *n, int nb, const float complex *c, double *p, float complex *hc)
 {
     if (n->nproj == 0) return AL_ERR_OK;
     AL_TRY(make_single(n));
@@ -177,19 +172,15 @@ enum al_err nonlocal_apply_single(struct nonlocal *n, int nb, const double compl
     const size_t width = block_width(real), np = (size_t)n->nproj;
     for (int j0 = 0; j0 < nb; j0 += NONLOCAL_PANEL) {
         const int nj = nb - j0 < NONLOCAL_PANEL ? nb - j0 : NONLOCAL_PANEL;
-        const size_t at = (size_t)j0 * (size_t)nl, size = (size_t)nj * (size_t)nl;
+        const size_t at = (size_t)j0 * (size_t)nl;
         double *pj = p + (size_t)j0 * np * width;
-        for (size_t i = 0; i < size; i++)
-            n->cs[i] = (float complex)c[at + i];
-        block_dot_single(real, nl, n->nproj, nj, n->bs, n->cs, n->ps, n->nproj);
+        block_dot_single(real, nl, n->nproj, nj, n->bs, c + at, n->ps, n->nproj);
         for (size_t i = 0; i < (size_t)nj * np * width; i++)
             pj[i] = (double)n->ps[i];
         AL_TRY(block_sum(n->k->comm, real, pj, (size_t)nj * np));
         for (size_t i = 0; i < (size_t)nj * np * width; i++)
             n->ps[i] = (float)(pj[i] *= n->d[i / width % np]);
-        block_combine_single(real, nl, n->nproj, nj, n->bs, n->ps, n->nproj, n->hs);
-        for (size_t i = 0; i < size; i++)
-            hc[at + i] += (double complex)n->hs[i];
+        block_combine_single(real, nl, n->nproj, nj, 1, n->bs, n->ps, n->nproj, 1, hc + at);
     }
     return AL_ERR_OK;
 }

@@ -84,8 +84,9 @@ static enum al_err attempt(const struct attempt *a, const struct dft_options *o,
     enum al_err e = comm_agree(a->s->b->comm, scf_run(p));
     a->log->iterations += p->iterations;
     a->log->coarse_iterations += p->coarse_iterations;
-    a->log->applies += p->applies;
-    a->log->ffts += p->ffts;
+    a->log->applies += p->applies + p->coarse_applies;
+    a->log->coarse_applies += p->coarse_applies;
+    a->log->ffts += p->ffts + p->coarse_ffts;
     a->log->few_bands = e == AL_ERR_UNPHYSICAL && o->smearing != DFT_SMEARING_NONE && p->top_filling > OCCUPATION_TRACE;
     AL_TRY(e);
     *ret = p;

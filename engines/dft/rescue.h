@@ -27,7 +27,8 @@ struct rescue_log {
     int tried;         // how many
     int iterations;    // of all
     int coarse_iterations; // of their coarse starts
-    long applies, ffts;
+    long applies, ffts; // coarse starts included
+    long coarse_applies;
     bool few_bands;    // of the last attempt: too few for the smearing
 };
 // history: NULL, or earlier frames (extrapolate.h) that the first attempt starts from; when it fails they are forgotten and the

@@ -23,12 +23,9 @@ static const double FILLED = 1e-3;       // share of a band's two electrons from
 enum al_err scf_potential(struct scf *p, const double complex *rho, double *v, struct scf_energies *e)
 {
     struct basis *b = p->s->b;
-    AL_TRY(xc_potential(p->xc, rho, p->core, &e->xc, p->vxc));
     memcpy(p->vg, p->vloc, (size_t)b->ng * sizeof *p->vg);
     hartree_potential(b, rho, p->vg);
-    basis_to_r(b, p->vg, v);
-    for (int i = 0; i < b->nr; i++)
-        v[i] += p->vxc[i];
+    AL_TRY(xc_potential(p->xc, rho, p->core, p->vg, &e->xc, p->vxc, v));
     e->hartree = hartree_energy(b, rho);
     e->local = local_energy(b, rho, p->vloc);
     return AL_ERR_OK;
@@ -58,7 +55,6 @@ static enum al_err add_density(struct scf *p, struct ham *h, int ik)
     for (int j = 0; j < p->nocc; j++)
         w[j] = p->occ[ik * p->nb + j] / p->s->b->volume;
     ham_density(h, p->nocc, w, p->psi[ik], p->rho_r);
-    p->ffts += p->nocc;
     return AL_ERR_OK;
 }
 
@@ -108,7 +104,7 @@ static enum al_err solve_bands(struct scf *p, double tol, int maxit, double *ret
         }
     }
     AL_TRY(comm_sum_d(b->comm, p->rho_r, (size_t)b->nr));
-    basis_to_g(b, p->rho_r, p->rho_out);
+    basis_to_g2(b, p->rho_r, p->vxc, p->rho_out, p->vg); // vg: for harris_energy
     return check_density(p);
 }
 
@@ -125,8 +121,10 @@ static enum al_err harris_energy(struct scf *p, double ewald_energy, double *ret
 {
     struct scf_energies *e = &p->energy;
     struct basis *b = p->s->b;
-    basis_to_r(b, p->rho_in, p->v_out); // free at this point
-    *ret = band_energy(p) + e->smearing - e->hartree - grid_integral(b, p->vxc, p->v_out) + e->xc + ewald_energy;
+    double vrho = 0; // of vxc
+    for (int i = 0; i < b->ng; i++)
+        vrho += creal(conj(p->rho_in[i]) * p->vg[i]);
+    *ret = band_energy(p) + e->smearing - e->hartree - b->volume * vrho + e->xc + ewald_energy;
     return AL_ERR_OK;
 }
 

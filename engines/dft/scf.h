@@ -47,8 +47,8 @@ struct scf {
     struct scf_energies energy;
     int iterations;
     long applies, ffts;              // H|psi> products, transforms of orbitals
-    long coarse_applies;             // H|psi> products of the coarse start
-    int coarse_iterations;           // its SCF steps
+    long coarse_applies, coarse_ffts; // the same of the coarse start
+    int coarse_iterations;            // its SCF steps
     double residual, first_residual; // Ha; first_residual set beside warm: an expectation of it
     double gap;                      // Ha, negative where bands overlap; NaN without empty bands
     double fermi;                    // Ha; without smearing the middle of the gap, NaN without empty bands

@@ -101,7 +101,7 @@ static enum al_err alloc_orbitals(struct scf *p, const struct kpoint_set *k)
             bytes += 16.0 * p->k[i]->nloc * pseudo_nproj(p->s->ff[p->s->kind[a]]->psp);
     }
     p->keep_ham = k->n == 1 || bytes < ham_memory;
-    return davidson_work_create(p->s->b->comm, p->nb, most, real, p->opt->lapack_only, &p->dav);
+    return davidson_work_create(p->s->b->comm, p->nb, most, real, p->opt->dense, &p->dav);
 }
 
 enum al_err scf_create(const struct dft_options *opt, struct dft_system *s, const struct kpoint_set *k,
@@ -146,7 +146,7 @@ void scf_destroy(struct scf **q)
 enum al_err scf_ham(struct scf *p, int ik, struct ham **ret)
 {
     if (!p->ham[ik]) AL_TRY(ham_create(p->s, p->k[ik], p->v_in, p->nb, &p->ham[ik]));
-    p->ham[ik]->applies = 0;
+    p->ham[ik]->applies = p->ham[ik]->ffts = 0;
     p->ham[ik]->vmean = p->v_mean;
     *ret = p->ham[ik];
     return AL_ERR_OK;
@@ -155,7 +155,7 @@ enum al_err scf_ham(struct scf *p, int ik, struct ham **ret)
 void scf_ham_release(struct scf *p, int ik, struct ham **h)
 {
     p->applies += (*h)->applies;
-    p->ffts += 2 * (*h)->applies;
+    p->ffts += (*h)->ffts;
     *h = NULL;
     if (!p->keep_ham) ham_destroy(&p->ham[ik]);
 }

@@ -10,20 +10,27 @@
 #include "comm/dmat.h"
 #include "dft/blocks.h"
 
-enum { BLOCK = 32 }; // of the block-cyclic layout
+enum { BLOCK = 32 };                                // of the block-cyclic layout
+enum { FROM_REAL = 400, FROM_COMPLEX = 150 }; // dimension from which ScaLAPACK is the faster one (subspace.h)
 
 // Projected vectors that keep this part of their length, and Cholesky pivots above it, leave overlaps of a
 // thousand rounding errors at most: a second pass of Gram-Schmidt is not needed.
 static const double well_kept = 0.03;
 
-enum al_err subspace_create(struct comm *c, int nmax, bool real, bool lapack, struct subspace **ret)
+bool subspace_distributed(int ranks, int nmax, bool real, enum dft_dense dense)
+{
+    if (ranks == 1 || dense == DFT_DENSE_LAPACK) return false;
+    return dense == DFT_DENSE_SCALAPACK || nmax / 2 >= (real ? FROM_REAL : FROM_COMPLEX);
+}
+
+enum al_err subspace_create(struct comm *c, int nmax, bool real, enum dft_dense dense, struct subspace **ret)
 {
     AL_OWN(subspace) s = NULL;
     AL_ALLOC(s, 1);
     s->comm = c;
     s->nmax = nmax;
     s->real = real;
-    s->dist = c->size > 1 && !lapack;
+    s->dist = subspace_distributed(c->size, nmax, real, dense);
     const size_t n = (size_t)nmax, width = block_width(real);
     if (s->dist) {
         AL_TRY(dgrid_create(c, BLOCK, &s->grid));
@@ -37,6 +44,7 @@ enum al_err subspace_create(struct comm *c, int nmax, bool real, bool lapack, st
     AL_ALLOC(s->panel, width * n * SUBSPACE_PANEL);
     AL_ALLOC(s->gram, width * n * n);
     AL_ALLOC(s->w, n);
+    AL_ALLOC(s->narrow, width * n * n);
     *ret = s;
     s = NULL;
     return AL_ERR_OK;
@@ -54,14 +62,54 @@ void subspace_destroy(struct subspace **s)
     al_free((*s)->panel);
     al_free((*s)->gram);
     al_free((*s)->w);
+    al_free((*s)->narrow);
     al_free(*s);
     *s = NULL;
 }
 
-void subspace_set_real(struct subspace *s, bool real)
+void subspace_set_kind(struct subspace *s, bool real, bool single)
 {
     s->real = real;
+    s->single = single;
     if (s->dist) s->h->real = s->a->real = s->z->real = real;
+}
+
+// Bytes of n orbitals.
+static size_t bytes(const struct subspace *s, int nloc, int n)
+{
+    return (size_t)n * (size_t)nloc * (s->single ? sizeof(float complex) : sizeof(double complex));
+}
+
+// Orbital j of a block.
+static void *orbital(const struct subspace *s, void *v, int nloc, int j)
+{
+    return (char *)v + bytes(s, nloc, j);
+}
+
+// blocks.h's products for blocks of either precision; matrices m x n without gaps (dot), with rows ldz (combine).
+static void dot(const struct subspace *s, int nloc, int m, int n, const void *v, const void *w, double *g)
+{
+    if (!s->single) {
+        block_dot(s->real, nloc, m, n, v, w, g, m);
+        return;
+    }
+    block_dot_single(s->real, nloc, m, n, v, w, s->narrow, m);
+    for (size_t i = 0; i < (size_t)m * (size_t)n * block_width(s->real); i++)
+        g[i] = (double)s->narrow[i];
+}
+
+static void combine(const struct subspace *s, int nloc, int m, int n, double alpha, const void *v, const double *z,
+                    int ldz, double beta, void *x)
+{
+    if (!s->single) {
+        block_combine(s->real, nloc, m, n, alpha, v, z, ldz, beta, x);
+        return;
+    }
+    const size_t len = (size_t)m * block_width(s->real), gap = (size_t)ldz * block_width(s->real);
+    for (size_t j = 0; j < (size_t)n; j++)
+        for (size_t i = 0; i < len; i++)
+            s->narrow[j * len + i] = (float)z[j * gap + i];
+    block_combine_single(s->real, nloc, m, n, (float)alpha, v, s->narrow, m, (float)beta, x);
 }
 
 // Column j of a replicated matrix.
@@ -94,22 +142,27 @@ void subspace_set_diagonal(struct subspace *s, int n, const double *e)
     }
 }
 
-enum al_err subspace_extend(struct subspace *s, int nloc, int n0, int nt, const double complex *v,
-                            const double complex *ht)
+enum al_err subspace_extend(struct subspace *s, int nloc, int n0, int nt, const void *v, const void *ht)
 {
     const int n = n0 + nt;
     for (int j0 = 0; j0 < nt; j0 += SUBSPACE_PANEL) {
         int nj = nt - j0 < SUBSPACE_PANEL ? nt - j0 : SUBSPACE_PANEL;
-        block_dot(s->real, nloc, n, nj, v, ht + (size_t)j0 * (size_t)nloc, s->panel, n);
+        dot(s, nloc, n, nj, v, (const char *)ht + bytes(s, nloc, j0), s->panel);
         AL_TRY(block_sum(s->comm, s->real, s->panel, (size_t)n * (size_t)nj));
         put(s, n, n0 + j0, nj, s->panel, n);
     }
     return AL_ERR_OK;
 }
 
-static enum al_err eigen(const struct subspace *s, int n, double *a, int lda)
+// LAPACK by rank 0: eigenvalues into w, the first nb eigenvectors into a (n x n).
+static enum al_err eigen(const struct subspace *s, int n, int nb, double *a)
 {
-    return s->real ? al_dsyevd(n, a, lda, s->w) : al_zheevd(n, (double complex *)a, lda, s->w);
+    enum al_err e = AL_ERR_OK;
+    if (s->comm->rank == 0) e = s->real ? al_dsyevd(n, a, n, s->w) : al_zheevd(n, (double complex *)a, n, s->w);
+    AL_TRY_ALL(s->comm, e);
+    comm_bcast(s->comm, s->w, (size_t)n * sizeof *s->w, 0);
+    comm_bcast(s->comm, a, (size_t)nb * (size_t)n * block_width(s->real) * sizeof *a, 0);
+    return AL_ERR_OK;
 }
 
 enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e)
@@ -120,79 +173,105 @@ enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e)
         AL_TRY(dmat_heevd(s->a, n, s->w, s->z));
     } else {
         for (int j = 0; j < n; j++)
-            memcpy(column(s, s->zl, s->nmax, j), column(s, s->hl, s->nmax, j), (size_t)n * width);
-        AL_TRY(eigen(s, n, s->zl, s->nmax));
+            memcpy(column(s, s->zl, n, j), column(s, s->hl, s->nmax, j), (size_t)n * width);
+        AL_TRY(eigen(s, n, nb, s->zl));
     }
     memcpy(e, s->w, (size_t)nb * sizeof *e);
     return AL_ERR_OK;
 }
 
-enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const double complex *v,
-                            double complex *x)
+enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const void *v, void *x)
 {
     for (int j0 = 0; j0 < nb; j0 += SUBSPACE_PANEL) {
-        int nj = nb - j0 < SUBSPACE_PANEL ? nb - j0 : SUBSPACE_PANEL, ldz = n;
+        int nj = nb - j0 < SUBSPACE_PANEL ? nb - j0 : SUBSPACE_PANEL;
         const double *z = s->panel;
-        if (s->dist) {
+        if (s->dist)
             AL_TRY(dmat_get(s->z, n, j0, nj, s->panel));
-        } else {
-            z = column(s, s->zl, s->nmax, j0);
-            ldz = s->nmax;
-        }
-        block_combine(s->real, nloc, n, nj, 1, v, z, ldz, 0, x + (size_t)j0 * (size_t)nloc);
+        else
+            z = column(s, s->zl, n, j0);
+        combine(s, nloc, n, nj, 1, v, z, n, 0, orbital(s, x, nloc, j0));
     }
     return AL_ERR_OK;
 }
 
-// Scales t to length 1; *ret_least (may be NULL): the smallest length before.
-static enum al_err normalise(struct subspace *s, int nloc, int nt, double complex *t, double *ret_least)
+static double length2(const struct subspace *s, int nloc, const void *t)
 {
-    for (int j = 0; j < nt; j++) {
-        const double *c = (const double *)(t + (size_t)j * (size_t)nloc);
-        s->w[j] = al_ddot(2 * nloc, c, c);
-    }
+    if (!s->single) return al_ddot(2 * nloc, t, t);
+    const float *c = t;
+    double sum = 0;
+    for (int i = 0; i < 2 * nloc; i++)
+        sum += (double)c[i] * (double)c[i];
+    return sum;
+}
+
+static void scale(const struct subspace *s, int nloc, double f, void *t)
+{
+    float *c = t;
+    double *d = t;
+    for (int i = 0; s->single && i < 2 * nloc; i++)
+        c[i] *= (float)f;
+    for (int i = 0; !s->single && i < 2 * nloc; i++)
+        d[i] *= f;
+}
+
+// Scales t to length 1; *ret_least (may be NULL): the smallest length before.
+static enum al_err normalise(struct subspace *s, int nloc, int nt, void *t, double *ret_least)
+{
+    for (int j = 0; j < nt; j++)
+        s->w[j] = length2(s, nloc, orbital(s, t, nloc, j));
     AL_TRY(comm_sum_d(s->comm, s->w, (size_t)nt));
     double least = nt > 0 ? sqrt(s->w[0]) : 0;
     for (int j = 0; j < nt; j++) {
-        double *c = (double *)(t + (size_t)j * (size_t)nloc), len = sqrt(s->w[j]), f = len > 0 ? 1 / len : 0;
+        double len = sqrt(s->w[j]);
         if (!(len >= least)) least = len;
-        for (int i = 0; i < 2 * nloc; i++)
-            c[i] *= f;
+        scale(s, nloc, len > 0 ? 1 / len : 0, orbital(s, t, nloc, j));
     }
     if (ret_least) *ret_least = least;
     return AL_ERR_OK;
 }
 
-static enum al_err overlaps(struct subspace *s, int nloc, int nt, const double complex *t)
+static enum al_err overlaps(struct subspace *s, int nloc, int nt, const void *t)
 {
-    block_gram(s->real, nloc, nt, t, s->gram);
+    if (s->single) {
+        block_gram_single(s->real, nloc, nt, t, s->narrow);
+        for (size_t i = 0; i < (size_t)nt * (size_t)nt * block_width(s->real); i++)
+            s->gram[i] = (double)s->narrow[i];
+    } else {
+        block_gram(s->real, nloc, nt, t, s->gram);
+    }
     return block_sum(s->comm, s->real, s->gram, (size_t)nt * (size_t)nt);
 }
 
 // t := t u with u upper triangular, last columns first, so that in place works.
-static enum al_err times_triangle(struct subspace *s, int nloc, int nt, double complex *t)
+static enum al_err times_triangle(struct subspace *s, int nloc, int nt, void *t)
 {
     AL_AUTOFREE double complex *out = NULL;
     AL_ALLOC(out, (size_t)nloc * SUBSPACE_PANEL);
     for (int j0 = (nt - 1) / SUBSPACE_PANEL * SUBSPACE_PANEL; j0 >= 0; j0 -= SUBSPACE_PANEL) {
         int nj = nt - j0 < SUBSPACE_PANEL ? nt - j0 : SUBSPACE_PANEL;
         AL_TRY(dmat_get(s->a, nt, j0, nj, s->panel));
-        block_combine(s->real, nloc, j0 + nj, nj, 1, t, s->panel, nt, 0, out);
-        memcpy(t + (size_t)j0 * (size_t)nloc, out, (size_t)nloc * (size_t)nj * sizeof *t);
+        combine(s, nloc, j0 + nj, nj, 1, t, s->panel, nt, 0, out);
+        memcpy(orbital(s, t, nloc, j0), out, bytes(s, nloc, nj));
     }
     return AL_ERR_OK;
 }
 
-// Cholesky on this rank alone: gram := U, t := t U^-1; *ret_pivot = smallest diagonal element of U.
-static enum al_err cholesky_local(struct subspace *s, int nloc, int nt, double complex *t, double *ret_pivot)
+// Cholesky by rank 0: gram := U, t := t U^-1; *ret_pivot = smallest diagonal element of U.
+static enum al_err cholesky_local(struct subspace *s, int nloc, int nt, void *t, double *ret_pivot)
 {
     double complex *gram = (double complex *)s->gram;
-    enum al_err e = s->real ? al_dpotrf_upper(nt, s->gram, nt) : al_zpotrf_upper(nt, gram, nt);
+    enum al_err e = AL_ERR_OK;
+    if (s->comm->rank == 0) e = s->real ? al_dpotrf_upper(nt, s->gram, nt) : al_zpotrf_upper(nt, gram, nt);
+    e = comm_agree(s->comm, e);
     if (e != AL_ERR_OK) return e;
-    if (s->real)
-        al_dtrsm_right_upper(2 * nloc, nt, s->gram, nt, (double *)t, 2 * nloc);
-    else
-        al_ztrsm_right_upper(nloc, nt, gram, nt, t, nloc);
+    comm_bcast(s->comm, s->gram, (size_t)nt * (size_t)nt * block_width(s->real) * sizeof *s->gram, 0);
+    if (s->single) {
+        for (size_t i = 0; i < (size_t)nt * (size_t)nt * block_width(s->real); i++)
+            s->narrow[i] = (float)s->gram[i];
+        block_triangle_solve_single(s->real, nloc, nt, s->narrow, t);
+    } else {
+        block_triangle_solve(s->real, nloc, nt, s->gram, t);
+    }
     *ret_pivot = 1;
     for (int j = 0; j < nt; j++)
         *ret_pivot = fmin(*ret_pivot, column(s, s->gram, nt, j)[(size_t)j * block_width(s->real)]);
@@ -201,7 +280,7 @@ static enum al_err cholesky_local(struct subspace *s, int nloc, int nt, double c
 
 // Cholesky: t := t U^-1 with t^H t = U^H U. *ret_pivot: smallest diagonal element of U, 0 when t is linearly
 // dependent (t is unchanged then).
-static enum al_err cholesky(struct subspace *s, int nloc, int nt, double complex *t, double *ret_pivot)
+static enum al_err cholesky(struct subspace *s, int nloc, int nt, void *t, double *ret_pivot)
 {
     AL_TRY(overlaps(s, nloc, nt, t));
     enum al_err e;
@@ -217,42 +296,39 @@ static enum al_err cholesky(struct subspace *s, int nloc, int nt, double complex
 }
 
 // Fallback (rare): directions of the overlap matrix with small eigenvalues are dropped. Replicated LAPACK.
-static enum al_err drop_dependent(struct subspace *s, int nloc, int *nt, double complex *t)
+static enum al_err drop_dependent(struct subspace *s, int nloc, int *nt, void *t)
 {
     const int n = *nt;
     const size_t len = (size_t)n * block_width(s->real);
+    const double dependent = s->single ? 1e-5 : 1e-8; // overlaps are known to 1e-7, 1e-16
     AL_AUTOFREE double complex *x = NULL;
     AL_ALLOC(x, (size_t)n * (size_t)nloc);
     AL_TRY(overlaps(s, nloc, n, t));
-    AL_TRY(eigen(s, n, s->gram, n));
-    comm_bcast(s->comm, s->gram, (size_t)n * len * sizeof *s->gram, 0);
-    comm_bcast(s->comm, s->w, (size_t)n * sizeof *s->w, 0);
+    AL_TRY(eigen(s, n, n, s->gram));
     int keep = 0;
     for (int j = 0; j < n; j++) {
-        if (s->w[j] < 1e-8 * s->w[n - 1] || !(s->w[j] > 0)) continue;
+        if (s->w[j] < dependent * s->w[n - 1] || !(s->w[j] > 0)) continue;
         double f = 1 / sqrt(s->w[j]);
         for (size_t i = 0; i < len; i++)
             s->gram[(size_t)keep * len + i] = f * s->gram[(size_t)j * len + i];
         keep++;
     }
-    if (keep > 0) block_combine(s->real, nloc, n, keep, 1, t, s->gram, n, 0, x);
-    memcpy(t, x, (size_t)keep * (size_t)nloc * sizeof *t);
+    if (keep > 0) combine(s, nloc, n, keep, 1, t, s->gram, n, 0, x);
+    memcpy(t, x, bytes(s, nloc, keep));
     *nt = keep;
     return AL_ERR_OK;
 }
 
 // t := t - v (v^H t)
-static enum al_err project_out(struct subspace *s, int nloc, int n, const double complex *v, int nt,
-                               double complex *t)
+static enum al_err project_out(struct subspace *s, int nloc, int n, const void *v, int nt, void *t)
 {
-    block_dot(s->real, nloc, n, nt, v, t, s->gram, n);
+    dot(s, nloc, n, nt, v, t, s->gram);
     AL_TRY(block_sum(s->comm, s->real, s->gram, (size_t)n * (size_t)nt));
-    block_combine(s->real, nloc, n, nt, -1, v, s->gram, n, 1, t);
+    combine(s, nloc, n, nt, -1, v, s->gram, n, 1, t);
     return AL_ERR_OK;
 }
 
-enum al_err subspace_orthonormalise(struct subspace *s, int nloc, int n, const double complex *v, int *nt,
-                                    double complex *t)
+enum al_err subspace_orthonormalise(struct subspace *s, int nloc, int n, const void *v, int *nt, void *t)
 {
     AL_TRY(normalise(s, nloc, *nt, t, NULL));
     for (int pass = 0; pass < 2 && *nt > 0; pass++) { // twice is enough (L. Giraud et al., 2005)

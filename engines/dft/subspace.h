@@ -2,13 +2,14 @@
 // Copyright the alnd authors
 //
 // Dense linear algebra of the subspace of trial orbitals: the projected Hamiltonian and its eigenvectors, and
-// orthonormalisation. Matrices are 2-D block-cyclic with ScaLAPACK on several ranks (comm/dmat.h), LAPACK on
-// one; lapack = true gives replicated LAPACK on any number of ranks (the twin for tests). Orbital blocks are
-// [n][nloc], real or complex (blocks.h). All functions are collective.
+// orthonormalisation. Large matrices are 2-D block-cyclic with ScaLAPACK on several ranks (comm/dmat.h). Small ones
+// every rank has whole, and rank 0 solves with LAPACK and hands the answer out: ranks on processors of another kind would get
+// other last bits, with degenerate eigenvalues other vectors, and would decide differently whether a pivot is small. Orbital
+// blocks are [n][nloc], real or complex (blocks.h). All functions are collective.
 #ifndef AL_DFT_SUBSPACE_H
 #define AL_DFT_SUBSPACE_H
 
-#include "comm/comm.h"
+#include "dft/dft.h"
 
 struct dgrid;
 struct dmat;
@@ -17,38 +18,42 @@ struct subspace {
     struct comm *comm; // borrowed
     int nmax;          // largest dimension
     bool real;         // orbitals and matrices are real
+    bool single;       // orbitals are float complex
     bool dist;
     struct dgrid *grid;      // dist
     struct dmat *h, *a, *z;  // dist: projected matrix, work, eigenvectors
-    double *hl, *zl;         // else: [nmax][nmax]
+    double *hl, *zl;         // else: [nmax][nmax]; eigenvectors [nb][n] of the last solve
     double *panel;           // [nmax][SUBSPACE_PANEL]
     double *gram;            // [nmax][nmax] block of overlaps with the new vectors
     double *w;               // [nmax]
+    float *narrow;           // [nmax][nmax] of products in single precision
 };
 
 enum { SUBSPACE_PANEL = 64 };
 
+// Are the matrices distributed: by size (AUTO) when half of nmax, the usual dimension, is where ScaLAPACK on 2 ranks
+// beats LAPACK on one: 150 complex, 400 real (tests/dft/bench_scaling.py BENCH_LABEL eigen; docs/scaling.md).
+bool subspace_distributed(int ranks, int nmax, bool real, enum dft_dense dense);
 // Replicated on each rank: gram, panel (and hl, zl with LAPACK); the rest falls as 1/ranks. real: room for real
 // orbitals only.
-enum al_err subspace_create(struct comm *c, int nmax, bool real, bool lapack, struct subspace **ret);
+enum al_err subspace_create(struct comm *c, int nmax, bool real, enum dft_dense dense, struct subspace **ret);
 void subspace_destroy(struct subspace **s);
-// Kind of the orbitals from here on; a subspace made for complex ones takes both.
-void subspace_set_real(struct subspace *s, bool real);
+// Kind of the orbitals from here on; a subspace made for complex ones takes both. Blocks of orbitals are double
+// complex, or float complex with single; matrices are always double.
+void subspace_set_kind(struct subspace *s, bool real, bool single);
 
 // H := diag(e), n x n (after a restart from Ritz vectors).
 void subspace_set_diagonal(struct subspace *s, int n, const double *e);
 // Columns n0 .. n0 + nt - 1 of H = V^H HV: rows 0 .. n0 + nt - 1 by V (n0 + nt vectors) and HV's new vectors
 // ht.
-enum al_err subspace_extend(struct subspace *s, int nloc, int n0, int nt, const double complex *v,
-                            const double complex *ht);
+enum al_err subspace_extend(struct subspace *s, int nloc, int n0, int nt, const void *v,
+                            const void *ht);
 // Lowest nb eigenvalues of the leading n x n part into e; eigenvectors are kept for subspace_rotate.
 enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e);
 // x [nb][nloc] = v z, lowest nb eigenvectors.
-enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const double complex *v,
-                            double complex *x);
+enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const void *v, void *x);
 // Orthonormalise t [*nt] against v [n] (orthonormal) and among themselves, in place; vectors that depend on
 // the others are dropped (*nt gets smaller).
-enum al_err subspace_orthonormalise(struct subspace *s, int nloc, int n, const double complex *v, int *nt,
-                                    double complex *t);
+enum al_err subspace_orthonormalise(struct subspace *s, int nloc, int n, const void *v, int *nt, void *t);
 
 #endif

@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // Fields that are sums of one spherical function per atom: local potential, model core charge, atomic
-// density.
+// density. Plane waves are split over the ranks.
 #include <math.h>
 #include <string.h>
 
@@ -31,10 +31,18 @@ static int half(const struct basis *b)
     return b->ng - b->ng / 2;
 }
 
-// Structure factor of kind t on the upper half of the sphere; e: scratch of that length.
-static void structure(const struct dft_system *s, int t, double complex *sum, double complex *e)
+// This rank's part of that half, from *ret_at on; its length.
+static int part(const struct basis *b, int *ret_at)
 {
-    const int n = half(s->b), at = s->b->ng / 2;
+    const struct comm *c = b->comm;
+    int first = comm_first(half(b), c->size, c->rank);
+    *ret_at = b->ng / 2 + first;
+    return comm_first(half(b), c->size, c->rank + 1) - first;
+}
+
+// Structure factor of kind t on n plane waves from at on; e: scratch of that length.
+static void structure(const struct dft_system *s, int t, int at, int n, double complex *sum, double complex *e)
+{
     memset(sum, 0, (size_t)n * sizeof *sum);
     for (int i = 0; i < s->natoms; i++) {
         if (s->kind[i] != t) continue;
@@ -44,25 +52,42 @@ static void structure(const struct dft_system *s, int t, double complex *sum, do
     }
 }
 
+// Parts of the upper half to all ranks.
+static enum al_err gather(const struct basis *b, double complex *x)
+{
+    const int size = b->comm->size;
+    AL_AUTOFREE int *split = NULL;
+    if (size == 1) return AL_ERR_OK;
+    AL_ALLOC(split, 2 * size);
+    for (int r = 0; r < size; r++) {
+        split[size + r] = comm_first(half(b), size, r);
+        split[r] = comm_first(half(b), size, r + 1) - split[size + r];
+    }
+    comm_allgatherv_z(b->comm, x, split, split + size);
+    return AL_ERR_OK;
+}
+
 enum al_err superpose(const struct dft_system *s, enum form form, double complex *x)
 {
     const struct basis *b = s->b;
-    const int n = half(b), at = b->ng / 2;
+    int at, n = part(b, &at);
     AL_AUTOFREE double complex *sum = NULL, *e = NULL;
     AL_ALLOC(sum, n);
     AL_ALLOC(e, n);
     memset(x, 0, (size_t)b->ng * sizeof *x);
     for (int t = 0; t < s->nkinds; t++) {
         if (table(s->ff[t], form)->n == 0) continue;
-        structure(s, t, sum, e);
+        structure(s, t, at, n, sum, e);
         for (int j = 0; j < n; j++) {
             double v, dv;
             evaluate(s->ff[t], form, b->g2[at + j], &v, &dv);
             x[at + j] += v / b->volume * sum[j];
         }
     }
-    for (int j = 0; j < n; j++)
-        x[at - j] = conj(x[at + j]);
+    const int mid = b->ng / 2;
+    AL_TRY(gather(b, x + mid));
+    for (int j = 0; j < half(b); j++)
+        x[mid - j] = conj(x[mid + j]);
     return AL_ERR_OK;
 }
 
@@ -71,9 +96,11 @@ enum al_err superpose_force(const struct dft_system *s, enum form form, const do
                             double (*f)[3])
 {
     const struct basis *b = s->b;
-    const int n = half(b), at = b->ng / 2;
+    int at, n = part(b, &at);
     AL_AUTOFREE double *x = NULL;
+    AL_AUTOFREE double(*own)[3] = NULL;
     AL_AUTOFREE double complex *e = NULL;
+    AL_ALLOC(own, s->natoms);
     AL_ALLOC(x, n);
     AL_ALLOC(e, n);
     for (int t = 0; t < s->nkinds; t++) {
@@ -93,9 +120,13 @@ enum al_err superpose_force(const struct dft_system *s, enum form form, const do
                     sum[a] += w * b->g[at + j][a];
             }
             for (int a = 0; a < 3; a++)
-                f[i][a] += 2 * sum[a];
+                own[i][a] = 2 * sum[a];
         }
     }
+    AL_TRY(comm_sum_d(b->comm, own[0], 3 * (size_t)s->natoms));
+    for (int i = 0; i < s->natoms; i++)
+        for (int a = 0; a < 3; a++)
+            f[i][a] += own[i][a];
     return AL_ERR_OK;
 }
 
@@ -103,21 +134,26 @@ enum al_err superpose_strain(const struct dft_system *s, enum form form, const d
                              double (*strain)[3])
 {
     const struct basis *b = s->b;
-    const int n = half(b), at = b->ng / 2;
+    int at, n = part(b, &at);
+    double own[3][3] = {0};
     AL_AUTOFREE double complex *sum = NULL, *e = NULL;
     AL_ALLOC(sum, n);
     AL_ALLOC(e, n);
     for (int t = 0; t < s->nkinds; t++) {
         if (table(s->ff[t], form)->n == 0) continue;
-        structure(s, t, sum, e);
-        for (int j = 1; j < n; j++) { // not G = 0
+        structure(s, t, at, n, sum, e);
+        for (int j = at > b->ng / 2 ? 0 : 1; j < n; j++) { // not G = 0
             double x, dx;
             evaluate(s->ff[t], form, b->g2[at + j], &x, &dx);
             double w = -2 * dx * creal(conj(h[at + j]) * sum[j]) / sqrt(b->g2[at + j]);
             for (int a = 0; a < 3; a++)
                 for (int c = 0; c < 3; c++)
-                    strain[a][c] += w * b->g[at + j][a] * b->g[at + j][c];
+                    own[a][c] += w * b->g[at + j][a] * b->g[at + j][c];
         }
     }
+    AL_TRY(comm_sum_d(b->comm, own[0], 9));
+    for (int a = 0; a < 3; a++)
+        for (int c = 0; c < 3; c++)
+            strain[a][c] += own[a][c];
     return AL_ERR_OK;
 }

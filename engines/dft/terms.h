@@ -39,17 +39,21 @@ struct xc_func;
 struct xc_term {
     const struct xc_func *func;
     struct basis *b;
-    double *rho, *grad[3], *sigma, *e, *vrho, *vsigma; // [nr]
-    double complex *ga, *gb, *gc;                      // [ng]
+    int i0, ni;                                 // this rank's slab of the grid: points i0 .. i0 + ni - 1
+    double *rho, *grad[3], *sigma, *e, *vsigma; // [ni]
+    double complex *pair;                       // [ni] of two fields
+    int *counts;                                // [4][ranks]
+    double complex *ga, *gb, *gc;               // [ng]
 };
 enum al_err xc_term_create(const struct xc_func *func, struct basis *b, struct xc_term **ret);
 void xc_term_destroy(struct xc_term **t);
-// core may be NULL. v [nr]: the potential on the grid.
+// Collective. core may be NULL. v [nr]: the potential on the grid. more [ng], vmore [nr], both or none NULL: vmore = v + more
+// on the grid, in the same transform.
 enum al_err xc_potential(struct xc_term *t, const double complex *rho, const double complex *core,
-                         double *ret_energy, double *v);
+                         const double complex *more, double *ret_energy, double *v, double *vmore);
 // After xc_potential with the same density: strain derivative without the core's form factors
 // (superpose_strain).
-void xc_strain(struct xc_term *t, double energy, const double *v, double (*strain)[3]);
+enum al_err xc_strain(struct xc_term *t, double energy, const double *v, double (*strain)[3]);
 
 // kinetic.c: occ[j] includes the k-point's weight. This rank's rows only: sum over ranks is the caller's.
 double kinetic_energy(const struct kbasis *k, int nb, const double *occ, const double complex *c);
@@ -66,9 +70,8 @@ struct nonlocal {
     double *d;         // [nproj] Ha
     int *atom;         // [nproj]
     double complex *b; // [nproj][nloc]
-    // For nonlocal_apply_single, made by its first call: b, panels of orbitals [NONLOCAL_PANEL][nloc] in and out,
-    // projections [NONLOCAL_PANEL][nproj].
-    float complex *bs, *cs, *hs;
+    // For nonlocal_apply_single, made by its first call: b, projections [NONLOCAL_PANEL][nproj].
+    float complex *bs;
     float *ps;
 };
 enum { NONLOCAL_PANEL = 32 };
@@ -79,8 +82,8 @@ enum al_err nonlocal_project(const struct nonlocal *n, int nb, const double comp
 // hc += V c; p is scratch [nb][nproj].
 enum al_err nonlocal_apply(const struct nonlocal *n, int nb, const double complex *c, double *p,
                            double complex *hc);
-// The same with products in single precision, p included (relative error of V c about 1e-6).
-enum al_err nonlocal_apply_single(struct nonlocal *n, int nb, const double complex *c, double *p, double complex *hc);
+// The same in single precision but for the sums over ranks (relative error of V c about 1e-6).
+enum al_err nonlocal_apply_single(struct nonlocal *n, int nb, const float complex *c, double *p, float complex *hc);
 double nonlocal_energy(const struct nonlocal *n, int nb, const double *occ, const double *p);
 // Partial sums of this rank's rows, with p from nonlocal_project.
 enum al_err nonlocal_force(const struct nonlocal *n, int nb, const double *occ, const double complex *c,

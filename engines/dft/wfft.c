@@ -1,23 +1,31 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
-#include <complex.h> // before fftw3.h: its numbers are then double complex
-#include <fftw3.h>
+#include <complex.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "dft/fft.h"
+#include "dft/vfft.h"
 
-#define REAL       double
-#define FN(name)   name##_d
-#define FFTW(name) fftw_##name
+typedef int64_t ints_d __attribute__((vector_size(64)));
+typedef int32_t ints_s __attribute__((vector_size(64)));
+#define shuffle_low_d  ((ints_d){0, 8, 1, 9, 2, 10, 3, 11})
+#define shuffle_high_d ((ints_d){4, 12, 5, 13, 6, 14, 7, 15})
+#define shuffle_low_s  ((ints_s){0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23})
+#define shuffle_high_s ((ints_s){8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31})
+
+#define REAL     double
+#define FN(name) name##_d
+#define LANES    VFFT_LANES_D
 #include "dft/wfft_impl.h"
 #undef REAL
 #undef FN
-#undef FFTW
-#define REAL       float
-#define FN(name)   name##_s
-#define FFTW(name) fftwf_##name
+#undef LANES
+#define REAL     float
+#define FN(name) name##_s
+#define LANES    VFFT_LANES_S
 #include "dft/wfft_impl.h"
 
 static int wrap(int m, int n)
@@ -30,10 +38,32 @@ static int in_plane(const struct wfft *w, const int m[3], int sign)
     return wrap(sign * m[0], w->n[0]) + w->n[0] * wrap(sign * m[1], w->n[1]);
 }
 
-// Number the sticks in order of their place in the plane; places of the plane waves from the sticks' numbers.
+static int blocks(int n, int lanes)
+{
+    return (n + lanes - 1) / lanes;
+}
+
+// Occupied rows (values of index 1), in order; the last repeated up to a whole block.
+static enum al_err number_rows(struct wfft *w, const int *occupied, int lanes)
+{
+    const int *n = w->n;
+    AL_ALLOC(w->y_row, n[1] + lanes);
+    for (int i1 = 0; i1 < n[1]; i1++)
+        for (int i0 = 0; i0 < n[0]; i0++)
+            if (occupied[i0 + n[0] * i1]) {
+                w->y_row[w->nrow++] = i1;
+                break;
+            }
+    w->yblocks = blocks(w->nrow, lanes);
+    for (int i = w->nrow; i < w->yblocks * lanes; i++)
+        w->y_row[i] = w->y_row[w->nrow - 1];
+    return AL_ERR_OK;
+}
+
+// Number the sticks in order of their place in x_in; places of the plane waves from the sticks' numbers.
 static enum al_err number_sticks(struct wfft *w, const int (*mill)[3])
 {
-    const int *n = w->n, np = n[0] * n[1];
+    const int *n = w->n, np = n[0] * n[1], lanes = w->single ? VFFT_LANES_S : VFFT_LANES_D;
     AL_AUTOFREE int *number = NULL;
     AL_ALLOC(number, np);
     for (int j = 0; j < w->npw; j++) {
@@ -42,22 +72,24 @@ static enum al_err number_sticks(struct wfft *w, const int (*mill)[3])
     }
     for (int i = 0; i < np; i++)
         w->nstick += number[i];
+    AL_TRY(number_rows(w, number, lanes));
+    w->xblocks = blocks(n[0], lanes);
+    w->zblocks = blocks(w->nstick, lanes);
     AL_ALLOC(w->stick_at, w->nstick);
-    for (int i = 0, s = 0; i < np; i++)
-        if (number[i]) {
-            int i0 = i % n[0];
-            w->stick_at[s] = i / n[0] * w->ncol + (i0 < w->nhi ? i0 : i0 - n[0] + w->ncol);
-            number[i] = s++;
+    for (int i0 = 0, s = 0; i0 < n[0]; i0++)
+        for (int y = 0; y < w->nrow; y++) {
+            int *at = &number[i0 + n[0] * w->y_row[y]];
+            if (!*at) continue;
+            w->stick_at[s] = (i0 * w->yblocks + y / lanes) * 2 * lanes + y % lanes;
+            *at = s++;
         }
-    int **in[2] = {&w->at_in, &w->minus_in}, **out[2] = {&w->at_out, &w->minus_out};
+    int **place[2] = {&w->at, &w->minus};
     for (int k = 0; k < (w->real ? 2 : 1); k++) {
         const int sign = k == 0 ? 1 : -1;
-        AL_ALLOC(*in[k], w->npw);
-        AL_ALLOC(*out[k], w->npw);
+        AL_ALLOC(*place[k], w->npw);
         for (int j = 0; j < w->npw; j++) {
             int z = wrap(sign * mill[j][2], n[2]), s = number[in_plane(w, mill[j], sign)];
-            (*in[k])[j] = s * n[2] + z;
-            (*out[k])[j] = z * w->nstick + s;
+            (*place[k])[j] = (z * w->zblocks + s / lanes) * 2 * lanes + s % lanes;
         }
     }
     return AL_ERR_OK;
@@ -74,19 +106,13 @@ enum al_err wfft_create(const int n[3], int npw, const int (*mill)[3], bool real
     w->single = single;
     if (real && (npw < 1 || mill[0][0] != 0 || mill[0][1] != 0 || mill[0][2] != 0))
         AL_FAIL(AL_ERR_BUG, "half a sphere has to begin with G = 0");
-    int lo = 0, hi = 0;
-    for (int j = 0; j < npw; j++) {
+    for (int j = 0; j < npw; j++)
         for (int d = 0; d < 3; d++)
             if (2 * mill[j][d] >= n[d] || 2 * mill[j][d] <= -n[d])
                 AL_FAIL(AL_ERR_INPUT, "FFT grid %d x %d x %d does not hold the orbitals' sphere", n[0], n[1],
                         n[2]);
-        if (mill[j][0] > hi) hi = mill[j][0];
-        if (-mill[j][0] > lo) lo = -mill[j][0];
-    }
-    if (real) lo = hi = lo > hi ? lo : hi;
-    bool all = lo + hi + 1 >= n[0];
-    w->nhi = all ? n[0] : hi + 1;
-    w->ncol = all ? n[0] : hi + 1 + lo;
+    for (int d = 0; d < 3; d++)
+        AL_TRY(vfft_create(n[d], single, &w->fft[d]));
     AL_TRY(number_sticks(w, mill));
     AL_TRY(single ? make_s(w) : make_d(w));
     *ret = w;
@@ -98,12 +124,10 @@ void wfft_destroy(struct wfft **p)
 {
     struct wfft *w = *p;
     if (!w) return;
-    if (w->single)
-        drop_s(w);
-    else
-        drop_d(w);
-    void *all[] = {w->at_in,   w->at_out,   w->minus_in, w->minus_out, w->stick_at,  w->in,       w->rows, w->out,
-                   w->pack_in, w->plane_in, w->plane,    w->plane_out, w->pack_out};
+    for (int d = 0; d < 3; d++)
+        vfft_destroy(&w->fft[d]);
+    void *all[] = {w->at,   w->minus, w->y_row, w->stick_at, w->in,  w->rows,
+                   w->out, w->x_in,  w->x_out, w->y_in,     w->line};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         al_free(all[i]);
     al_free(w);

@@ -30,6 +30,37 @@ static enum al_err add_part(struct xc_func *f, const char *name)
     return AL_ERR_OK;
 }
 
+static bool read_parameter(const xc_func_type *x, const char *name, double *ret)
+{
+    for (int i = 0; i < xc_func_info_get_n_ext_params(x->info); i++)
+        if (strcmp(xc_func_info_get_ext_params_name(x->info, i), name) == 0) {
+            *ret = xc_func_info_get_ext_params_default_value(x->info, i);
+            return true;
+        }
+    return false;
+}
+
+// Whether this is exchange + correlation of the PBE family: then pbe with libxc's constants and thresholds.
+static bool find_pbe(struct xc_func *f)
+{
+    if (f->nparts != 2) return false;
+    const xc_func_type *x = f->part[0], *c = f->part[1];
+    const int ix = x->info->number, ic = c->info->number;
+    if (ix != XC_GGA_X_PBE && ix != XC_GGA_X_PBE_SOL && ix != XC_GGA_X_PBE_R) return false;
+    if (ic != XC_GGA_C_PBE && ic != XC_GGA_C_PBE_SOL) return false;
+    double b = 0;
+    struct xc_pbe *p = &f->pbe;
+    if (!read_parameter(x, "_kappa", &p->kappa) || !read_parameter(x, "_mu", &p->mu) ||
+        !read_parameter(c, "_beta", &p->beta) || !read_parameter(c, "_gamma", &p->gamma) ||
+        !read_parameter(c, "_B", &b) || b != 1)
+        return false;
+    p->x_min = x->dens_threshold;
+    p->c_min = c->dens_threshold;
+    p->x_sigma_min = x->sigma_threshold * x->sigma_threshold;
+    p->c_sigma_min = c->sigma_threshold * c->sigma_threshold;
+    return true;
+}
+
 enum al_err xc_func_create(const char *name, struct xc_func **ret)
 {
     AL_OWN(xc_func) f = NULL;
@@ -47,6 +78,7 @@ enum al_err xc_func_create(const char *name, struct xc_func **ret)
         AL_TRY(add_part(f, part));
         at = plus ? plus + 1 : NULL;
     }
+    f->own = find_pbe(f);
     *ret = f;
     f = NULL;
     return AL_ERR_OK;
@@ -92,6 +124,10 @@ static void eval_block(const struct xc_func *f, int n, const double *rho, const 
 void xc_func_eval(const struct xc_func *f, int n, const double *rho, const double *sigma, double *e,
                   double *vrho, double *vsigma)
 {
+    if (f->own) {
+        xc_pbe_eval(&f->pbe, n, rho, sigma, e, vrho, vsigma);
+        return;
+    }
     for (int i = 0; i < n; i += BLOCK) {
         int m = n - i < BLOCK ? n - i : BLOCK;
         eval_block(f, m, rho + i, sigma + i, e + i, vrho + i, vsigma + i);

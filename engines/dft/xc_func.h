@@ -2,18 +2,21 @@
 // Copyright the alnd authors
 //
 // Exchange-correlation functionals by libxc (S. Lehtola et al., SoftwareX 7, 1, 2018); the only file that
-// calls it. Closed shells; LDA and GGA.
+// calls it. Closed shells; LDA and GGA. The PBE family is evaluated by xc_pbe.c, with the constants that libxc gives.
 #ifndef AL_DFT_XC_FUNC_H
 #define AL_DFT_XC_FUNC_H
 
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "dft/xc_pbe.h"
 
 struct xc_func {
     void *part[2]; // exchange, correlation (or one combined)
     int nparts;
     bool gga;
+    bool own; // PBE, PBEsol, revPBE: by pbe instead of libxc (false: libxc, for tests)
+    struct xc_pbe pbe;
 };
 
 // A name of base/xcname.h ("PBE", "LDA", ...), or one or two libxc names joined by '+'. The constants inside are

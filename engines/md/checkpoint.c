@@ -5,11 +5,11 @@
 // of all before it. Native byte order: it is read by the machine type that wrote it. Written whole by rename
 // after the outputs are on disk, so a checkpoint never promises more than the outputs hold.
 #include "base/fsio.h"
-#include "base/hash.h"
 #include "base/mem.h"
+#include "base/stream.h"
 #include "md/md_impl.h"
 
-enum { VERSION = 1, HEX = 64 };
+enum { VERSION = 1 };
 static const char magic[8] = "ALNDMD1";
 
 struct head {
@@ -17,44 +17,30 @@ struct head {
     int version, natoms, noutputs, nobservers;
 };
 
-// One list of the contents for both directions.
-struct stream {
-    char *buf;
-    size_t at, size;
-    enum { COUNT, PUT, GET } mode;
-};
-
-static void pass(struct stream *s, void *data, size_t n)
-{
-    if (n && s->mode == PUT) memcpy(s->buf + s->at, data, n);
-    if (n && s->mode == GET && s->at + n <= s->size) memcpy(data, s->buf + s->at, n);
-    s->at += n;
-}
-
-static void body(struct stream *st, const struct md_run_options *o, struct md_state *s, struct md_progress *p,
+static void body(struct al_stream *st, const struct md_run_options *o, struct md_state *s, struct md_progress *p,
                  long *offset)
 {
     struct al_frame *f = s->f;
     size_t n = (size_t)f->natoms;
-    pass(st, &s->step, sizeof s->step);
-    pass(st, &s->time, sizeof s->time);
-    pass(st, &s->bath, sizeof s->bath);
-    pass(st, &s->rng, sizeof s->rng);
-    pass(st, &f->pbc, sizeof f->pbc);
-    pass(st, f->cell, sizeof f->cell);
-    pass(st, f->pos, n * sizeof *f->pos);
-    pass(st, f->vel, n * sizeof *f->vel);
-    pass(st, f->forces, n * sizeof *f->forces);
-    pass(st, s->mass, n * sizeof *s->mass);
-    pass(st, &f->energy, sizeof f->energy);
-    pass(st, f->virial, sizeof f->virial);
-    pass(st, &f->have, sizeof f->have);
-    pass(st, &p->stats, sizeof p->stats);
-    pass(st, &p->end, sizeof p->end);
-    pass(st, p->text, sizeof p->text);
-    pass(st, offset, (size_t)o->noutputs * sizeof *offset);
+    al_stream_pass(st, &s->step, sizeof s->step);
+    al_stream_pass(st, &s->time, sizeof s->time);
+    al_stream_pass(st, &s->bath, sizeof s->bath);
+    al_stream_pass(st, &s->rng, sizeof s->rng);
+    al_stream_pass(st, &f->pbc, sizeof f->pbc);
+    al_stream_pass(st, f->cell, sizeof f->cell);
+    al_stream_pass(st, f->pos, n * sizeof *f->pos);
+    al_stream_pass(st, f->vel, n * sizeof *f->vel);
+    al_stream_pass(st, f->forces, n * sizeof *f->forces);
+    al_stream_pass(st, s->mass, n * sizeof *s->mass);
+    al_stream_pass(st, &f->energy, sizeof f->energy);
+    al_stream_pass(st, f->virial, sizeof f->virial);
+    al_stream_pass(st, &f->have, sizeof f->have);
+    al_stream_pass(st, &p->stats, sizeof p->stats);
+    al_stream_pass(st, &p->end, sizeof p->end);
+    al_stream_pass(st, p->text, sizeof p->text);
+    al_stream_pass(st, offset, (size_t)o->noutputs * sizeof *offset);
     for (int i = 0; i < o->nobservers; i++)
-        pass(st, o->observers[i].memory, o->observers[i].memory_size);
+        al_stream_pass(st, o->observers[i].memory, o->observers[i].memory_size);
 }
 
 static void make_head(const struct md_run_options *o, const struct md_state *s, struct head *h)
@@ -65,21 +51,13 @@ static void make_head(const struct md_run_options *o, const struct md_state *s, 
     snprintf(h->identity, sizeof h->identity, "%s", o->identity ? o->identity : "");
 }
 
-static void digest(const char *data, size_t n, char hex[65])
-{
-    struct al_sha256 sha;
-    al_sha256_init(&sha);
-    al_sha256_update(&sha, data, n);
-    al_sha256_hex(&sha, hex);
-}
-
 // Sizes of the variable parts, so that a file of another build or another set of observers is recognised.
 static size_t total_size(const struct md_run_options *o, struct md_state *s, struct md_progress *p)
 {
-    struct stream st = {.mode = COUNT};
+    struct al_stream st = {.mode = AL_COUNT};
     body(&st, o, s, p, NULL);
     size_t n = (size_t)s->f->natoms;
-    return sizeof(struct head) + n * sizeof *s->f->z + st.at + HEX;
+    return sizeof(struct head) + n * sizeof *s->f->z + st.at + AL_SEAL;
 }
 
 enum al_err md_checkpoint_write(const struct md_run_options *o, const struct md_state *s,
@@ -92,15 +70,15 @@ enum al_err md_checkpoint_write(const struct md_run_options *o, const struct md_
     AL_ALLOC(offset, o->noutputs);
     for (int i = 0; i < o->noutputs; i++)
         AL_TRY(md_output_sync(o->outputs[i], &offset[i]));
-    struct stream st = {.mode = PUT, .size = total_size(o, &state, &progress)};
+    struct al_stream st = {.mode = AL_PUT, .size = total_size(o, &state, &progress)};
     AL_ALLOC(buf, st.size + 1);
     st.buf = buf;
     struct head h;
     make_head(o, s, &h);
-    pass(&st, &h, sizeof h);
-    pass(&st, s->f->z, (size_t)s->f->natoms * sizeof *s->f->z);
+    al_stream_pass(&st, &h, sizeof h);
+    al_stream_pass(&st, s->f->z, (size_t)s->f->natoms * sizeof *s->f->z);
     body(&st, o, &state, &progress, offset);
-    digest(buf, st.at, buf + st.at);
+    al_stream_seal(buf, st.at);
     AL_TRY_MSG(al_file_write(o->checkpoint, buf, st.size), "writing checkpoint");
     return AL_ERR_OK;
 }
@@ -108,12 +86,10 @@ enum al_err md_checkpoint_write(const struct md_run_options *o, const struct md_
 static enum al_err check(const struct md_run_options *o, struct md_state *s, struct md_progress *p,
                          const char *buf, size_t n)
 {
-    char hex[65];
     struct head want, have;
-    if (n < sizeof have + HEX || memcmp(buf, magic, sizeof magic) != 0)
+    if (n < sizeof have + AL_SEAL || memcmp(buf, magic, sizeof magic) != 0)
         AL_FAIL(AL_ERR_CORRUPT, "%s is not an MD checkpoint", o->checkpoint);
-    digest(buf, n - HEX, hex);
-    if (memcmp(hex, buf + n - HEX, HEX) != 0)
+    if (!al_stream_sealed(buf, n))
         AL_FAIL(AL_ERR_CORRUPT, "%s is damaged: its checksum does not fit", o->checkpoint);
     make_head(o, s, &want);
     memcpy(&have, buf, sizeof have);
@@ -132,7 +108,7 @@ enum al_err md_checkpoint_read(const struct md_run_options *o, struct md_state *
     AL_ALLOC(offset, o->noutputs);
     AL_TRY(al_file_read(o->checkpoint, 0, &buf, &n));
     AL_TRY(check(o, s, p, buf, n));
-    struct stream st = {.mode = GET, .buf = buf, .size = n - HEX};
+    struct al_stream st = {.mode = AL_GET, .buf = buf, .size = n - AL_SEAL};
     st.at = sizeof(struct head) + (size_t)s->f->natoms * sizeof *s->f->z;
     body(&st, o, s, p, offset);
     p->text[MD_TEXT - 1] = '\0';

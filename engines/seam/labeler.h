@@ -32,7 +32,7 @@ struct label_report {
     double electron_error;     // largest |count - wanted| of a density
     double band_residual;      // largest |H psi - e psi| of occupied bands, recomputed at the end, Ha
     double band_depth;         // highest filled band above the lowest, eV
-    long applies, ffts;        // H|psi> products; Fourier transforms of orbitals; of all rungs
+    long applies, ffts;        // H|psi> products; Fourier transforms of orbitals; of all rungs and coarse starts
     int rung;                  // of the rescue ladder that gave the label: 0 = default settings
     const char *rung_name;     // "default", ...
     double seconds;            // wall time; not for hashed files

@@ -10,7 +10,7 @@
 //
 // Keys: ecut, tol (Ha), functional, grid=n,n,n, mesh=n,n,n, shift=n,n,n, kpt=x,y,z (repeated), spacing, smearing=gaussian |
 // fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, start, coarse, scale (of the eigensolver's tolerances),
-// set=spms | gth | gthq1, pseudo=Z:FILE; words: special (the point 1/4,1/4,1/4), lapack, complex (at Gamma, too), norescue,
+// set=spms | gth | gthq1, pseudo=Z:FILE; words: special (the point 1/4,1/4,1/4), lapack, scalapack, complex (at Gamma, too), norescue,
 // json, -v.
 #include <math.h>
 #include <stdlib.h>
@@ -234,7 +234,9 @@ static enum al_err set_option(struct job *j, const char *arg)
     } else if ((t = after(arg, "start"))) {
         opt->start = (int)strtol(t, NULL, 10);
     } else if (strcmp(arg, "lapack") == 0) {
-        opt->lapack_only = true;
+        opt->dense = DFT_DENSE_LAPACK;
+    } else if (strcmp(arg, "scalapack") == 0) {
+        opt->dense = DFT_DENSE_SCALAPACK;
     } else if (strcmp(arg, "norescue") == 0) {
         opt->no_rescue = true;
     } else if (strcmp(arg, "complex") == 0) {

@@ -46,13 +46,13 @@ def supercell(atoms):
     return Frame([[n[a] * v for v in f.cell[a]] for a in range(3)], symbols, positions)
 
 
-def steps(a, atoms, ranks, work):
+def steps(a, atoms, ranks, work, more=()):
     """JSON of bench_label at a loose threshold: a few SCF steps, the last of which counts."""
     f = supercell(atoms)
     path = os.path.join(work, f"{atoms}.extxyz")
     f.write(path)
     s = Settings(ecut=a.ecut, pseudo=spms(*f.kinds()))
-    cmd = launcher(ranks) + [os.path.abspath(a.bench)] + ours.arguments(f, s, path, 1e-6)
+    cmd = launcher(ranks) + [os.path.abspath(a.bench)] + ours.arguments(f, s, path, 1e-6) + list(more)
     text, _, _ = run(cmd, work, "scaling.out", a.limit)
     return json.loads([x for x in text.split("\n") if x.startswith("{")][-1])
 
@@ -86,13 +86,15 @@ def formula(p, npw, nb, nproj, nr, applies, dense, short):
     """Bytes that one of p ranks sends in an SCF step, real orbitals at Gamma (npw: half sphere).
 
     H|psi>: bands there and back (two exchanges of 16 npw / p bytes a band); projections <B|psi>, 8 nproj a band, summed.
-    Density: occupied bands there, the grid summed. xc: two grids gathered (a GGA). Overlaps of new vectors with the subspace:
+    Density: occupied bands there, the grid summed. xc of a GGA, rank 0's part: a pair of fields to the slabs (16 nr), one
+    grid gathered (8 nr), a slab of a pair to rank 1 (16 nr / p), the divergence summed on half of the density's 16 npw plane
+    waves (2 x 8 x 16 npw). Overlaps of new vectors with the subspace:
     `dense` times bands for each H|psi>. A sum of n doubles sends 16 n (p - 1)/p, a gather of n doubles 8 n (p - 1)/p; sums of
     at most 1024 doubles, `short` of them for each H|psi>, 8 n (p - 1).
     """
     share = (p - 1) / p
     return {"bands": share * (32 * npw / p * applies + 16 * npw / p * nb), "projections": share * 16 * nproj * applies,
-            "grids": share * (16 * nr + 2 * 8 * nr), "overlaps": share * 16 * dense * nb * applies,
+            "grids": share * (16 * nr + 24 * nr + 256 * npw) + 16 * nr / p, "overlaps": share * 16 * dense * nb * applies,
             "short": 8 * (p - 1) * short * applies}
 
 
@@ -116,7 +118,7 @@ def bytes_table(a, work):
     nproj = count_projectors(atoms)
     rows = []
     for p in a.ranks or [2, 3, 4, 6, 8, 12, 16]:
-        j = steps(a, atoms, p, work)
+        j = steps(a, atoms, p, work, ["scalapack"])  # the way of large matrices
         rows.append((p, j, math.prod(j["fft"])))
     if rows[0][0] == 1:
         print(f"1 rank: {rows.pop(0)[1]['step_bytes']:g} bytes")

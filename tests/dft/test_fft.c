@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <complex.h>
+#include <fftw3.h>
+
 #include <cmocka.h>
 
 #include "base/linalg.h"
@@ -17,6 +20,7 @@
 #include "base/units.h"
 #include "dft/kpoints.h"
 #include "dft/terms.h"
+#include "dft/vfft.h"
 
 static struct comm *comm;
 static const double cell[3][3] = {{9.1, 0.3, -0.4}, {0.5, 8.0, 0.2}, {-0.3, 0.6, 7.2}}; // bohr
@@ -150,6 +154,75 @@ static void stick_transform_matches_full_grid(void **state)
     basis_destroy(&b);
 }
 
+// All lanes against FFTW: largest difference over largest value. in place and with strides.
+static double against_fftw(int n, bool single, bool to_r, size_t stride, bool in_place, struct al_rng *r)
+{
+    enum { MAX = 16 };
+    const int lanes = single ? VFFT_LANES_S : VFFT_LANES_D;
+    const size_t row = stride * 2 * (size_t)lanes, total = (size_t)n * row;
+    struct vfft *v = NULL;
+    double complex *x = NULL;
+    double *a[2] = {NULL}, worst = 0, size = 0;
+    float *b[2] = {NULL};
+    assert_int_equal(vfft_create(n, single, &v), AL_ERR_OK);
+    assert_int_equal(al_alloc((size_t)n * MAX, sizeof *x, &x), AL_ERR_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(al_alloc(total, sizeof *a[i], &a[i]), AL_ERR_OK);
+        assert_int_equal(al_alloc(total, sizeof *b[i], &b[i]), AL_ERR_OK);
+    }
+    for (int k = 0; k < n; k++)
+        for (int l = 0; l < lanes; l++) {
+            const size_t at = (size_t)k * row + (size_t)l;
+            const double complex z = random_z(r);
+            b[0][at] = (float)creal(z);
+            b[0][at + (size_t)lanes] = (float)cimag(z);
+            a[0][at] = single ? (double)b[0][at] : creal(z);
+            a[0][at + (size_t)lanes] = single ? (double)b[0][at + (size_t)lanes] : cimag(z);
+            x[l * n + k] = CMPLX(a[0][at], a[0][at + (size_t)lanes]);
+        }
+    const int to = in_place ? 0 : 1;
+    if (single)
+        vfft_run_s(v, to_r, b[0], row, b[to], row);
+    else
+        vfft_run_d(v, to_r, a[0], row, a[to], row);
+    for (int l = 0; l < lanes; l++) {
+        fftw_plan p = fftw_plan_dft_1d(n, x + l * n, x + l * n, to_r ? FFTW_BACKWARD : FFTW_FORWARD, FFTW_ESTIMATE);
+        fftw_execute(p);
+        fftw_destroy_plan(p);
+        for (int k = 0; k < n; k++) {
+            const size_t at = (size_t)k * row + (size_t)l, im = at + (size_t)lanes;
+            const double complex y = single ? CMPLX((double)b[to][at], (double)b[to][im]) : CMPLX(a[to][at], a[to][im]);
+            worst = fmax(worst, cabs(y - x[l * n + k]));
+            size = fmax(size, cabs(x[l * n + k]));
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        al_free(a[i]);
+        al_free(b[i]);
+    }
+    al_free(x);
+    vfft_destroy(&v);
+    assert_true(size > 0);
+    return worst / size;
+}
+
+static void vectors_of_transforms_equal_fftw(void **state)
+{
+    (void)state;
+    struct al_rng r;
+    al_rng_seed(&r, 3, 1);
+    int lengths = 0;
+    for (int n = 1; n <= 200; n++) {
+        if (fft_length(n) != n && n % 11 != 0 && n != 13 && n != 169) continue; // and some that have no code
+        lengths++;
+        for (int way = 0; way < 4; way++) {
+            assert_true(against_fftw(n, false, way % 2, way < 2 ? 1 : 3, way > 1, &r) < 1e-13);
+            assert_true(against_fftw(n, true, way % 2, way < 2 ? 1 : 3, way > 1, &r) < 1e-6);
+        }
+    }
+    assert_true(lengths > 60);
+}
+
 static void spheres_are_complete(void **state)
 {
     (void)state;
@@ -239,6 +312,7 @@ int main(void)
         cmocka_unit_test(lengths_have_small_factors),
         cmocka_unit_test(density_round_trip_and_parseval),
         cmocka_unit_test(stick_transform_matches_full_grid),
+        cmocka_unit_test(vectors_of_transforms_equal_fftw),
         cmocka_unit_test(spheres_are_complete),
         cmocka_unit_test(solid_harmonics_are_orthonormal),
         cmocka_unit_test(meshes_are_reduced),

@@ -18,6 +18,7 @@
 #include "base/rng.h"
 #include "base/units.h"
 #include "comm/dmat.h"
+#include "dft/subspace.h"
 #include "synthetic.h"
 
 static struct comm *world, *self;
@@ -192,9 +193,48 @@ static void every_size_can_be_solved(void **state)
     dgrid_destroy(&g);
 }
 
+// Below and above the size from which matrices are distributed: the choice, and the same eigenvalues and vectors.
+static void dense_by_size(bool real)
+{
+    enum { MOST = 420, NLOC = 3 };
+    const int from = real ? 800 : 300; // 2 x 400 and 2 x 150: docs/scaling.md
+    for (int nmax = from - 1; nmax <= from; nmax++) {
+        struct subspace *s = NULL;
+        static double complex v[MOST * NLOC], x[3][MOST * NLOC];
+        static double e[3][MOST], d[MOST];
+        const int n = nmax / 2, nb = 40;
+        for (int i = 0; i < n; i++)
+            d[i] = fmod(0.618033988749895 * i, 1) + 0.001 * i;
+        for (int i = 0; i < n * NLOC; i++)
+            v[i] = CMPLX(cos(i + world->rank), sin(3 * i));
+        for (enum dft_dense k = DFT_DENSE_AUTO; k <= DFT_DENSE_SCALAPACK; k++) {
+            assert_int_equal(subspace_create(world, nmax, real, k, &s), AL_ERR_OK);
+            subspace_set_diagonal(s, n, d);
+            assert_int_equal(subspace_solve(s, n, nb, e[k]), AL_ERR_OK);
+            assert_int_equal(subspace_rotate(s, NLOC, n, nb, v, x[k]), AL_ERR_OK);
+            bool large = k == DFT_DENSE_SCALAPACK || (k == DFT_DENSE_AUTO && nmax == from);
+            assert_int_equal(s->dist, world->size > 1 && large);
+            subspace_destroy(&s);
+        }
+        for (int k = 1; k < 3; k++)
+            for (int j = 0; j < nb; j++) {
+                assert_true(fabs(e[k][j] - e[0][j]) < 1e-13);
+                for (int i = 0; i < NLOC; i++) // vectors of a diagonal matrix, up to their sign
+                    assert_true(fabs(cabs(x[k][j * NLOC + i]) - cabs(x[0][j * NLOC + i])) < 1e-12);
+            }
+    }
+}
+
+static void matrices_are_distributed_from_the_measured_size(void **state)
+{
+    (void)state;
+    dense_by_size(true);
+    dense_by_size(false);
+}
+
 enum kind { REAL, COMPLEX_GAMMA, COMPLEX };
 
-static struct al_frame *labelled(struct comm *c, bool lapack, enum kind kind)
+static struct al_frame *labelled(struct comm *c, enum dft_dense dense, enum kind kind)
 {
     static const double k[2][3] = {{0.13, -0.21, 0.37}, {0.4, 0.25, -0.1}};
     struct dft_options o;
@@ -204,8 +244,8 @@ static struct al_frame *labelled(struct comm *c, bool lapack, enum kind kind)
     assert_int_equal(synthetic_options(&o), AL_ERR_OK);
     if (kind == COMPLEX) o.kpoints = (struct dft_kpoints){.kind = DFT_KPOINTS_LIST, .n = 2, .k = k};
     o.complex_gamma = kind == COMPLEX_GAMMA;
-    o.lapack_only = lapack;
-    if (kind != COMPLEX) o.scf_tol = 1e-22;
+    o.dense = dense;
+    o.scf_tol = 1e-22; // at 1e-14 forces of 1 and of 2 ranks differ by 2e-7 (single precision on the way), energies by 1e-12
     assert_int_equal(synthetic_frame(2, &f), AL_ERR_OK);
     assert_int_equal(dft_labeler_open(&o, c, &l), AL_ERR_OK);
     assert_int_equal(l->ops->label(l, f, &rep), AL_ERR_OK);
@@ -225,9 +265,9 @@ static void compare(const struct al_frame *f, const struct al_frame *one, double
 
 static void same_label(enum kind kind)
 {
-    struct al_frame *one = labelled(self, false, kind);
-    for (int lapack = 0; lapack < 2; lapack++) {
-        struct al_frame *f = labelled(world, lapack, kind);
+    struct al_frame *one = labelled(self, DFT_DENSE_AUTO, kind);
+    for (enum dft_dense d = DFT_DENSE_LAPACK; d <= DFT_DENSE_SCALAPACK; d++) {
+        struct al_frame *f = labelled(world, d, kind);
         compare(f, one, 1e-9);
         double e = f->energy; // every rank has rank 0's bits
         comm_bcast(world, &e, sizeof e, 0);
@@ -235,7 +275,7 @@ static void same_label(enum kind kind)
         al_frame_destroy(&f);
     }
     if (kind == REAL) { // and the same as with complex orbitals
-        struct al_frame *f = labelled(world, false, COMPLEX_GAMMA);
+        struct al_frame *f = labelled(world, DFT_DENSE_AUTO, COMPLEX_GAMMA);
         compare(f, one, 1e-9);
         al_frame_destroy(&f);
     }
@@ -275,6 +315,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(block_cyclic_matches_lapack), cmocka_unit_test(every_size_can_be_solved),
         cmocka_unit_test(same_label_on_all_ranks),     cmocka_unit_test(same_label_on_all_ranks_at_gamma),
         cmocka_unit_test(bytes_are_counted),           cmocka_unit_test(real_block_cyclic_matches_lapack),
+        cmocka_unit_test(matrices_are_distributed_from_the_measured_size),
     };
     if (comm_init(&argc, &argv) != AL_ERR_OK || comm_world(&world) != AL_ERR_OK ||
         comm_self(&self) != AL_ERR_OK)

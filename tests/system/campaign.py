@@ -194,9 +194,22 @@ def kill_in(d, stage, pattern):
     return results(d)
 
 
+def interrupt_early(d):
+    """Ctrl-C while the run is set up: exit 3 and a run that goes on, from the moment that there is a run directory."""
+    for delay in (0, 0.005, 0.02, 0.05, 0.1):
+        process = start(d)
+        limit = time.time() + 60
+        while not os.path.exists(os.path.join(d, 'run')):
+            check(process.poll() is None and time.time() < limit, f'no run directory; log:\n' + tail(d))
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        check(process.wait(timeout=60) == 3, f'Ctrl-C {delay} s after the run directory came: exit {process.returncode}')
+
+
 def test_kill():
     whole, hurt = prepare('whole'), prepare('hurt')
     finish(whole, start(whole))
+    interrupt_early(hurt)
     stages = [('labelling', 'initial/*/label/*'), ('training', 'iterations/000/train/*'),
               ('exploration', 'iterations/000/explore/*'), ('labelling', 'iterations/000/label/*'),
               ('training', 'iterations/001/train/*'), ('production', 'production/*')]
