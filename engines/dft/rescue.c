@@ -120,8 +120,9 @@ static enum al_err by_smearing(const struct attempt *a, const struct dft_options
     enum al_err e = attempt(a, &fixed, narrow, ret);
     if (can_be_rescued(e) && narrow->gap < no_gap) {
         *ret_end = true;
-        AL_TRY_MSG(e, "converged with smearing only, gap %.3f eV: no closed-shell state",
-                   narrow->gap * AL_HARTREE_EV);
+        al_err_clear();
+        AL_FAIL_HINT(e, "label.smearing takes metals", "converged with smearing only, gap %.3f eV: no closed-shell state",
+                     narrow->gap * AL_HARTREE_EV);
     }
     return e;
 }

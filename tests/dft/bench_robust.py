@@ -151,7 +151,7 @@ def measure(a, path, f):
     f['residual'] = '%.1e' % r['band_residual'] if 'band_residual' in r else 'nan'
     f['depth'] = '%.2f' % r['depth'] if 'depth' in r else 'nan'
     f['twin'] = 'nan'
-    f['detail'] = r.get('error', '-')[:160].replace('\t', ' ').replace('\n', '; ')
+    f['detail'] = r.get('error', '-')[:250].replace('\t', ' ').replace('\n', '; ')
     if a.twin and f['frame'] % a.twin == 0 and 'energy' in r:
         t = label(a, path, f, 'start=7', 'coarse=0', 'beta=0.4')
         f['twin'] = '%.1e' % ((t['energy'] - r['energy']) / f['atoms']) if 'energy' in t else 'failed'
