@@ -38,30 +38,38 @@ static size_t element(const struct dmat *m)
     return m->real ? sizeof(double) : sizeof(double complex);
 }
 
-enum al_err dgrid_create(struct comm *c, int block, struct dgrid **ret)
+enum al_err dgrid_create(struct comm *c, int block, int nprow, struct dgrid **ret)
 {
     if (!c->impl || c->size < 2) AL_FAIL(AL_ERR_BUG, "block-cyclic matrices need two ranks or more");
-    struct dgrid *g = NULL;
+    if (nprow < 0 || (nprow > 0 && c->size % nprow != 0))
+        AL_FAIL(AL_ERR_BUG, "%d ranks cannot be split into %d rows", c->size, nprow);
+    AL_OWN(dgrid) g = NULL;
     AL_ALLOC(g, 1);
     g->comm = c;
     g->block = block;
-    g->nprow = 1;
-    for (int p = 1; p * p <= c->size; p++)
+    g->nprow = nprow;
+    for (int p = 1; nprow == 0 && p * p <= c->size; p++)
         if (c->size % p == 0) g->nprow = p;
     g->npcol = c->size / g->nprow;
-    g->handle = Csys2blacs_handle(c->impl->mpi);
+    // of its own: BLACS knows a communicator by one handle, and two grids of one communicator would free it twice
+    AL_TRY(comm_split(c, 0, c->rank, &g->own));
+    g->handle = Csys2blacs_handle(g->own->impl->mpi);
     g->ctx = g->handle;
     Cblacs_gridinit(&g->ctx, "R", g->nprow, g->npcol);
     Cblacs_gridinfo(g->ctx, &g->nprow, &g->npcol, &g->myrow, &g->mycol);
     *ret = g;
+    g = NULL;
     return AL_ERR_OK;
 }
 
 void dgrid_destroy(struct dgrid **g)
 {
     if (!*g) return;
-    Cblacs_gridexit((*g)->ctx);
-    Cfree_blacs_system_handle((*g)->handle);
+    if ((*g)->own) {
+        Cblacs_gridexit((*g)->ctx);
+        Cfree_blacs_system_handle((*g)->handle);
+        comm_destroy(&(*g)->own);
+    }
     al_free((*g)->work);
     al_free((*g)->rwork);
     al_free((*g)->iwork);

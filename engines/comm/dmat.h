@@ -12,6 +12,7 @@
 
 struct dgrid {
     struct comm *comm; // borrowed
+    struct comm *own;  // BLACS works on it
     int handle, ctx;   // BLACS system handle and context
     int nprow, npcol, myrow, mycol;
     int block;
@@ -20,7 +21,8 @@ struct dgrid {
     size_t nwork, nrwork, niwork;
 };
 
-enum al_err dgrid_create(struct comm *c, int block, struct dgrid **ret);
+// nprow: process rows, a divisor of the ranks; 0: as square as it can be.
+enum al_err dgrid_create(struct comm *c, int block, int nprow, struct dgrid **ret);
 void dgrid_destroy(struct dgrid **g);
 
 struct dmat {

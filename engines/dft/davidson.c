@@ -11,7 +11,7 @@
 
 // H psi and the products of orbitals in single precision are good for residuals of some 1e-6 Ha; above this the
 // whole iteration is done in it.
-static const double single_from = 1e-5;
+const double davidson_single_from = 1e-5;
 
 #define REAL     double
 #define SQRT     sqrt
@@ -25,7 +25,7 @@ static const double single_from = 1e-5;
 #define FN(name) name##_s
 #include "dft/davidson_impl.h"
 
-enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, enum dft_dense dense,
+enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, enum dft_dense dense, int rows,
                                  struct davidson_work **ret)
 {
     AL_OWN(davidson_work) w = NULL;
@@ -41,7 +41,7 @@ enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, en
     AL_ALLOC(hx, size);
     w->hx = hx;
     AL_ALLOC(w->res, nb);
-    AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, real, dense, &w->sub));
+    AL_TRY(subspace_create(c, DAVIDSON_GROWTH * nb, real, dense, rows, &w->sub));
     *ret = w;
     w = NULL;
     return AL_ERR_OK;
@@ -166,7 +166,7 @@ enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, d
                      double complex *x, double *e, double *ret_res)
 {
     const size_t size = (size_t)nb * (size_t)h->k->nloc;
-    w->single = tol > single_from;
+    w->single = tol > davidson_single_from;
     subspace_set_kind(w->sub, h->k->gamma, w->single);
     if (!w->single) {
         memcpy(w->v, x, size * sizeof *x);

@@ -92,6 +92,7 @@ struct dft_options {
     double coarse;                  // cut-off of the coarse start as a share of ecut, 0.4; 0 = none
     double diag_scale;              // factor on the eigensolver's tolerances; 1
     enum dft_dense dense;           // AUTO; the others are each other's test twins
+    int dense_rows;                 // rows of ScaLAPACK's process grid, a divisor of the ranks; 0: as square as it can be
     // Called on rank 0 after each SCF step; may be NULL.
     void (*observe)(void *ctx, const struct dft_scf_step *step);
     // Asked on rank 0 before each SCF step; true ends label with AL_ERR_STOPPED on all ranks. May be NULL.

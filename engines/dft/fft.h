@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // Fourier transforms: of whole grids by FFTW3 (fft.c is the only file that calls it), plans by FFTW_ESTIMATE so that they
-// never depend on timing; of orbitals by our own vectors of transforms (vfft.h), 1.4 to 3 times as fast (bench_fft). Grid point (i0, i1, i2) lies at i0 + n0 (i1 + n1 i2); f(r) = sum_G f(G) exp(iG.r), so the
+// never depend on timing; of orbitals by our own vectors of transforms (vfft.h), 1.3 to 3.3 times as fast (bench_fft). Grid point (i0, i1, i2) lies at i0 + n0 (i1 + n1 i2); f(r) = sum_G f(G) exp(iG.r), so the
 // transform to r has factor 1, that to G has 1/(n0 n1 n2).
 #ifndef AL_DFT_FFT_H
 #define AL_DFT_FFT_H

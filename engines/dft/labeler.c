@@ -225,9 +225,10 @@ enum al_err dft_labeler_open(const struct dft_options *opt, struct comm *comm, s
     AL_TRY(dft_setup_create(opt, comm, &l->setup));
     AL_TRY(xc_func_create(l->setup->functional, &l->func));
     if (opt->follow) {
-        // A warm start ends just below its threshold, always from the same side, where a start from atoms goes far below: at a tenth
-        // of the threshold NVE of Li3PS4 drifts by 14 microHa/atom/ps, at 0.003 by about 5. Tighter costs little, because the noise of earlier frames
-        // is what limits the extrapolation. After the fingerprint, which says the threshold that labels have at least.
+        // A warm start ends just below its threshold, always from the same side, where a start from atoms goes far below: at a
+        // tenth or a hundredth of the threshold NVE of Li3PS4 drifts by 14 microHa/atom/ps, at a thousandth by 0.1 to 2. Tighter
+        // costs little, because the noise of earlier frames is what limits the extrapolation. After the fingerprint, which says
+        // the threshold that labels have at least.
         l->setup->opt.scf_tol *= 0.001;
         AL_TRY(history_create(comm, &l->history));
     }

@@ -221,7 +221,8 @@ static enum al_err step(struct scf *p, double ewald_energy, double *tol, double 
     return AL_ERR_OK;
 }
 
-static enum al_err cycle(struct scf *p, struct mixer *mix, double ewald_energy)
+// exact: the last step's bands must be in double precision.
+static enum al_err cycle(struct scf *p, struct mixer *mix, bool exact, double ewald_energy)
 {
     const double target = p->opt->scf_tol * p->s->natoms;
     // a warm start is a guess whose residual is that of the frame before, or some hundred times the target
@@ -234,7 +235,10 @@ static enum al_err cycle(struct scf *p, struct mixer *mix, double ewald_energy)
     for (;;) {
         AL_TRY(asked_to_stop(p));
         AL_TRY(step(p, ewald_energy, &tol, &bands));
-        if (p->residual < target && bands < band_limit) return AL_ERR_OK;
+        if (p->residual < target && bands < band_limit) {
+            if (!exact || !p->dav->single) return AL_ERR_OK;
+            tol = fmin(tol, davidson_single_from);
+        }
         if (p->iterations >= p->opt->max_scf)
             AL_FAIL(AL_ERR_NOTCONV, "density not converged: %d steps, residual %.2e Ha, wanted %.1e",
                     p->iterations, p->residual, target);
@@ -254,17 +258,17 @@ static enum al_err cycle(struct scf *p, struct mixer *mix, double ewald_energy)
     }
 }
 
-static enum al_err run_cycle(struct scf *p, double ewald_energy)
+static enum al_err run_cycle(struct scf *p, bool exact, double ewald_energy)
 {
     AL_OWN(mixer) mix = NULL;
     AL_TRY(mixer_create(p->s->b, p->opt->mix_history, p->opt->mix_beta, p->opt->mix_kerker, &mix));
-    return cycle(p, mix, ewald_energy);
+    return cycle(p, mix, exact, ewald_energy);
 }
 
 enum al_err scf_approach(struct scf *p)
 {
     AL_TRY(coarse_start(p, &p->prepared));
-    return run_cycle(p, 0);
+    return run_cycle(p, false, 0);
 }
 
 enum al_err scf_run(struct scf *p)
@@ -272,7 +276,7 @@ enum al_err scf_run(struct scf *p)
     double ewald_energy;
     if (!p->warm) AL_TRY(coarse_start(p, &p->prepared)); // may take most of the steps
     AL_TRY(ewald(p->s, 0, &ewald_energy, NULL, NULL));
-    AL_TRY(run_cycle(p, ewald_energy));
+    AL_TRY(run_cycle(p, true, ewald_energy));
     AL_TRY(final_energy(p, ewald_energy));
     AL_TRY(find_gap(p));
     return check_state(p);

@@ -101,7 +101,7 @@ static enum al_err alloc_orbitals(struct scf *p, const struct kpoint_set *k)
             bytes += 16.0 * p->k[i]->nloc * pseudo_nproj(p->s->ff[p->s->kind[a]]->psp);
     }
     p->keep_ham = k->n == 1 || bytes < ham_memory;
-    return davidson_work_create(p->s->b->comm, p->nb, most, real, p->opt->dense, &p->dav);
+    return davidson_work_create(p->s->b->comm, p->nb, most, real, p->opt->dense, p->opt->dense_rows, &p->dav);
 }
 
 enum al_err scf_create(const struct dft_options *opt, struct dft_system *s, const struct kpoint_set *k,

@@ -23,7 +23,8 @@ bool subspace_distributed(int ranks, int nmax, bool real, enum dft_dense dense)
     return dense == DFT_DENSE_SCALAPACK || nmax / 2 >= (real ? FROM_REAL : FROM_COMPLEX);
 }
 
-enum al_err subspace_create(struct comm *c, int nmax, bool real, enum dft_dense dense, struct subspace **ret)
+enum al_err subspace_create(struct comm *c, int nmax, bool real, enum dft_dense dense, int rows,
+                            struct subspace **ret)
 {
     AL_OWN(subspace) s = NULL;
     AL_ALLOC(s, 1);
@@ -33,7 +34,7 @@ enum al_err subspace_create(struct comm *c, int nmax, bool real, enum dft_dense 
     s->dist = subspace_distributed(c->size, nmax, real, dense);
     const size_t n = (size_t)nmax, width = block_width(real);
     if (s->dist) {
-        AL_TRY(dgrid_create(c, BLOCK, &s->grid));
+        AL_TRY(dgrid_create(c, BLOCK, rows, &s->grid));
         AL_TRY(dmat_create(s->grid, nmax, real, &s->h));
         AL_TRY(dmat_create(s->grid, nmax, real, &s->a));
         AL_TRY(dmat_create(s->grid, nmax, real, &s->z));

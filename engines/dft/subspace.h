@@ -36,7 +36,8 @@ enum { SUBSPACE_PANEL = 64 };
 bool subspace_distributed(int ranks, int nmax, bool real, enum dft_dense dense);
 // Replicated on each rank: gram, panel (and hl, zl with LAPACK); the rest falls as 1/ranks. real: room for real
 // orbitals only.
-enum al_err subspace_create(struct comm *c, int nmax, bool real, enum dft_dense dense, struct subspace **ret);
+// rows: of the process grid, a divisor of the ranks; 0: as square as it can be.
+enum al_err subspace_create(struct comm *c, int nmax, bool real, enum dft_dense dense, int rows, struct subspace **ret);
 void subspace_destroy(struct subspace **s);
 // Kind of the orbitals from here on; a subspace made for complex ones takes both. Blocks of orbitals are double
 // complex, or float complex with single; matrices are always double.

@@ -6,7 +6,7 @@
 // Prints SCF steps, H|psi> and seconds of each MD step, their means, and the drift: the slope of the conserved energy, and that
 // of the energy that velocity Verlet conserves to order dt^4 (E. Hairer, C. Lubich, G. Wanner, Acta Numerica 12, 399, 2003),
 //   E + dt^2 (v.V''v / 12 - |F|^2 / (24 m)),  V''v = -dF/dt by central difference,
-// whose fluctuation is a hundredth, so that the slope is the forces' fault. With the error of each slope, from the means of
+// whose fluctuation is a fifth (1 ps) to a thirtieth (0.1 ps), so that the slope is the forces' fault. With the error of each slope, from the means of
 // blocks. T is that of the velocities drawn: a relaxed structure ends at half of it.
 #include <math.h>
 #include <stdio.h>

@@ -23,7 +23,7 @@ import bench_qe
 import qe
 from common import ENV, SOURCE, spms
 
-NAMES = {"spms": "SPMS", "gth": "GTH"}
+NAMES = {"spms": "SPMS", "gth": "GTH-PBE"}
 POINTS = {"gamma": "gamma", "point": "{points: [[0.25, 0.25, 0.25]]}"}
 
 

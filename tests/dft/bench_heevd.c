@@ -62,7 +62,7 @@ static enum al_err scalapack(struct comm *c, int n, bool real, const double *a, 
     AL_OWN(dgrid) g = NULL;
     AL_OWN(dmat) h = NULL;
     AL_OWN(dmat) z = NULL;
-    AL_TRY(dgrid_create(c, BLOCK, &g));
+    AL_TRY(dgrid_create(c, BLOCK, 0, &g));
     AL_TRY(dmat_create(g, n, real, &h));
     AL_TRY(dmat_create(g, n, real, &z));
     dmat_put(h, n, 0, n, a, n);

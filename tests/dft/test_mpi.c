@@ -79,7 +79,7 @@ static void block_cyclic_matches_lapack(void **state)
     double w[N], wl[N], pivot;
     struct dgrid *g = NULL;
     struct dmat *m = NULL, *v = NULL;
-    assert_int_equal(dgrid_create(world, 8, &g), AL_ERR_OK);
+    assert_int_equal(dgrid_create(world, 8, 0, &g), AL_ERR_OK);
     assert_int_equal(dmat_create(g, N + 10, false, &m), AL_ERR_OK);
     assert_int_equal(dmat_create(g, N + 10, false, &v), AL_ERR_OK);
     matrix(a, 0);
@@ -123,7 +123,7 @@ static void real_block_cyclic_matches_lapack(void **state)
     double w[N], wl[N], pivot;
     struct dgrid *g = NULL;
     struct dmat *m = NULL, *v = NULL;
-    assert_int_equal(dgrid_create(world, 8, &g), AL_ERR_OK);
+    assert_int_equal(dgrid_create(world, 8, 0, &g), AL_ERR_OK);
     assert_int_equal(dmat_create(g, N + 10, true, &m), AL_ERR_OK);
     assert_int_equal(dmat_create(g, N + 10, true, &v), AL_ERR_OK);
     matrix(h, 0);
@@ -174,7 +174,7 @@ static void every_size_can_be_solved(void **state)
     struct dgrid *g = NULL;
     struct dmat *m = NULL, *v = NULL;
     double w[N], sum = 0, trace = 0;
-    assert_int_equal(dgrid_create(world, 32, &g), AL_ERR_OK);
+    assert_int_equal(dgrid_create(world, 32, 0, &g), AL_ERR_OK);
     assert_int_equal(dmat_create(g, N, false, &m), AL_ERR_OK);
     assert_int_equal(dmat_create(g, N, false, &v), AL_ERR_OK);
     matrix(a, 0);
@@ -208,7 +208,7 @@ static void dense_by_size(bool real)
         for (int i = 0; i < n * NLOC; i++)
             v[i] = CMPLX(cos(i + world->rank), sin(3 * i));
         for (enum dft_dense k = DFT_DENSE_AUTO; k <= DFT_DENSE_SCALAPACK; k++) {
-            assert_int_equal(subspace_create(world, nmax, real, k, &s), AL_ERR_OK);
+            assert_int_equal(subspace_create(world, nmax, real, k, 0, &s), AL_ERR_OK);
             subspace_set_diagonal(s, n, d);
             assert_int_equal(subspace_solve(s, n, nb, e[k]), AL_ERR_OK);
             assert_int_equal(subspace_rotate(s, NLOC, n, nb, v, x[k]), AL_ERR_OK);
@@ -234,7 +234,7 @@ static void matrices_are_distributed_from_the_measured_size(void **state)
 
 enum kind { REAL, COMPLEX_GAMMA, COMPLEX };
 
-static struct al_frame *labelled(struct comm *c, enum dft_dense dense, enum kind kind)
+static struct al_frame *labelled(struct comm *c, enum dft_dense dense, int rows, enum kind kind)
 {
     static const double k[2][3] = {{0.13, -0.21, 0.37}, {0.4, 0.25, -0.1}};
     struct dft_options o;
@@ -245,6 +245,7 @@ static struct al_frame *labelled(struct comm *c, enum dft_dense dense, enum kind
     if (kind == COMPLEX) o.kpoints = (struct dft_kpoints){.kind = DFT_KPOINTS_LIST, .n = 2, .k = k};
     o.complex_gamma = kind == COMPLEX_GAMMA;
     o.dense = dense;
+    o.dense_rows = rows;
     o.scf_tol = 1e-22; // at 1e-14 forces of 1 and of 2 ranks differ by 2e-7 (single precision on the way), energies by 1e-12
     assert_int_equal(synthetic_frame(2, &f), AL_ERR_OK);
     assert_int_equal(dft_labeler_open(&o, c, &l), AL_ERR_OK);
@@ -265,9 +266,10 @@ static void compare(const struct al_frame *f, const struct al_frame *one, double
 
 static void same_label(enum kind kind)
 {
-    struct al_frame *one = labelled(self, DFT_DENSE_AUTO, kind);
-    for (enum dft_dense d = DFT_DENSE_LAPACK; d <= DFT_DENSE_SCALAPACK; d++) {
-        struct al_frame *f = labelled(world, d, kind);
+    struct al_frame *one = labelled(self, DFT_DENSE_AUTO, 0, kind);
+    for (int rows = 0; rows <= world->size; rows++) { // 0: LAPACK; else every grid of ScaLAPACK
+        if (rows > 0 && world->size % rows != 0) continue;
+        struct al_frame *f = labelled(world, rows > 0 ? DFT_DENSE_SCALAPACK : DFT_DENSE_LAPACK, rows, kind);
         compare(f, one, 1e-9);
         double e = f->energy; // every rank has rank 0's bits
         comm_bcast(world, &e, sizeof e, 0);
@@ -275,7 +277,7 @@ static void same_label(enum kind kind)
         al_frame_destroy(&f);
     }
     if (kind == REAL) { // and the same as with complex orbitals
-        struct al_frame *f = labelled(world, DFT_DENSE_AUTO, COMPLEX_GAMMA);
+        struct al_frame *f = labelled(world, DFT_DENSE_AUTO, 0, COMPLEX_GAMMA);
         compare(f, one, 1e-9);
         al_frame_destroy(&f);
     }

@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "dft/davidson.h"
 #include "synthetic.h"
 
 static struct comm *comm;
@@ -49,6 +50,27 @@ static struct label_report label(const struct dft_options *o, struct al_frame *f
         f->forces[i / 3][i % 3] += rep.residual_force[i % 3] / f->natoms;
     labeler_destroy(&l);
     return rep;
+}
+
+static void keep_tolerance(void *ctx, const struct dft_scf_step *step)
+{
+    *(double *)ctx = step->diag_tol;
+}
+
+// However loose the threshold: the bands that make the label are solved in double precision.
+static void the_last_step_is_double(void **state)
+{
+    (void)state;
+    struct dft_options o;
+    double last = 1;
+    assert_int_equal(synthetic_options(&o), AL_ERR_OK);
+    o.scf_tol = 1e-5;
+    o.observe = keep_tolerance;
+    o.ctx = &last;
+    struct al_frame *f = frame(2);
+    label(&o, f);
+    assert_true(last <= davidson_single_from);
+    al_frame_destroy(&f);
 }
 
 static double energy_displaced(const struct dft_options *o, int atom, int d, double h)
@@ -304,6 +326,7 @@ static void fingerprint_follows_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_last_step_is_double),
         cmocka_unit_test(forces_are_minus_gradient), cmocka_unit_test(virial_is_minus_strain_derivative),
         cmocka_unit_test(same_bits_twice),           cmocka_unit_test(meshes_agree),
         cmocka_unit_test(failures_are_told),         cmocka_unit_test(other_functionals_run),

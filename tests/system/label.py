@@ -265,6 +265,9 @@ def test_converge():
     check(plan['force_error'] <= 0.01 and plan['warning'] == '', str(plan))
     stage = {s['name']: s for s in plan['stages']}
     check(stage['initial: label'] == {**stage['initial: label'], 'frames': [6, 6], 'tasks': [2, 2]}, str(stage))
+    aimd = stage['initial: DFT MD']  # 20 fs at one temperature; each step is an SCF
+    check(aimd['tasks'] == [1, 1] and aimd['frames'] == [20, 20] and
+          abs(aimd['core_hours'][0] / 20 / (stage['initial: label']['core_hours'][0] / 6) - 1) < 1e-4, str(stage))
     check(stage['train']['tasks'] == [4, 4] and stage['produce']['tasks'] == [2, 2], str(stage))
     check(stage['label']['frames'] == [12, 12] and plan['total']['core_hours'][1] > 0, str(stage))
     write('mini.yaml', good.replace('name: mini', 'name: mini\nunknown: 3'))
