@@ -115,7 +115,8 @@ enum al_err coarse_start(struct scf *p, bool *ret_done)
     *ret_done = false;
     if (!worthwhile(p)) return AL_ERR_OK;
     struct dft_options o = *p->opt;
-    o.nextra = p->nb - occupation_bands(o.smearing, p->nelec, 0);
+    o.nextra = 0;
+    o.nextra = p->nb - occupation_bands(&o, p->nelec, p->s->b->volume);
     o.scf_tol = coarse_tol;
     o.max_scf = COARSE_STEPS;
     o.observe = NULL;
@@ -126,6 +127,7 @@ enum al_err coarse_start(struct scf *p, bool *ret_done)
     c->level = p->level + 1;
     enum al_err e = scf_approach(c);
     p->coarse_applies += c->applies + c->coarse_applies;
+    p->coarse_iterations += c->iterations + c->coarse_iterations;
     p->coarse_ffts += c->ffts + c->coarse_ffts;
     if (e && e != AL_ERR_NOTCONV) AL_TRY(e);
     if (e) al_err_clear();

@@ -77,7 +77,7 @@ struct dft_options {
     double smearing_width;      // Ha
     double scf_tol;      // Ha per atom: convergence of dft_scf_step.residual; normal 1e-9, tight 1e-13
     int max_scf;         // steps
-    int nextra;          // empty bands; -1 = max(2, occupied/20), with smearing max(4, occupied/5)
+    int nextra;          // empty bands; -1 = max(2, occupied/20), with smearing as many as it needs (occupation.h)
     double mix_beta;     // 0.8
     int mix_history;     // Pulay history, 8
     double mix_kerker;   // Kerker wave vector, 1/bohr: 0.6 damps what these insulators screen; 0 = none

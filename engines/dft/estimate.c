@@ -110,7 +110,7 @@ enum al_err dft_estimate(const struct dft_options *opt, const struct al_frame *f
     z.nk = k->n;
     z.half = k->n == 1 && k->k[0][0] == 0 && k->k[0][1] == 0 && k->k[0][2] == 0 ? 0.5 : 1;
     z.nloc = ceil(z.npw / ranks);
-    z.nb = occupation_bands(opt->smearing, electrons - opt->charge, opt->nextra);
+    z.nb = occupation_bands(opt, electrons - opt->charge, fabs(al_det3((const double(*)[3])cell)));
     e.nbands = (int)z.nb;
     e.nkpt = k->n;
     e.nproj = (int)z.nproj;

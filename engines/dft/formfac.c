@@ -8,6 +8,7 @@
 #include "base/linalg.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "dft/atom.h"
 #include "dft/gth.h"
 
 enum { NJ = PSP_LMAX + 3 };
@@ -176,17 +177,30 @@ static void integrate(const struct integrands *in, const struct mesh_bessel *b, 
     }
 }
 
-// The density that the SCF starts from where the file has none: a Gaussian of half the covalent radius, which is all
-// that a start needs.
-static enum al_err gaussian_valence(struct formfac *f, int nq)
+// The density that the SCF starts from where the file has none: that of the spherical atom.
+static enum al_err atomic_valence(struct formfac *f, int nq)
 {
-    double r = al_element_covalent_radius(f->psp->z) / AL_BOHR_ANG, a = r > 0 ? 0.5 * r : 1;
+    AL_AUTOFREE struct atom *a = NULL;
+    AL_ALLOC(a, 1);
+    AL_TRY_MSG(atom_solve(f->psp, a), "atom of %s", al_element_symbol(f->psp->z));
     AL_TRY(qtable_alloc(&f->valence, nq));
-    for (int i = 0; i < nq; i++) {
-        double q = i * table_dq, v = f->psp->zion * exp(-0.5 * q * q * a * a);
-        f->valence.f[i][0] = v;
-        f->valence.f[i][1] = -q * a * a * v;
-        f->valence.f[i][2] = (q * q * a * a - 1) * a * a * v;
+    for (int iq = 0; iq < nq; iq++) {
+        double q = iq * table_dq, *v = f->valence.f[iq];
+        for (int i = 0; i < ATOM_MESH; i++) {
+            double x = q * a->r[i], wr = a->w[i] * a->rho[i], r2 = a->r[i] * a->r[i], j0, j1, j2; // J_l = j_l/x^l
+            if (x < 0.1) {
+                j0 = 1 - x * x / 6 * (1 - x * x / 20);
+                j1 = (1 - x * x / 10 * (1 - x * x / 28)) / 3;
+                j2 = (1 - x * x / 14) / 15;
+            } else {
+                j0 = sin(x) / x;
+                j1 = (j0 - cos(x)) / (x * x);
+                j2 = (3 * j1 - j0) / (x * x);
+            }
+            v[0] += wr * j0;
+            v[1] -= wr * q * r2 * j1;
+            v[2] += wr * r2 * (x * x * j2 - j1);
+        }
     }
     return AL_ERR_OK;
 }
@@ -199,7 +213,7 @@ static enum al_err from_tables(struct formfac *f, int nq, struct integrands *in,
     AL_TRY(add(p, in, &f->local, nq, 0, p->vloc, 'v'));
     if (p->core) AL_TRY(add(p, in, &f->core, nq, 0, p->core, 'r'));
     if (p->valence) AL_TRY(add(p, in, &f->valence, nq, 0, p->valence, 'r'));
-    else AL_TRY(gaussian_valence(f, nq));
+    else AL_TRY(atomic_valence(f, nq));
     AL_TRY(mesh_bessel_make(p, b));
     for (int iq = 0; iq < nq; iq++)
         integrate(in, b, iq);
@@ -212,7 +226,7 @@ static enum al_err from_gaussians(struct formfac *f, int nq)
     for (int c = 0; c < p->nchan; c++)
         AL_TRY(qtable_alloc(&f->beta[c], nq));
     AL_TRY(qtable_alloc(&f->local, nq));
-    AL_TRY(gaussian_valence(f, nq));
+    AL_TRY(atomic_valence(f, nq));
     if (p->gth->core_c != 0) AL_TRY(qtable_alloc(&f->core, nq));
     for (int i = 0; i < nq; i++) {
         double q = i * table_dq;

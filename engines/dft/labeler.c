@@ -111,6 +111,7 @@ static void describe(const struct scf *p, struct label_report *rep)
     rep->fermi = p->fermi * u;
     rep->electron_error = p->electron_error;
     rep->band_residual = p->band_residual;
+    rep->band_depth = p->band_depth * u;
     snprintf(rep->detail, sizeof rep->detail, "%d SCF steps, residual %.1e -> %.1e Ha%s", p->iterations,
              p->first_residual, p->residual, rep->metallic ? ", METALLIC" : "");
 }
@@ -123,6 +124,7 @@ static void log_work(const struct rescue_log *log, struct label_report *rep)
                               log->coarse_applies, log->applies);
     if (n >= sizeof rep->detail) n = sizeof rep->detail - 1;
     rep->scf_iterations = log->iterations;
+    rep->coarse_iterations = log->coarse_iterations;
     rep->applies = log->applies;
     rep->ffts = log->ffts;
     rep->rung = log->rung;

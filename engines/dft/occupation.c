@@ -126,9 +126,30 @@ double occupation_zero_width(enum dft_smearing kind, double free_energy, double 
     return kind == DFT_SMEARING_COLD ? free_energy : free_energy - 0.5 * entropy;
 }
 
-int occupation_bands(enum dft_smearing kind, double nelec, int nextra)
+// Widths above the Fermi level where a state holds OCCUPATION_TRACE.
+static double reach(enum dft_smearing kind)
 {
-    const int full = (int)ceil(0.5 * nelec - 1e-9), least = kind == DFT_SMEARING_NONE ? 2 : 4,
-              share = full / (kind == DFT_SMEARING_NONE ? 20 : 5);
-    return full + (nextra >= 0 ? nextra : share > least ? share : least);
+    double lo = 0, hi = 40;
+    while (hi - lo > 1e-6) {
+        double x = 0.5 * (lo + hi);
+        if (fabs(occupation_fill(kind, -x)) > OCCUPATION_TRACE) lo = x;
+        else hi = x;
+    }
+    return hi;
+}
+
+static int own_choice(const struct dft_options *opt, int full, double nelec, double volume)
+{
+    const bool fixed = opt->smearing == DFT_SMEARING_NONE;
+    const int least = fixed ? 2 : 4, share = full / (fixed ? 20 : 5), floor_ = share > least ? share : least;
+    if (fixed) return floor_;
+    double fermi = 0.5 * pow(3 * AL_PI * AL_PI * nelec / volume, 2. / 3);
+    double more = full * (pow(1 + reach(opt->smearing) * opt->smearing_width / fermi, 1.5) - 1);
+    return more > floor_ ? (int)ceil(more) : floor_;
+}
+
+int occupation_bands(const struct dft_options *opt, double nelec, double volume)
+{
+    const int full = (int)ceil(0.5 * nelec - 1e-9);
+    return full + (opt->nextra >= 0 ? opt->nextra : own_choice(opt, full, nelec, volume));
 }

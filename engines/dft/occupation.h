@@ -28,7 +28,11 @@ enum al_err occupation_solve(enum dft_smearing kind, double width, int nk, int n
 // width (M. J. Gillan, JPCM 1, 689, 1989); F itself for cold smearing, which has none.
 double occupation_zero_width(enum dft_smearing kind, double free_energy, double entropy);
 
-// Bands for nelec electrons: at least nextra empty ones (-1: own choice, more with smearing).
-int occupation_bands(enum dft_smearing kind, double nelec, int nextra);
+// What the highest band may hold of its two electrons where the number of bands is our own choice.
+#define OCCUPATION_TRACE 1e-6
+// Bands for nelec electrons in a cell of volume (bohr^3): those filled and opt->nextra, or our own choice (-1). That is with smearing as
+// many as free electrons of this density have up to where the filling has fallen to OCCUPATION_TRACE: k^3 volume/(6 pi^2) bands lie
+// below k^2/2.
+int occupation_bands(const struct dft_options *opt, double nelec, double volume);
 
 #endif

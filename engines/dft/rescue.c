@@ -27,11 +27,11 @@ static double least(double a, double b)
 }
 
 // The options of a rung.
-static struct dft_options settings(const struct dft_options *opt, int rung, double nelec)
+static struct dft_options settings(const struct dft_options *opt, int rung, double nelec, double volume)
 {
-    struct dft_options o = *opt;
-    const int full = occupation_bands(o.smearing, nelec, 0),
-              extra = occupation_bands(o.smearing, nelec, o.nextra) - full;
+    struct dft_options o = *opt, none = *opt;
+    none.nextra = 0;
+    const int full = occupation_bands(&none, nelec, volume), extra = occupation_bands(&o, nelec, volume) - full;
     if (rung >= RESCUE_MIXING) {
         o.mix_beta = least(o.mix_beta, 0.3);
         o.mix_kerker = 1.2;
@@ -41,7 +41,8 @@ static struct dft_options settings(const struct dft_options *opt, int rung, doub
     if (rung == RESCUE_SMEARING) {
         o.smearing = DFT_SMEARING_FERMI;
         o.smearing_width = wide_width;
-        o.nextra = occupation_bands(DFT_SMEARING_FERMI, nelec, -1) - full + extra;
+        o.nextra = -1;
+        o.nextra = occupation_bands(&o, nelec, volume) - full + extra;
     }
     if (rung >= RESCUE_SOLVER) {
         o.diag_scale *= 0.1;
@@ -82,9 +83,11 @@ static enum al_err attempt(const struct attempt *a, const struct dft_options *o,
     }
     enum al_err e = comm_agree(a->s->b->comm, scf_run(p));
     a->log->iterations += p->iterations;
+    a->log->coarse_iterations += p->coarse_iterations;
     a->log->applies += p->applies + p->coarse_applies;
     a->log->coarse_applies += p->coarse_applies;
     a->log->ffts += p->ffts + p->coarse_ffts;
+    a->log->few_bands = e == AL_ERR_UNPHYSICAL && o->smearing != DFT_SMEARING_NONE && p->top_filling > OCCUPATION_TRACE;
     AL_TRY(e);
     *ret = p;
     p = NULL;
@@ -100,10 +103,11 @@ static bool can_be_rescued(enum al_err e)
 static enum al_err by_smearing(const struct attempt *a, const struct dft_options *opt, bool *ret_end,
                                struct scf **ret)
 {
-    const double nelec = a->s->nelec - opt->charge;
+    const double nelec = a->s->nelec - opt->charge, volume = a->s->b->volume;
     AL_OWN(scf) wide = NULL;
     AL_OWN(scf) narrow = NULL;
-    struct dft_options o = settings(opt, RESCUE_SMEARING, nelec), fixed = settings(opt, RESCUE_MIXING, nelec);
+    struct dft_options o = settings(opt, RESCUE_SMEARING, nelec, volume),
+                       fixed = settings(opt, RESCUE_MIXING, nelec, volume);
     AL_TRY(attempt(a, &o, NULL, &wide));
     o.smearing_width = narrow_width;
     AL_TRY(attempt(a, &o, wide, &narrow));
@@ -116,10 +120,26 @@ static enum al_err by_smearing(const struct attempt *a, const struct dft_options
     enum al_err e = attempt(a, &fixed, narrow, ret);
     if (can_be_rescued(e) && narrow->gap < no_gap) {
         *ret_end = true;
-        AL_TRY_MSG(e, "converged with smearing only, gap %.3f eV: no closed-shell state",
-                   narrow->gap * AL_HARTREE_EV);
+        al_err_clear();
+        AL_FAIL_HINT(e, "label.smearing takes metals", "converged with smearing only, gap %.3f eV: no closed-shell state",
+                     narrow->gap * AL_HARTREE_EV);
     }
     return e;
+}
+
+// Settings as given; where our own choice of bands turns out to be too small for the smearing, again with more.
+static enum al_err first_rung(const struct attempt *a, const struct dft_options *opt, struct scf **ret)
+{
+    struct dft_options o = *opt;
+    const double nelec = a->s->nelec - opt->charge, volume = a->s->b->volume;
+    for (int again = 0;; again++) {
+        enum al_err e = attempt(a, &o, NULL, ret);
+        if (e == AL_ERR_OK || !a->log->few_bands || opt->nextra >= 0 || again == 2) return e;
+        al_err_clear();
+        struct dft_options none = o;
+        none.nextra = 0;
+        o.nextra = 2 * (occupation_bands(&o, nelec, volume) - occupation_bands(&none, nelec, volume));
+    }
 }
 
 enum al_err rescue_run(const struct dft_options *opt, struct dft_system *s, const struct kpoint_set *k,
@@ -137,11 +157,13 @@ enum al_err rescue_run(const struct dft_options *opt, struct dft_system *s, cons
     }
     for (int rung = 0; rung < rungs && !end; rung++) {
         if (rung == RESCUE_SMEARING && opt->smearing != DFT_SMEARING_NONE) continue;
-        const struct dft_options o = settings(opt, rung, s->nelec - opt->charge);
+        const struct dft_options o = settings(opt, rung, s->nelec - opt->charge, s->b->volume);
         al_err_clear();
         log->rung = rung;
         log->tried++;
-        e = rung == RESCUE_SMEARING ? by_smearing(&a, opt, &end, ret) : attempt(&a, &o, NULL, ret);
+        e = rung == RESCUE_SMEARING ? by_smearing(&a, opt, &end, ret)
+            : rung == RESCUE_NONE   ? first_rung(&a, opt, ret)
+                                    : attempt(&a, &o, NULL, ret);
         if (e == AL_ERR_OK || !can_be_rescued(e)) break;
         if (rung == 0) snprintf(first, sizeof first, "%s", al_err_message());
     }

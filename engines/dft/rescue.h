@@ -26,8 +26,10 @@ struct rescue_log {
     int rung;          // the last that was tried
     int tried;         // how many
     int iterations;    // of all
+    int coarse_iterations; // of their coarse starts
     long applies, ffts; // coarse starts included
     long coarse_applies;
+    bool few_bands;    // of the last attempt: too few for the smearing
 };
 // history: NULL, or earlier frames (extrapolate.h) that the first attempt starts from; when it fails they are forgotten and the
 // ladder begins without. *log is filled in on failure too. The error is that of the last rung, with that of the first in its text.

@@ -48,11 +48,14 @@ struct scf {
     int iterations;
     long applies, ffts;              // H|psi> products, transforms of orbitals
     long coarse_applies, coarse_ffts; // the same of the coarse start
+    int coarse_iterations;            // its SCF steps
     double residual, first_residual; // Ha; first_residual set beside warm: an expectation of it
     double gap;                      // Ha, negative where bands overlap; NaN without empty bands
     double fermi;                    // Ha; without smearing the middle of the gap, NaN without empty bands
     double electron_error;           // largest |count - wanted| of a density
     double band_residual;            // largest residual norm of a sample of occupied bands, Ha (scf_check)
+    double band_depth;               // highest filled band above the lowest, Ha
+    double top_filling;              // largest share of its two electrons that a highest band holds
     int rung;                        // for observers
 };
 

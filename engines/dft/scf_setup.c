@@ -20,10 +20,10 @@ static enum al_err count_bands(struct scf *p)
     if (!(ne > 1e-9)) AL_FAIL(AL_ERR_INPUT, "%g valence electrons", ne);
     if (fixed && fabs(ne - 2 * lround(ne / 2)) > 1e-9)
         AL_FAIL_HINT(AL_ERR_UNSUPPORTED,
-                     "fixed occupations of closed shells need an even number; smearing takes any",
-                     "%g valence electrons", ne);
+                     "fixed occupations of closed shells need an even number; label.smearing takes any",
+                     "%g valence electrons: not an even number", ne);
     p->nfull = (int)floor(0.5 * ne + 1e-9);
-    p->nb = occupation_bands(o->smearing, ne, o->nextra);
+    p->nb = occupation_bands(o, ne, p->s->b->volume);
     p->nocc = fixed ? p->nfull : p->nb;
     return AL_ERR_OK;
 }

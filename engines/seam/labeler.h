@@ -20,6 +20,7 @@ struct label_energies { // eV; total is their sum and the energy that the forces
 
 struct label_report {
     int scf_iterations;        // of all rungs
+    int coarse_iterations;     // before them, at lower cut-offs
     int nbands, nkpt, npw;     // bands, k-points after time reversal, plane waves of the first k-point
     int fft[3];
     double residual_force[3];  // sum of forces before it was taken out, eV/Ang
@@ -30,6 +31,7 @@ struct label_report {
     double stress_asymmetry;   // largest |S_ab - S_ba| before it was made symmetric, eV/Ang^3
     double electron_error;     // largest |count - wanted| of a density
     double band_residual;      // largest |H psi - e psi| of occupied bands, recomputed at the end, Ha
+    double band_depth;         // highest filled band above the lowest, eV
     long applies, ffts;        // H|psi> products; Fourier transforms of orbitals; of all rungs and coarse starts
     int rung;                  // of the rescue ladder that gave the label: 0 = default settings
     const char *rung_name;     // "default", ...

@@ -9,7 +9,7 @@
 //   [mpirun -np N] bench_label FRAME.extxyz ecut=X [pseudo=Z:FILE ...] [key=value ...]
 //
 // Keys: ecut, tol (Ha), functional, grid=n,n,n, mesh=n,n,n, shift=n,n,n, kpt=x,y,z (repeated), spacing, smearing=gaussian |
-// fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, coarse, scale (of the eigensolver's tolerances),
+// fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, start, coarse, scale (of the eigensolver's tolerances),
 // set=spms | gth | gthq1, pseudo=Z:FILE; words: special (the point 1/4,1/4,1/4), lapack, scalapack, complex (at Gamma, too), norescue,
 // json, -v.
 #include <math.h>
@@ -21,7 +21,7 @@
 #include "base/mem.h"
 #include "reference.h"
 
-enum { MAX_KPT = 32, MAX_PSEUDO = 8, MAX_STEPS = 200 };
+enum { MAX_KPT = 32, MAX_PSEUDO = 8, MAX_STEPS = 800 };
 
 struct job {
     struct dft_options opt;
@@ -34,6 +34,8 @@ struct job {
     double when[MAX_STEPS];  // their ends, s
     double bytes[MAX_STEPS]; // sent by this rank until then
     int applies[MAX_STEPS];
+    int rung[MAX_STEPS];
+    double residual[MAX_STEPS]; // Ha
     const struct comm *comm;
 };
 
@@ -49,6 +51,8 @@ static void observe(void *ctx, const struct dft_scf_step *s)
     struct job *j = ctx;
     if (j->done < MAX_STEPS) {
         j->when[j->done] = now();
+        j->rung[j->done] = s->rung;
+        j->residual[j->done] = s->residual;
         j->bytes[j->done] = (double)comm_bytes(j->comm);
         j->applies[j->done++] = s->applies;
     }
@@ -91,6 +95,26 @@ static void print_number(const char *key, double v)
     if (isfinite(v)) printf(", \"%s\": %.14g", key, v);
 }
 
+static void print_steps(const struct job *j)
+{
+    printf(", \"rungs\": [");
+    for (int i = 0; i < j->done; i++)
+        printf("%s%d", i ? ", " : "", j->rung[i]);
+    printf("], \"residuals\": [");
+    for (int i = 0; i < j->done; i++)
+        printf("%s%.3e", i ? ", " : "", j->residual[i]);
+    printf("]");
+}
+
+// A frame without a label.
+static void print_failure(const struct job *j, const struct label_report *rep)
+{
+    printf("{\"rung\": %d, \"seconds\": %.4f, \"coarse_steps\": %d, \"error\": \"%s\"", rep->rung, rep->seconds,
+           rep->coarse_iterations, rep->detail);
+    print_steps(j);
+    printf("}\n");
+}
+
 // eV, eV/Ang, eV/Ang^3.
 static void print_json(const struct job *j, const struct al_frame *f, const struct label_report *rep)
 {
@@ -104,6 +128,10 @@ static void print_json(const struct job *j, const struct al_frame *f, const stru
         print_number("step_bytes", j->bytes[i] - j->bytes[i - 1]);
         print_number("step_applies", j->applies[i] - j->applies[i - 1]);
     }
+    print_steps(j);
+    print_number("coarse_steps", rep->coarse_iterations);
+    print_number("band_residual", rep->band_residual);
+    print_number("depth", rep->band_depth);
     print_number("energy", f->energy);
     print_rows("forces", f->natoms, (const double(*)[3])f->forces, 1);
     print_rows("stress", 3, (const double(*)[3])f->virial, -1 / al_frame_volume(f));
@@ -203,6 +231,8 @@ static enum al_err set_option(struct job *j, const char *arg)
         opt->functional = j->functional;
     } else if ((t = after(arg, "extra"))) {
         opt->nextra = (int)strtol(t, NULL, 10);
+    } else if ((t = after(arg, "start"))) {
+        opt->start = (int)strtol(t, NULL, 10);
     } else if (strcmp(arg, "lapack") == 0) {
         opt->dense = DFT_DENSE_LAPACK;
     } else if (strcmp(arg, "scalapack") == 0) {
@@ -268,6 +298,7 @@ static enum al_err bench(struct comm *comm, int argc, char **argv)
         if (!j.json && r) print_comparison(r, f, &rep);
         if (!j.json && !r) printf("%.10f eV, %s, %.2f s\n", f->energy, rep.detail, rep.seconds);
     }
+    if (e && comm->rank == 0 && j.json) print_failure(&j, &rep);
     labeler_destroy(&l);
     if (!r) al_frame_destroy(&f);
     return e;

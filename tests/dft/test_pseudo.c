@@ -16,6 +16,8 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "base/xcname.h"
+#include "dft/atom.h"
+#include "dft/formfac.h"
 #include "dft/gth.h"
 #include "dft/options.h"
 #include "synthetic.h"
@@ -471,6 +473,61 @@ static void other_functionals_are_noticed(void **state)
     }
 }
 
+// Atoms of built-in entries: lowest s and p levels of all-electron local density atoms (S. Kotochigova et al., PRA 55, 191, 1997), which the
+// entries meet within what PBE and LDA differ by.
+static void atoms_are_atoms(void **state)
+{
+    (void)state;
+    static const struct {
+        int z;
+        const char *name;
+        double s, p;
+    } known[] = {{1, "GTH-PBE", -0.2335, 1},       {3, "GTH-PBE-q3", -1.8786, 1},     {8, "GTH-PBE", -0.8714, -0.3384},
+                 {15, "GTH-PBE", -0.5124, -0.2061}, {16, "GTH-PBE", -0.6309, -0.2617}};
+    AL_AUTOFREE struct atom *a = calloc(1, sizeof *a);
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        struct pseudo *p = NULL;
+        assert_int_equal(pseudo_from_gth(al_gth_find(known[k].z, known[k].name), &p), AL_ERR_OK);
+        assert_int_equal(atom_solve(p, a), AL_ERR_OK);
+        if (!(fabs(a->level[0] - known[k].s) < 0.02) || (known[k].p < 0 && !(fabs(a->level[1] - known[k].p) < 0.02)))
+            print_error("Z = %d: levels %.4f %.4f\n", known[k].z, a->level[0], a->level[1]);
+        assert_true(fabs(a->level[0] - known[k].s) < 0.02);
+        if (known[k].p < 0) assert_true(fabs(a->level[1] - known[k].p) < 0.02);
+        pseudo_destroy(&p);
+    }
+}
+
+static void every_atom_converges(void **state)
+{
+    (void)state;
+    AL_AUTOFREE struct atom *a = calloc(1, sizeof *a);
+    for (int k = 0; al_gth_at(k); k++) {
+        struct pseudo *p = NULL;
+        struct formfac *f = NULL;
+        double charge = 0, v, dv;
+        assert_int_equal(pseudo_from_gth(al_gth_at(k), &p), AL_ERR_OK);
+        assert_int_equal(atom_solve(p, a), AL_ERR_OK);
+        for (int i = 0; i < ATOM_MESH; i++) {
+            charge += a->w[i] * a->rho[i];
+            assert_true(a->rho[i] >= 0);
+        }
+        if (!(a->change < 1e-3)) print_error("%s: %.1e electrons after %d steps\n", al_gth_at(k)->name, a->change, a->steps);
+        assert_true(a->change < 1e-3 && fabs(charge - p->zion) < 1e-6);
+        assert_int_equal(formfac_create(p, 12, &f), AL_ERR_OK);
+        qtable_eval(&f->valence, 0, &v, &dv);
+        assert_true(fabs(v - p->zion) < 1e-6 && dv == 0);
+        for (double q = 0.31; q < 11; q += 1.7) { // derivative
+            double lo, hi, none;
+            qtable_eval(&f->valence, q - 1e-4, &lo, &none);
+            qtable_eval(&f->valence, q + 1e-4, &hi, &none);
+            qtable_eval(&f->valence, q, &v, &dv);
+            assert_true(fabs((hi - lo) / 2e-4 - dv) < 1e-5);
+        }
+        formfac_destroy(&f);
+        pseudo_destroy(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -479,6 +536,7 @@ int main(void)
         cmocka_unit_test(broken_gth_is_refused),      cmocka_unit_test(gth_closed_forms_are_right),
         cmocka_unit_test(tables_and_closed_forms_agree), cmocka_unit_test(upf_equals_psp8),
         cmocka_unit_test(broken_upf_is_refused),      cmocka_unit_test(other_functionals_are_noticed),
+        cmocka_unit_test(atoms_are_atoms),            cmocka_unit_test(every_atom_converges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,6 +129,16 @@ static void element_without_pseudopotential(void **state)
     refuse_frame(&o, f, AL_ERR_INPUT, "Au");
 }
 
+// Without smearing there is no state of closed shells: refused at once, with the way out.
+static void odd_number_of_electrons(void **state)
+{
+    (void)state;
+    struct dft_options o = options();
+    o.charge = 1;
+    refuse_frame(&o, frame(), AL_ERR_UNSUPPORTED, "valence electrons");
+    assert_non_null(strstr(al_err_hint_text(), "label.smearing"));
+}
+
 static void cut_off_too_low_for_the_bands(void **state)
 {
     (void)state;
@@ -200,6 +210,7 @@ int main(void)
         cmocka_unit_test(cells_that_are_none),
         cmocka_unit_test(atoms_on_each_other),
         cmocka_unit_test(element_without_pseudopotential),
+        cmocka_unit_test(odd_number_of_electrons),
         cmocka_unit_test(cut_off_too_low_for_the_bands),
         cmocka_unit_test(options_out_of_range),
         cmocka_unit_test(pseudopotentials_missing_or_broken),
