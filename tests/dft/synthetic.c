@@ -203,3 +203,15 @@ void synthetic_system_drop(struct synthetic_system *x)
 {
     dft_system_destroy(&x->s);
 }
+
+enum al_err synthetic_label(const struct dft_options *o, struct comm *c, struct al_frame *f, struct label_report *ret)
+{
+    struct labeler *l = NULL;
+    AL_TRY(dft_labeler_open(o, c, &l));
+    enum al_err e = l->ops->label(l, f, ret);
+    labeler_destroy(&l);
+    AL_TRY(e);
+    for (int i = 0; i < 3 * f->natoms; i++)
+        f->forces[i / 3][i % 3] += ret->residual_force[i % 3] / f->natoms;
+    return AL_ERR_OK;
+}

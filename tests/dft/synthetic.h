@@ -17,6 +17,8 @@ enum al_err synthetic_psp8(int z, char **ret);
 enum al_err synthetic_options(struct dft_options *opt);
 // 2 n atoms (n = 1, 2) in a skewed cell, moved off their sites.
 enum al_err synthetic_frame(int n, struct al_frame **ret);
+// Labels f; its forces as they were before their mean was taken out.
+enum al_err synthetic_label(const struct dft_options *o, struct comm *c, struct al_frame *f, struct label_report *ret);
 // The two-atom frame as a dft_system at ecut (Ha; the same in every call of a program). strain: cell and
 // positions are multiplied by (1 + strain) while the plane waves stay those of the unstrained cell; atom >= 0
 // is moved by d (bohr).
