@@ -7,6 +7,7 @@
 #include "base/linalg.h"
 #include "base/mem.h"
 #include "dft/occupation.h"
+#include "dft/sphere.h"
 
 enum { COARSE_STEPS = 12 };
 static const double coarse_tol = 2e-5; // Ha per atom: the full cut-off changes the density by more than this
@@ -42,59 +43,24 @@ static enum al_err coarse_points(const struct scf *p, struct kpoint_set **ret)
     return AL_ERR_OK;
 }
 
-static int order(const int a[3], const int b[3])
-{
-    for (int d = 0; d < 3; d++)
-        if (a[d] != b[d]) return a[d] < b[d] ? -1 : 1;
-    return 0;
-}
-
-// at[i]: place of from's index i in to (both in the order of spheres), -1 where it is missing.
-static void match(int nfrom, const int (*from)[3], int nto, const int (*to)[3], int *at)
-{
-    for (int i = 0, j = 0; i < nfrom; i++) {
-        while (j < nto && order(to[j], from[i]) < 0)
-            j++;
-        at[i] = j < nto && order(to[j], from[i]) == 0 ? j : -1;
-    }
-}
-
 static enum al_err hand_density(const struct scf *c, struct scf *p)
 {
-    const struct basis *from = c->s->b, *to = p->s->b;
-    AL_AUTOFREE int *at = NULL;
-    AL_ALLOC(at, from->ng);
-    match(from->ng, (const int(*)[3])from->mill, to->ng, (const int(*)[3])to->mill, at);
-    for (int i = 0; i < from->ng; i++)
-        if (at[i] >= 0 && from->g2[i] > 0) p->rho_in[at[i]] = c->rho_out[i];
+    const struct basis *old = c->s->b, *b = p->s->b;
+    AL_AUTOFREE int *from = NULL;
+    AL_ALLOC(from, b->ng);
+    sphere_match(old->ng, (const int(*)[3])old->mill, b->ng, (const int(*)[3])b->mill, from);
+    for (int i = 0; i < b->ng; i++)
+        if (from[i] >= 0 && b->g2[i] > 0) p->rho_in[i] = c->rho_out[from[i]];
     return AL_ERR_OK;
 }
 
-// Every band is gathered in turn, since the two spheres are split over the ranks in different places.
 static enum al_err hand_orbitals(const struct scf *c, struct scf *p, int ik)
 {
-    struct comm *comm = p->k[ik]->comm;
-    const struct kbasis *from = c->k[ik], *to = p->k[ik];
-    AL_AUTOFREE int *at = NULL, *split = NULL;
-    AL_AUTOFREE double complex *band = NULL;
-    AL_ALLOC(at, from->npw);
-    AL_ALLOC(band, from->npw);
-    AL_ALLOC(split, 2 * comm->size);
-    match(from->npw, (const int(*)[3])from->mill, to->npw, (const int(*)[3])to->mill, at);
-    int *n = split, *first = split + comm->size;
-    for (int r = 0; r < comm->size; r++) {
-        first[r] = comm_first(from->npw, comm->size, r);
-        n[r] = comm_first(from->npw, comm->size, r + 1) - first[r];
-    }
-    memset(p->psi[ik], 0, (size_t)p->nb * (size_t)to->nloc * sizeof *p->psi[ik]);
-    for (int j = 0; j < p->nb; j++) {
-        double complex *x = p->psi[ik] + (size_t)j * (size_t)to->nloc;
-        memcpy(band + from->p0, c->psi[ik] + (size_t)j * (size_t)from->nloc,
-               (size_t)from->nloc * sizeof *band);
-        comm_allgatherv_z(comm, band, n, first);
-        for (int i = 0; i < from->npw; i++)
-            if (at[i] >= to->p0 && at[i] < to->p0 + to->nloc) x[at[i] - to->p0] = band[i];
-    }
+    const struct kbasis *old = c->k[ik], *k = p->k[ik];
+    AL_AUTOFREE int *from = NULL;
+    AL_ALLOC(from, k->npw);
+    sphere_match(old->npw, (const int(*)[3])old->mill, k->npw, (const int(*)[3])k->mill, from);
+    AL_TRY(sphere_move_bands((struct sphere_rows){old->npw, old->p0, old->nloc}, k, from, p->nb, c->psi[ik], p->psi[ik]));
     return AL_ERR_OK;
 }
 

@@ -3,7 +3,6 @@
 #include "dft/extrapolate.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/linalg.h"
@@ -11,6 +10,7 @@
 #include "base/units.h"
 #include "dft/blocks.h"
 #include "dft/history.h"
+#include "dft/sphere.h"
 
 static const double farthest = 0.6 / AL_BOHR_ANG; // bohr; an atom that moved further starts a new history
 
@@ -108,36 +108,12 @@ static bool fits(const struct history *h, const struct scf *p)
 
 // --- change of the plane waves -------------------------------------------------------------------------
 
-// from[i]: place among the old waves of new wave i, -1 where there is none. Any order.
-static enum al_err match(int nold, const int (*old)[3], int nnew, const int (*mill)[3], int *from)
-{
-    int lim[3] = {0};
-    for (int i = 0; i < nold; i++)
-        for (int d = 0; d < 3; d++)
-            if (abs(old[i][d]) > lim[d]) lim[d] = abs(old[i][d]);
-    const size_t side[3] = {(size_t)(2 * lim[0] + 1), (size_t)(2 * lim[1] + 1), (size_t)(2 * lim[2] + 1)};
-    AL_AUTOFREE int *table = NULL; // 0: none, else index + 1
-    AL_ALLOC(table, side[0] * side[1] * side[2]);
-    for (int i = 0; i < nold; i++)
-        table[((size_t)(old[i][0] + lim[0]) * side[1] + (size_t)(old[i][1] + lim[1])) * side[2] +
-              (size_t)(old[i][2] + lim[2])] = i + 1;
-    for (int i = 0; i < nnew; i++) {
-        const int *m = mill[i];
-        bool inside = abs(m[0]) <= lim[0] && abs(m[1]) <= lim[1] && abs(m[2]) <= lim[2];
-        from[i] = inside ? table[((size_t)(m[0] + lim[0]) * side[1] + (size_t)(m[1] + lim[1])) * side[2] +
-                                 (size_t)(m[2] + lim[2])] -
-                               1
-                         : -1;
-    }
-    return AL_ERR_OK;
-}
-
 static enum al_err remap_density(struct history *h, const struct basis *b)
 {
     if (h->ng == b->ng && memcmp(h->mill, b->mill, (size_t)b->ng * sizeof *b->mill) == 0) return AL_ERR_OK;
     AL_AUTOFREE int *from = NULL;
     AL_ALLOC(from, b->ng);
-    AL_TRY(match(h->ng, (const int(*)[3])h->mill, b->ng, (const int(*)[3])b->mill, from));
+    sphere_match(h->ng, (const int(*)[3])h->mill, b->ng, (const int(*)[3])b->mill, from);
     for (int j = 0; j < h->n; j++) {
         double complex *x;
         AL_ALLOC(x, b->ng);
@@ -154,29 +130,12 @@ static enum al_err remap_density(struct history *h, const struct basis *b)
     return AL_ERR_OK;
 }
 
-// Rows of one block of bands: old rows are gathered band by band, the new ones picked.
 static enum al_err remap_block(const struct history *h, const struct history_k *old, const struct kbasis *k, const int *from,
                                double complex **block)
 {
-    const int size = k->comm->size;
     AL_AUTOFREE double complex *x = NULL;
-    AL_AUTOFREE double complex *full = NULL;
-    AL_AUTOFREE int *n = NULL;
-    AL_AUTOFREE int *at = NULL;
     AL_ALLOC(x, (size_t)h->nb * (size_t)k->nloc);
-    AL_ALLOC(full, old->npw);
-    AL_ALLOC(n, size);
-    AL_ALLOC(at, size);
-    for (int r = 0; r < size; r++) {
-        at[r] = comm_first(old->npw, size, r);
-        n[r] = comm_first(old->npw, size, r + 1) - at[r];
-    }
-    for (int j = 0; j < h->nb; j++) {
-        memcpy(full + old->p0, *block + (size_t)j * (size_t)old->nloc, (size_t)old->nloc * sizeof *full);
-        if (size > 1) comm_allgatherv_z(k->comm, full, n, at);
-        for (int i = 0; i < k->nloc; i++)
-            if (from[k->p0 + i] >= 0) x[(size_t)j * (size_t)k->nloc + (size_t)i] = full[from[k->p0 + i]];
-    }
+    AL_TRY(sphere_move_bands((struct sphere_rows){old->npw, old->p0, old->nloc}, k, from, h->nb, *block, x));
     al_free(*block);
     *block = x;
     x = NULL;
@@ -189,7 +148,7 @@ static enum al_err remap_orbitals(struct history *h, int ik, const struct kbasis
     if (old->npw == k->npw && memcmp(old->mill, k->mill, (size_t)k->npw * sizeof *k->mill) == 0) return AL_ERR_OK;
     AL_AUTOFREE int *from = NULL;
     AL_ALLOC(from, k->npw);
-    AL_TRY(match(old->npw, (const int(*)[3])old->mill, k->npw, (const int(*)[3])k->mill, from));
+    sphere_match(old->npw, (const int(*)[3])old->mill, k->npw, (const int(*)[3])k->mill, from);
     for (int j = 0; j < h->n; j++)
         AL_TRY(remap_block(h, old, k, from, &h->s[j].psi[ik]));
     al_free(old->mill);
