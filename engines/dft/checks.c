@@ -71,13 +71,11 @@ static enum al_err sample_residuals(struct scf *p, int ik)
 
 static enum al_err check_bands(struct scf *p)
 {
-    const double limit = p->opt->nextra < 0 ? OCCUPATION_TRACE : highest_limit;
+    const double limit = p->opt->nextra < 0 || p->bands_of_insulator ? OCCUPATION_TRACE : highest_limit;
     double lowest = INFINITY, top = -INFINITY;
-    p->top_filling = 0;
     for (int i = 0; i < p->nk; i++) {
         lowest = fmin(lowest, p->e[i * p->nb]);
         top = fmax(top, p->e[i * p->nb + (p->nfull > 0 ? p->nfull - 1 : 0)]);
-        p->top_filling = fmax(p->top_filling, p->occ[i * p->nb + p->nb - 1] / (2 * p->weight[i]));
     }
     if (!isfinite(lowest) || !isfinite(top)) AL_FAIL(AL_ERR_UNPHYSICAL, "band energies are not finite");
     p->band_depth = top - lowest;
@@ -85,10 +83,12 @@ static enum al_err check_bands(struct scf *p)
         AL_FAIL(AL_ERR_INPUT,
                 "the lowest band lies %.1f Ha below the highest filled one: a ghost state of a pseudopotential",
                 p->band_depth);
-    if (p->opt->smearing != DFT_SMEARING_NONE && p->top_filling > limit)
+    if (p->opt->smearing != DFT_SMEARING_NONE && p->top_filling > limit) {
+        p->few_bands = true;
         AL_FAIL_HINT(AL_ERR_UNPHYSICAL, "a smaller smearing width needs fewer bands",
                      "%d bands are too few for the smearing: the highest holds %.1e of its electrons", p->nb,
                      p->top_filling);
+    }
     return AL_ERR_OK;
 }
 

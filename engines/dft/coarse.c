@@ -81,8 +81,7 @@ enum al_err coarse_start(struct scf *p, bool *ret_done)
     *ret_done = false;
     if (!worthwhile(p)) return AL_ERR_OK;
     struct dft_options o = *p->opt;
-    o.nextra = 0;
-    o.nextra = p->nb - occupation_bands(&o, p->nelec, p->s->b->volume);
+    o.nextra = p->nb - occupation_full(p->nelec);
     o.scf_tol = coarse_tol;
     o.max_scf = COARSE_STEPS;
     o.observe = NULL;
@@ -91,10 +90,12 @@ enum al_err coarse_start(struct scf *p, bool *ret_done)
     AL_TRY(coarse_points(p, &k));
     AL_TRY(scf_create(&o, s, k, p->xc->func, &c));
     c->level = p->level + 1;
+    c->bands_of_insulator = p->bands_of_insulator;
     enum al_err e = scf_approach(c);
     p->coarse_applies += c->applies + c->coarse_applies;
     p->coarse_iterations += c->iterations + c->coarse_iterations;
     p->coarse_ffts += c->ffts + c->coarse_ffts;
+    p->few_bands = c->few_bands;
     if (e && e != AL_ERR_NOTCONV) AL_TRY(e);
     if (e) al_err_clear();
     AL_TRY(hand_density(c, p));

@@ -2,8 +2,8 @@
 // Copyright the alnd authors
 //
 // Plane-wave Kohn-Sham DFT as a labeler (seam/labeler.h): real orbitals at Gamma, complex ones at other k-points,
-// norm-conserving pseudopotentials (psp8, UPF 2, GTH) with nonlinear core correction, libxc functionals, fixed occupations
-// (even number of electrons, insulators) or smearing, uniform background charge, block Davidson, Pulay mixing,
+// norm-conserving pseudopotentials (psp8, UPF 2, GTH) with nonlinear core correction, libxc functionals, smearing or fixed
+// occupations (even number of electrons, insulators), uniform background charge, block Davidson, Pulay mixing,
 // energy, forces, virial, a ladder of rescues for cells that do not converge. Hartree
 // atomic units inside; frames are in eV and Angstrom. Every frame starts afresh from atomic densities and
 // seeded random orbitals: the label depends on the frame, the options and the number of ranks only, bit for
@@ -73,11 +73,11 @@ struct dft_options {
         *pseudo; // [npseudo] every element that frames may contain (part of the fingerprint)
     int npseudo;
     double charge; // e: electrons taken out of the neutral cell; a uniform background neutralises it
-    enum dft_smearing smearing; // with it energies are free energies (forces belong to them)
-    double smearing_width;      // Ha
+    enum dft_smearing smearing; // Gaussian; with it energies are free energies (forces belong to them)
+    double smearing_width;      // Ha; 0.05 eV: no change where the gap is above 0.5 eV
     double scf_tol;      // Ha per atom: convergence of dft_scf_step.residual; normal 1e-9, tight 1e-13
     int max_scf;         // steps
-    int nextra;          // empty bands; -1 = max(2, occupied/20), with smearing as many as it needs (occupation.h)
+    int nextra;          // empty bands; -1 = max(2, occupied/20), or as many as the smearing needs (occupation.h)
     double mix_beta;     // 0.8
     int mix_history;     // Pulay history, 8
     double mix_kerker;   // Kerker wave vector, 1/bohr: 0.6 damps what these insulators screen; 0 = none

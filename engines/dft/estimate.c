@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "dft/davidson.h"
+#include "dft/extrapolate.h"
 #include "dft/kpoints.h"
 #include "dft/occupation.h"
 #include "dft/options.h"
@@ -64,10 +65,16 @@ static double subspace_bytes(const struct sizes *z, int ranks, bool dist)
     return z->half * COMPLEX * (n * n + n * 64 + (dist ? 3 * n * n / ranks : 2 * n * n));
 }
 
-// Orbitals, projectors and the eigensolver's vectors: split over the ranks.
+// Earlier frames, and one array more while they change to the plane waves of the next.
+static double history_bytes(const struct sizes *z, const struct dft_options *o)
+{
+    return o->follow ? COMPLEX * (HISTORY_DEPTH * (z->ng + z->nk * z->nb * z->nloc) + z->ng + z->nb * z->nloc) : 0;
+}
+
+// Orbitals, projectors (once more in single precision) and the eigensolver's vectors: split over the ranks.
 static double orbital_bytes(const struct sizes *z, int ranks)
 {
-    double projectors = COMPLEX * z->nproj * z->nloc, all = projectors * z->nk;
+    double projectors = 1.5 * COMPLEX * z->nproj * z->nloc, all = projectors * z->nk;
     double kept = z->nk == 1 || all * ranks < PROJECTOR_KEEP_MIB * 1e6 ? all : projectors;
     double vectors = (2 * DAVIDSON_GROWTH + 1) * z->nb * z->nloc;
     double transposed = ranks > 1 ? 2 * z->npw * (z->nb / ranks + 1) : 0;
@@ -82,6 +89,12 @@ static double usual_flops(const struct sizes *z)
     double fft = 2 * 0.45 * 5 * z->nr * log2(z->nr > 2 ? z->nr : 2), nonlocal = 2 * 8 * z->nproj * z->npw;
     double apply = fft + nonlocal, dense = 8 * 6 * z->nb * z->nb * z->npw;
     return z->half * z->nk * (USUAL_APPLIES * z->nb * apply + USUAL_STEPS * dense);
+}
+
+// A metal, for which a label begins again with more bands, takes about a sixth more.
+static double usual_bands(const struct dft_options *opt, double nelec)
+{
+    return opt->nextra >= 0 ? occupation_full(nelec) + opt->nextra : occupation_bands_of_insulator(nelec);
 }
 
 enum al_err dft_estimate(const struct dft_options *opt, const struct al_frame *f, int ranks, struct dft_estimate *ret)
@@ -110,12 +123,12 @@ enum al_err dft_estimate(const struct dft_options *opt, const struct al_frame *f
     z.nk = k->n;
     z.half = k->n == 1 && k->k[0][0] == 0 && k->k[0][1] == 0 && k->k[0][2] == 0 ? 0.5 : 1;
     z.nloc = ceil(z.npw / ranks);
-    z.nb = occupation_bands(opt, electrons - opt->charge, fabs(al_det3((const double(*)[3])cell)));
+    z.nb = usual_bands(opt, electrons - opt->charge);
     e.nbands = (int)z.nb;
     e.nkpt = k->n;
     e.nproj = (int)z.nproj;
     e.replicated = PROCESS + (ranks > 1 ? PROCESS_MPI : 0) + replicated_bytes(&z, opt);
-    e.bytes = e.replicated + subspace_bytes(&z, ranks, subspace_distributed(ranks, (int)(DAVIDSON_GROWTH * z.nb), z.half < 1, opt->dense)) + orbital_bytes(&z, ranks) + slab_bytes(&z, ranks);
+    e.bytes = e.replicated + subspace_bytes(&z, ranks, subspace_distributed(ranks, (int)(DAVIDSON_GROWTH * z.nb), z.half < 1, opt->dense)) + orbital_bytes(&z, ranks) + slab_bytes(&z, ranks) + history_bytes(&z, opt);
     e.flops = usual_flops(&z);
     *ret = e;
     return AL_ERR_OK;

@@ -65,6 +65,11 @@ void history_destroy(struct history **p)
     al_free(h);
 }
 
+int history_bands(const struct history *h)
+{
+    return h->nb;
+}
+
 enum al_err history_room(const struct history *h, struct snapshot *s)
 {
     AL_ALLOC(s->tau, h->natoms);
@@ -221,7 +226,7 @@ static void start_density(const struct history *h, const double c[HISTORY_DEPTH]
 static enum al_err start_orbitals(const struct history *h, const double c[HISTORY_DEPTH], struct scf *p, int ik)
 {
     const struct kbasis *k = p->k[ik];
-    const int n = p->nocc, nl = k->nloc;
+    const int n = h->nocc, nl = k->nloc;
     double complex *x = p->psi[ik];
     const double complex *last = h->s[0].psi[ik];
     AL_AUTOFREE double *o = NULL;
@@ -300,6 +305,7 @@ enum al_err history_push(struct history *h, const struct scf *p)
     h->s[0] = (struct snapshot){0};
     AL_TRY(history_room(h, &h->s[0]));
     struct snapshot *s = &h->s[0];
+    h->nocc = p->nocc;
     memcpy(s->tau, p->s->tau, (size_t)h->natoms * sizeof *s->tau);
     for (int i = 0; i < b->ng; i++)
         s->rho[i] = p->rho_out[i] * b->volume - h->atomic[i];

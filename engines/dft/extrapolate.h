@@ -22,7 +22,8 @@ struct history;
 enum al_err history_create(struct comm *c, struct history **ret); // c is borrowed
 void history_destroy(struct history **h);
 void history_forget(struct history *h);
-int history_frames(const struct history *h); // kept
+int history_frames(const struct history *h);
+int history_bands(const struct history *h);  // of each of them // kept
 
 // All collective. Between scf_create and scf_run: overwrites p->rho_in and p->psi and sets p->warm. Where no earlier
 // frame fits (other atoms, bands, k-points; atoms that moved further than 0.6 Ang) the history is forgotten

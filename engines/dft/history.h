@@ -24,6 +24,7 @@ struct history {
     struct comm *comm; // borrowed
     int n;             // frames, newest first
     int natoms, nb, nk, ng;
+    int nocc;               // lowest bands that are extrapolated: those that held electrons in the last frame
     double residual;        // of the last frame's first SCF step, Ha: what the next one may expect; 0: none yet
     int *kind;              // [natoms]
     int (*mill)[3];         // [ng]

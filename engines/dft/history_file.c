@@ -14,7 +14,7 @@
 
 struct head {
     char magic[8];
-    int size, rank, n, natoms, nb, nk, ng, depth;
+    int size, rank, n, natoms, nb, nocc, nk, ng, depth;
 };
 
 static void pass_k(struct al_stream *st, struct history_k *k)
@@ -42,12 +42,13 @@ static void body(struct al_stream *st, struct history *h)
 
 static struct head make_head(const struct history *h)
 {
-    return (struct head){.magic = "ALNDHI1",
+    return (struct head){.magic = "ALNDHI2",
                          .size = h->comm->size,
                          .rank = h->comm->rank,
                          .n = h->n,
                          .natoms = h->natoms,
                          .nb = h->nb,
+                         .nocc = h->nocc,
                          .nk = h->nk,
                          .ng = h->ng,
                          .depth = HISTORY_DEPTH};
@@ -91,7 +92,7 @@ enum al_err history_save(const struct history *h, const char *path)
 // Sizes that the rest of the file must have; k gets the plane waves of each k-point.
 static enum al_err check_sizes(const struct head *d, const struct history *h, const char *file)
 {
-    if (d->n < 0 || d->n > HISTORY_DEPTH || d->natoms < 0 || d->nb < 0 || d->nk < 0 || d->ng < 0)
+    if (d->n < 0 || d->n > HISTORY_DEPTH || d->natoms < 0 || d->nb < 0 || d->nocc < 0 || d->nocc > d->nb || d->nk < 0 || d->ng < 0)
         AL_FAIL(AL_ERR_CORRUPT, "%s: impossible sizes", file);
     if (d->size != h->comm->size || d->rank != h->comm->rank || d->depth != HISTORY_DEPTH)
         AL_FAIL(AL_ERR_NOTFOUND, "%s is of a run on %d ranks", file, d->size);
@@ -102,6 +103,7 @@ static enum al_err fill(struct history *h, const struct head *d, struct al_strea
 {
     h->natoms = d->natoms;
     h->nb = d->nb;
+    h->nocc = d->nocc;
     h->ng = d->ng;
     AL_ALLOC(h->kind, d->natoms);
     AL_ALLOC(h->mill, d->ng);

@@ -138,18 +138,28 @@ static double reach(enum dft_smearing kind)
     return hi;
 }
 
-static int own_choice(const struct dft_options *opt, int full, double nelec, double volume)
+int occupation_full(double nelec)
 {
-    const bool fixed = opt->smearing == DFT_SMEARING_NONE;
-    const int least = fixed ? 2 : 4, share = full / (fixed ? 20 : 5), floor_ = share > least ? share : least;
-    if (fixed) return floor_;
-    double fermi = 0.5 * pow(3 * AL_PI * AL_PI * nelec / volume, 2. / 3);
-    double more = full * (pow(1 + reach(opt->smearing) * opt->smearing_width / fermi, 1.5) - 1);
-    return more > floor_ ? (int)ceil(more) : floor_;
+    return (int)ceil(0.5 * nelec - 1e-9);
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+int occupation_bands_of_insulator(double nelec)
+{
+    const int full = occupation_full(nelec);
+    return full + larger(full / 20, 2);
 }
 
 int occupation_bands(const struct dft_options *opt, double nelec, double volume)
 {
-    const int full = (int)ceil(0.5 * nelec - 1e-9);
-    return full + (opt->nextra >= 0 ? opt->nextra : own_choice(opt, full, nelec, volume));
+    const int full = occupation_full(nelec);
+    if (opt->nextra >= 0) return full + opt->nextra;
+    if (opt->smearing == DFT_SMEARING_NONE) return occupation_bands_of_insulator(nelec);
+    double fermi = 0.5 * pow(3 * AL_PI * AL_PI * nelec / volume, 2. / 3);
+    double more = full * (pow(1 + reach(opt->smearing) * opt->smearing_width / fermi, 1.5) - 1);
+    return full + larger((int)ceil(more), larger(full / 5, 4));
 }

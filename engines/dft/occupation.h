@@ -30,6 +30,9 @@ double occupation_zero_width(enum dft_smearing kind, double free_energy, double 
 
 // What the highest band may hold of its two electrons where the number of bands is our own choice.
 #define OCCUPATION_TRACE 1e-6
+int occupation_full(double nelec); // bands that hold nelec electrons without smearing
+// Bands for an insulator: a few empty ones, which tell the gap.
+int occupation_bands_of_insulator(double nelec);
 // Bands for nelec electrons in a cell of volume (bohr^3): those filled and opt->nextra, or our own choice (-1). That is with smearing as
 // many as free electrons of this density have up to where the filling has fallen to OCCUPATION_TRACE: k^3 volume/(6 pi^2) bands lie
 // below k^2/2.

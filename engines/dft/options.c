@@ -25,7 +25,8 @@ void dft_options_init(struct dft_options *opt)
         .mix_history = 8,
         .mix_kerker = 0.6,
         .min_distance = 0.5,
-        .smearing_width = 0.1 / AL_HARTREE_EV,
+        .smearing = DFT_SMEARING_GAUSSIAN,
+        .smearing_width = 0.05 / AL_HARTREE_EV,
         .diag_scale = 1,
         .coarse = 0.4,
     };

@@ -11,7 +11,7 @@
 #include "dft/extrapolate.h"
 #include "dft/occupation.h"
 
-// Ha: 0.01 takes part of both sides of a small gap, 0.002 is nearly the state without
+// Ha: 0.01 takes part of both sides of a small gap, 0.002 is nearly the state without or with the default smearing
 static const double wide_width = 0.01, narrow_width = 0.002;
 static const double no_gap = 0.02; // Ha, of the narrow state: where the finish fails too there is no closed shell
 
@@ -29,9 +29,8 @@ static double least(double a, double b)
 // The options of a rung.
 static struct dft_options settings(const struct dft_options *opt, int rung, double nelec, double volume)
 {
-    struct dft_options o = *opt, none = *opt;
-    none.nextra = 0;
-    const int full = occupation_bands(&none, nelec, volume), extra = occupation_bands(&o, nelec, volume) - full;
+    struct dft_options o = *opt;
+    const int full = occupation_full(nelec), extra = occupation_bands(&o, nelec, volume) - full;
     if (rung >= RESCUE_MIXING) {
         o.mix_beta = least(o.mix_beta, 0.3);
         o.mix_kerker = 1.2;
@@ -66,13 +65,14 @@ struct attempt {
     struct history *history; // NULL: none
 };
 
-// warm: NULL, or a state whose density and lowest bands are the start.
-static enum al_err attempt(const struct attempt *a, const struct dft_options *o, const struct scf *warm,
+// few: o has the bands of an insulator, which is our own choice. warm: NULL, or a state whose density and lowest bands are the start.
+static enum al_err attempt(const struct attempt *a, const struct dft_options *o, bool few, const struct scf *warm,
                            struct scf **ret)
 {
     AL_OWN(scf) p = NULL;
     AL_TRY(scf_create(o, a->s, a->k, a->func, &p));
     p->rung = a->log->rung;
+    p->bands_of_insulator = few;
     if (a->history) AL_TRY(history_start(a->history, p));
     if (warm) {
         p->warm = true;
@@ -87,7 +87,7 @@ static enum al_err attempt(const struct attempt *a, const struct dft_options *o,
     a->log->applies += p->applies + p->coarse_applies;
     a->log->coarse_applies += p->coarse_applies;
     a->log->ffts += p->ffts + p->coarse_ffts;
-    a->log->few_bands = e == AL_ERR_UNPHYSICAL && o->smearing != DFT_SMEARING_NONE && p->top_filling > OCCUPATION_TRACE;
+    a->log->few_bands = e == AL_ERR_UNPHYSICAL && p->few_bands;
     AL_TRY(e);
     *ret = p;
     p = NULL;
@@ -99,26 +99,27 @@ static bool can_be_rescued(enum al_err e)
     return e == AL_ERR_NOTCONV || e == AL_ERR_UNPHYSICAL;
 }
 
-// Smeared states first, narrower from one to the next; *ret_end: no rung can help.
+// The state asked for from smeared ones, narrower from one to the next; *ret_end: no rung can help.
 static enum al_err by_smearing(const struct attempt *a, const struct dft_options *opt, bool *ret_end,
                                struct scf **ret)
 {
     const double nelec = a->s->nelec - opt->charge, volume = a->s->b->volume;
     AL_OWN(scf) wide = NULL;
     AL_OWN(scf) narrow = NULL;
+    const bool fixed = opt->smearing == DFT_SMEARING_NONE;
     struct dft_options o = settings(opt, RESCUE_SMEARING, nelec, volume),
-                       fixed = settings(opt, RESCUE_MIXING, nelec, volume);
-    AL_TRY(attempt(a, &o, NULL, &wide));
+                       last = settings(opt, RESCUE_MIXING, nelec, volume);
+    AL_TRY(attempt(a, &o, false, NULL, &wide));
     o.smearing_width = narrow_width;
-    AL_TRY(attempt(a, &o, wide, &narrow));
-    if (!(narrow->gap > 0)) {
+    AL_TRY(attempt(a, &o, false, wide, &narrow));
+    if (fixed && !(narrow->gap > 0)) {
         *ret_end = true;
         AL_FAIL_HINT(AL_ERR_UNPHYSICAL, "label.smearing takes metals",
                      "converged with smearing only, where bands overlap by %.3f eV: a metal",
                      -narrow->gap * AL_HARTREE_EV);
     }
-    enum al_err e = attempt(a, &fixed, narrow, ret);
-    if (can_be_rescued(e) && narrow->gap < no_gap) {
+    enum al_err e = attempt(a, &last, false, narrow, ret);
+    if (fixed && can_be_rescued(e) && narrow->gap < no_gap) {
         *ret_end = true;
         al_err_clear();
         AL_FAIL_HINT(e, "label.smearing takes metals", "converged with smearing only, gap %.3f eV: no closed-shell state",
@@ -127,19 +128,31 @@ static enum al_err by_smearing(const struct attempt *a, const struct dft_options
     return e;
 }
 
-// Settings as given; where our own choice of bands turns out to be too small for the smearing, again with more.
+// Settings as given. With smearing and the number of bands left to us: those of an insulator first, then what free electrons
+// would fill, then twice and four times as many empty ones.
 static enum al_err first_rung(const struct attempt *a, const struct dft_options *opt, struct scf **ret)
 {
     struct dft_options o = *opt;
     const double nelec = a->s->nelec - opt->charge, volume = a->s->b->volume;
+    const bool choose = opt->smearing != DFT_SMEARING_NONE && opt->nextra < 0;
+    if (choose) o.nextra = occupation_bands_of_insulator(nelec) - occupation_full(nelec);
     for (int again = 0;; again++) {
-        enum al_err e = attempt(a, &o, NULL, ret);
-        if (e == AL_ERR_OK || !a->log->few_bands || opt->nextra >= 0 || again == 2) return e;
+        enum al_err e = attempt(a, &o, choose && again == 0, NULL, ret);
+        if (e == AL_ERR_OK || !a->log->few_bands || !choose || again == 3) return e;
         al_err_clear();
-        struct dft_options none = o;
-        none.nextra = 0;
-        o.nextra = 2 * (occupation_bands(&o, nelec, volume) - occupation_bands(&none, nelec, volume));
+        o.nextra = again == 0 ? occupation_bands(opt, nelec, volume) - occupation_full(nelec) : 2 * o.nextra;
     }
+}
+
+// From the frames before, with as many bands as they had.
+static enum al_err from_history(const struct attempt *a, const struct dft_options *opt, struct scf **ret)
+{
+    struct dft_options o = *opt;
+    const double nelec = a->s->nelec - opt->charge;
+    const int bands = history_bands(a->history);
+    const bool choose = opt->smearing != DFT_SMEARING_NONE && opt->nextra < 0;
+    if (choose) o.nextra = bands - occupation_full(nelec);
+    return attempt(a, &o, choose, NULL, ret);
 }
 
 enum al_err rescue_run(const struct dft_options *opt, struct dft_system *s, const struct kpoint_set *k,
@@ -151,19 +164,19 @@ enum al_err rescue_run(const struct dft_options *opt, struct dft_system *s, cons
     enum al_err e = AL_ERR_OK;
     bool end = false;
     if (history && history_frames(history) > 0) {
-        e = attempt(&a, opt, NULL, ret);
+        e = from_history(&a, opt, ret);
         if (e == AL_ERR_OK || !can_be_rescued(e)) return e;
         history_forget(history);
     }
     for (int rung = 0; rung < rungs && !end; rung++) {
-        if (rung == RESCUE_SMEARING && opt->smearing != DFT_SMEARING_NONE) continue;
+        if (rung == RESCUE_SMEARING && opt->smearing != DFT_SMEARING_NONE && opt->smearing_width > narrow_width) continue;
         const struct dft_options o = settings(opt, rung, s->nelec - opt->charge, s->b->volume);
         al_err_clear();
         log->rung = rung;
         log->tried++;
         e = rung == RESCUE_SMEARING ? by_smearing(&a, opt, &end, ret)
             : rung == RESCUE_NONE   ? first_rung(&a, opt, ret)
-                                    : attempt(&a, &o, NULL, ret);
+                                    : attempt(&a, &o, false, NULL, ret);
         if (e == AL_ERR_OK || !can_be_rescued(e)) break;
         if (rung == 0) snprintf(first, sizeof first, "%s", al_err_message());
     }

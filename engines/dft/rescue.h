@@ -3,8 +3,8 @@
 //
 // The ladder for frames whose SCF fails (AL_ERR_NOTCONV, AL_ERR_UNPHYSICAL): each rung starts afresh with other
 // settings. None changes what a label means: mixing and solver settings end at the same state within scf_tol, and
-// the rung with smearing is only the way to a state that is then finished with fixed occupations. When bands
-// overlap there, the ladder ends: only smearing asked for by the user gives such a frame a label.
+// the rung with smearing is only the way to a state that is then finished with the occupations asked for. Where
+// those are fixed and bands overlap, the ladder ends: only smearing gives such a frame a label.
 #ifndef AL_DFT_RESCUE_H
 #define AL_DFT_RESCUE_H
 
@@ -13,7 +13,7 @@
 enum rescue_rung {
     RESCUE_NONE,     // settings as given
     RESCUE_MIXING,   // smaller steps, stronger Kerker damping, longer history
-    RESCUE_SMEARING, // Fermi-Dirac first, then without; left out when the user has smearing
+    RESCUE_SMEARING, // wide Fermi-Dirac first, then as asked for; left out where that is as wide
     RESCUE_SOLVER,   // bands ten times as tight, more empty ones
     RESCUE_FRESH,    // other random orbitals, no coarse start, very small steps, bands a hundred times as tight
     RESCUE_RUNGS

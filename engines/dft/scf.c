@@ -19,6 +19,8 @@
 enum { DIAG_FIRST = 12, DIAG_MORE = 6 }; // most expansions in the first step and later
 enum { STAGNANT = 30 };                  // steps without half the residual after which a run has failed
 static const double FILLED = 1e-3;       // share of a band's two electrons from which its residual counts
+static const double EMPTY = 1e-14;       // share below which a band adds nothing to a density
+static const double settled = 1e-3;      // Ha per atom: residual below which a gap is that of the frame
 
 enum al_err scf_potential(struct scf *p, const double complex *rho, double *v, struct scf_energies *e)
 {
@@ -75,6 +77,14 @@ static enum al_err fill_bands(struct scf *p)
                             p->occ, &o));
     p->fermi = o.fermi;
     p->energy.smearing = o.entropy;
+    p->nocc = p->nfull;
+    p->top_filling = 0;
+    for (int i = 0; i < p->nk; i++) {
+        const double *occ = p->occ + i * p->nb, full = 2 * p->weight[i];
+        p->top_filling = fmax(p->top_filling, occ[p->nb - 1] / full);
+        while (p->nocc < p->nb && fabs(occ[p->nocc]) > EMPTY * full)
+            p->nocc++;
+    }
     return AL_ERR_OK;
 }
 
@@ -196,6 +206,17 @@ static double diag_tolerance(const struct scf *p, double residual)
     return 0.6 * p->opt->diag_scale * sqrt(residual / p->nelec);
 }
 
+// A start far below the cut-off (level 2) says nothing about the gap.
+static enum al_err enough_bands(struct scf *p)
+{
+    if (!p->bands_of_insulator || p->level > 1 || p->residual > settled * p->s->natoms) return AL_ERR_OK;
+    p->few_bands = p->opt->smearing != DFT_SMEARING_NONE && p->top_filling > OCCUPATION_TRACE;
+    if (p->few_bands)
+        AL_FAIL(AL_ERR_UNPHYSICAL, "SCF step %d: the highest of %d bands holds %.1e of its electrons", p->iterations + 1, p->nb,
+                p->top_filling);
+    return AL_ERR_OK;
+}
+
 // One step; tol is the eigensolver's tolerance, tightened when the density turns out to be better than that.
 // *bands: largest residual norm of bands that hold electrons.
 static enum al_err step(struct scf *p, double ewald_energy, double *tol, double *bands)
@@ -213,6 +234,7 @@ static enum al_err step(struct scf *p, double ewald_energy, double *tol, double 
     }
     if (!isfinite(p->residual))
         AL_FAIL(AL_ERR_UNPHYSICAL, "SCF step %d: the density is not finite", p->iterations + 1);
+    AL_TRY(enough_bands(p));
     AL_TRY(harris_energy(p, ewald_energy, &energy));
     p->iterations++;
     p->energy.total = energy;
@@ -253,7 +275,7 @@ static enum al_err cycle(struct scf *p, struct mixer *mix, bool exact, double ew
         // The next residual is about a tenth of this one; never ask for much more than the end needs. When
         // the density does not get better, unconverged bands may be the cause.
         tol = fmin(tol, fmax(diag_tolerance(p, 0.1 * p->residual), diag_tolerance(p, 0.1 * target)));
-        if (p->residual > 0.5 * before) tol = fmax(0.2 * tol, diag_tolerance(p, 0.1 * target));
+        if (p->residual > 0.5 * before) tol = fmax(0.2 * tol, diag_tolerance(p, fmax(1e-3 * p->residual, 0.1 * target)));
         before = p->residual;
     }
 }

@@ -23,7 +23,7 @@ struct scf {
     struct dft_system *s;          // borrowed
     double nelec;                  // of the cell with its charge
     int nfull;                     // bands filled without smearing
-    int nocc;                      // bands that may hold electrons: density and forces are sums over these
+    int nocc;                      // bands that hold electrons: density and forces are sums over these
     int nb, nk;
     struct kbasis **k; // [nk]
     struct ham **ham;  // [nk]; NULL entries are made when needed (memory)
@@ -56,6 +56,9 @@ struct scf {
     double band_residual;            // largest residual norm of a sample of occupied bands, Ha (scf_check)
     double band_depth;               // highest filled band above the lowest, Ha
     double top_filling;              // largest share of its two electrons that a highest band holds
+    // Set between scf_create and scf_run when the number of bands is our own choice, that of an insulator: as soon as the highest is
+    // seen to hold electrons scf_run fails with AL_ERR_UNPHYSICAL and few_bands set.
+    bool bands_of_insulator, few_bands;
     int rung;                        // for observers
 };
 

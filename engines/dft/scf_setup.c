@@ -24,7 +24,7 @@ static enum al_err count_bands(struct scf *p)
                      "%g valence electrons: not an even number", ne);
     p->nfull = (int)floor(0.5 * ne + 1e-9);
     p->nb = occupation_bands(o, ne, p->s->b->volume);
-    p->nocc = fixed ? p->nfull : p->nb;
+    p->nocc = fixed ? p->nfull : p->nb; // at first
     return AL_ERR_OK;
 }
 

@@ -8,7 +8,7 @@
 // Any frame (extended XYZ), answer as one line of JSON with `json`:
 //   [mpirun -np N] bench_label FRAME.extxyz ecut=X [pseudo=Z:FILE ...] [key=value ...]
 //
-// Keys: ecut, tol (Ha), functional, grid=n,n,n, mesh=n,n,n, shift=n,n,n, kpt=x,y,z (repeated), spacing, smearing=gaussian |
+// Keys: ecut, tol (Ha), functional, grid=n,n,n, mesh=n,n,n, shift=n,n,n, kpt=x,y,z (repeated), spacing, smearing=none | gaussian |
 // fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, start, coarse, scale (of the eigensolver's tolerances),
 // set=spms | gth | gthq1, pseudo=Z:FILE; words: special (the point 1/4,1/4,1/4), lapack, scalapack, complex (at Gamma, too), norescue,
 // json, -v.
@@ -193,7 +193,8 @@ static bool set_smearing(struct dft_options *opt, const char *arg)
     static const struct {
         const char *name;
         enum dft_smearing kind;
-    } kinds[] = {{"gaussian", DFT_SMEARING_GAUSSIAN},
+    } kinds[] = {{"none", DFT_SMEARING_NONE},
+                 {"gaussian", DFT_SMEARING_GAUSSIAN},
                  {"fermi-dirac", DFT_SMEARING_FERMI},
                  {"marzari-vanderbilt", DFT_SMEARING_COLD}};
     const char *t = after(arg, "smearing");

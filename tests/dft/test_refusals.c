@@ -135,6 +135,7 @@ static void odd_number_of_electrons(void **state)
     (void)state;
     struct dft_options o = options();
     o.charge = 1;
+    o.smearing = DFT_SMEARING_NONE;
     refuse_frame(&o, frame(), AL_ERR_UNSUPPORTED, "valence electrons");
     assert_non_null(strstr(al_err_hint_text(), "label.smearing"));
 }

@@ -15,8 +15,7 @@ def arguments(frame, s, frame_path, tol):
         a += [f"kpt={join(k)}" for k in s.points]
     elif not s.gamma():
         a += [f"mesh={join(s.mesh)}", f"shift={join(s.shift)}"]
-    if s.smearing:
-        a += [f"smearing={s.smearing}", f"width={s.width!r}"]
+    a += [f"smearing={s.smearing}", f"width={s.width!r}"] if s.smearing else ["smearing=none"]
     if s.charge:
         a += [f"charge={s.charge!r}"]
     return a + [f"pseudo={Z[k]}:{os.path.abspath(p)}" for k, p in s.pseudo.items() if k in frame.symbols]
