@@ -7,12 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/converge_table.h"
 #include "core/executor.h"
 #include "core/loop.h"
-#include "core/proc.h"
 #include "core/signals.h"
 
 struct front {
@@ -28,7 +28,7 @@ static void on_message(void *ctx, const char *text)
         display_message(f->display, text);
         return;
     }
-    printf("[%8.1f s] %s\n", proc_clock() - f->started, text);
+    printf("[%8.1f s] %s\n", al_clock() - f->started, text);
     fflush(stdout);
 }
 
@@ -80,7 +80,7 @@ static int tell(const struct rundir *r, const struct loop_outcome *out)
 
 static int run_loop(struct rundir *r, const char *worker, int ready_fd)
 {
-    struct front f = {.started = proc_clock(), .ready_fd = ready_fd};
+    struct front f = {.started = al_clock(), .ready_fd = ready_fd};
     struct loop_observer o = {.ctx = &f, .message = on_message, .tick = on_tick, .ready = on_ready};
     struct loop_outcome *out;
     enum al_err e = al_alloc(1, sizeof *out, &out);

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "core/proc.h"
 #include "core/query.h"
 
 static bool is_xyz(const char *path)
@@ -220,7 +220,7 @@ static void on_message(void *ctx, const char *text)
         display_message(f->display, text);
         return;
     }
-    fprintf(f->out, "[%8.1f s] %s\n", proc_clock() - f->started, text);
+    fprintf(f->out, "[%8.1f s] %s\n", al_clock() - f->started, text);
     fflush(f->out);
 }
 
@@ -255,7 +255,7 @@ static void on_ended(void *ctx, const struct bag_task *t, double seconds)
 
 static enum al_err run_unique(const struct label_job *j, const char *title, int n, struct bag_task *t)
 {
-    struct front f = {.out = j->json ? stderr : stdout, .started = proc_clock(), .total = n};
+    struct front f = {.out = j->json ? stderr : stdout, .started = al_clock(), .total = n};
     struct bag_observer o = {.ctx = &f, .message = on_message, .ended = on_ended, .tick = on_tick};
     struct bag_options b = {.dir = j->dir, .title = title, .worker = j->worker, .cores = j->cores,
                             .retries = j->cfg->resources.retries, .heartbeat = j->cfg->resources.heartbeat * 1e-15,

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "core/proc.h"
 #include "core/signals.h"
 
 enum { POLL_MS = 50 };
@@ -243,7 +243,7 @@ static void take_signals(struct bag *b)
 
 static void tick(struct bag *b)
 {
-    double now = proc_clock();
+    double now = al_clock();
     struct status *s;
     if (!b->o->observer->tick || now - b->last_tick < TICK_S || al_alloc(1, sizeof *s, &s) != AL_ERR_OK) return;
     b->last_tick = now;
@@ -295,7 +295,7 @@ static enum al_err run_all(struct bag *b)
 
 enum al_err bag_run(const struct bag_options *o, int n, struct bag_task *t)
 {
-    struct bag b = {.o = o, .n = n, .t = t, .started = proc_clock()};
+    struct bag b = {.o = o, .n = n, .t = t, .started = al_clock()};
     const char *mpirun = getenv("ALND_MPIRUN");
     struct exec_local_options x = {.run = o->dir, .worker = o->worker, .mpirun = mpirun ? mpirun : ALND_MPIRUN,
                                    .cores = o->cores, .heartbeat = o->heartbeat};

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fsio.h"
 #include "base/mem.h"
 #include "core/executor.h"
@@ -77,7 +78,7 @@ static enum al_err add_job(struct exec_local *l, const struct exec_spec *s, stru
         l->capacity = n;
     }
     struct job *j = &l->job[l->njobs++];
-    *j = (struct job){.mpi = s->ranks > 0, .cores = cores_of(s), .started = proc_clock()};
+    *j = (struct job){.mpi = s->ranks > 0, .cores = cores_of(s), .started = al_clock()};
     snprintf(j->task, sizeof j->task, "%s", s->task);
     snprintf(j->token, sizeof j->token, "%s", s->token);
     j->last_change = j->started;
@@ -273,7 +274,7 @@ static bool job_ended(const struct exec_local *l, struct job *j, int *code)
 static bool poll_local(struct executor *x, struct exec_end *ret)
 {
     struct exec_local *l = self(x);
-    double now = proc_clock();
+    double now = al_clock();
     bool slept = l->last_poll > 0 && now - l->last_poll > SUSPENDED_S;
     l->last_poll = now;
     for (int i = 0; i < l->njobs; i++) {
@@ -327,7 +328,7 @@ static int count_local(const struct executor *x)
 static double seconds_local(const struct executor *x, const char *task)
 {
     const struct job *j = find_job(self(x), task);
-    return j ? proc_clock() - j->started : 0;
+    return j ? al_clock() - j->started : 0;
 }
 
 static void destroy_local(struct executor **xp)

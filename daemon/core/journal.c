@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/fsio.h"
 #include "base/mem.h"
 #include "core/crash.h"
@@ -17,8 +18,8 @@ enum { SCHEMA_VERSION = 1, BUSY_MS = 10000 };
 
 struct journal {
     sqlite3 *db;
-    double seconds0;        // spent in earlier sessions
-    struct timespec opened; // of this one (monotonic)
+    double seconds0; // spent in earlier sessions
+    double opened;   // start of this one (al_clock)
 };
 
 static const char schema_sql[] =
@@ -141,10 +142,7 @@ static void now_text(char text[32])
 
 double journal_seconds(const struct journal *j)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return j->seconds0 + (double)(t.tv_sec - j->opened.tv_sec) +
-           1e-9 * (double)(t.tv_nsec - j->opened.tv_nsec);
+    return j->seconds0 + al_clock() - j->opened;
 }
 
 static enum al_err put_campaign(struct journal *j, const char *key, const char *value)
@@ -227,7 +225,7 @@ enum al_err journal_open(const char *path, bool create, struct journal **ret)
 {
     AL_OWN(journal) j = NULL;
     AL_ALLOC(j, 1);
-    clock_gettime(CLOCK_MONOTONIC, &j->opened);
+    j->opened = al_clock();
     AL_TRY(refuse_network(path));
     if (sqlite3_open_v2(path, &j->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL) !=
         SQLITE_OK)

@@ -9,11 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/crash.h"
 #include "core/loop_impl.h"
-#include "core/proc.h"
 #include "core/signals.h"
 
 enum { POLL_MS = 150 };
@@ -180,7 +180,7 @@ static void wait_for_news(struct loop *l)
 
 static void tick(struct loop *l, double *last)
 {
-    double now = proc_clock();
+    double now = al_clock();
     if (!l->o->tick || now - *last < 0.2) return;
     struct status *s;
     if (al_alloc(1, sizeof *s, &s) != AL_ERR_OK) return;

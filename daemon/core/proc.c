@@ -9,17 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { ENVIRON_BYTES = 1 << 17 };
-
-double proc_clock(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 // Whole small file of /proc into buf; bytes read, or -1.
 static ssize_t read_proc(long pid, const char *name, char *buf, size_t n)

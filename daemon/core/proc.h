@@ -12,6 +12,5 @@
 bool proc_has_token(long pid, const char *token);
 long proc_find_token(const char *token);  // the session leader with this token, else any process; 0: none
 int proc_kill_session(long sid, int sig); // number of processes signalled
-double proc_clock(void);                  // s, monotonic
 
 #endif

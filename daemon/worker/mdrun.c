@@ -3,8 +3,8 @@
 #include "worker/mdrun.h"
 
 #include <math.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "comm/comm.h"
 #include "md/integrators.h"
@@ -30,13 +30,6 @@ struct mdrun {
     } memory;
 };
 
-static double clock_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void time_left(double s, char ret[32])
 {
     long n = (long)(s + 0.5);
@@ -48,7 +41,7 @@ static void time_left(double s, char ret[32])
 static double seconds_per_step(const struct mdrun *x, long step)
 {
     long n = step - x->first_step;
-    return n > 0 ? (clock_seconds() - x->started) / (double)n : 0;
+    return n > 0 ? (al_clock() - x->started) / (double)n : 0;
 }
 
 static double ns_per_day(const struct mdrun *x, double per_step)
@@ -65,7 +58,7 @@ static enum al_err on_step(void *ctx, const struct md_state *s, const struct md_
     (void)reason;
     if (x->first_step < 0) {
         x->first_step = s->step;
-        x->started = clock_seconds();
+        x->started = al_clock();
     }
     if (s->step > 0) {
         x->memory.n++;

@@ -4,14 +4,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -172,10 +173,8 @@ enum al_err task_finish(struct task *t, enum al_err err)
 void task_progress(struct task *t, long done, long total, const char *fmt, ...)
 {
     static double last;
-    struct timespec now;
     if (t->quiet) return;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    double s = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    double s = al_clock();
     if (last > 0 && s - last < 1.0 && done != total) return;
     last = s;
     char path[AL_PATH], tmp[AL_PATH];
@@ -211,11 +210,10 @@ void task_catch_signals(void)
 bool task_should_stop(void *task)
 {
     const struct task *t = task;
-    static struct timespec last;
-    struct timespec now;
+    static double last = -1;
     if (stop_signal) return true;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if (now.tv_sec == last.tv_sec) return false; // look at the file once a second
+    double now = floor(al_clock());
+    if (now == last) return false; // look at the file once a second
     last = now;
     char path[AL_PATH];
     return snprintf(path, sizeof path, "%s/stop", t->id) < AL_PATH && al_exists(path);

@@ -54,19 +54,19 @@ static void mesh_bessel_drop(struct mesh_bessel *b)
     al_free(b->all);
 }
 
-static enum al_err mesh_bessel_make(const struct pseudo *p, struct mesh_bessel *b)
+static enum al_err mesh_bessel_make(int n, const double *r, struct mesh_bessel *b)
 {
-    size_t m = ((size_t)p->mmax + 7) / 8 * 8;
-    *b = (struct mesh_bessel){.m = p->mmax, .r = p->r};
+    size_t m = ((size_t)n + 7) / 8 * 8;
+    *b = (struct mesh_bessel){.m = n, .r = r};
     AL_ALLOC(b->all, (4 + NJ) * m);
     double **at[] = {&b->s, &b->c, &b->ds, &b->dc};
     for (int k = 0; k < 4; k++)
         *at[k] = b->all + (size_t)k * m;
     for (int l = 0; l < NJ; l++)
         b->j[l] = b->all + (size_t)(4 + l) * m;
-    for (int i = 0; i < p->mmax; i++) {
-        b->ds[i] = sin(table_dq * p->r[i]);
-        b->dc[i] = cos(table_dq * p->r[i]);
+    for (int i = 0; i < n; i++) {
+        b->ds[i] = sin(table_dq * r[i]);
+        b->dc[i] = cos(table_dq * r[i]);
         b->c[i] = 1;
     }
     return AL_ERR_OK;
@@ -107,6 +107,7 @@ static void large_arguments(const struct mesh_bessel *b, double q, int n)
     }
 }
 
+// For iq = 0, 1, 2, ... in turn.
 static void mesh_bessel_at(const struct mesh_bessel *b, int iq)
 {
     double q = iq * table_dq;
@@ -126,24 +127,41 @@ static void mesh_bessel_at(const struct mesh_bessel *b, int iq)
 // int u r^(l+3) (q^2 r^2 J_(l+2) - J_(l+1)).
 struct integrand {
     struct qtable *t;
-    double *u; // [3][mmax] u r^(l+1) with weights, times r^2, times r^4
+    double *u; // [3][points of the mesh] u r^(l+1) with weights, times r^2, times r^4
     int l;
 };
 
-struct integrands {
+struct integrands { // on one mesh
+    struct mesh_bessel b;
     int n;
     struct integrand of[PSP_CHANNELS + 3];
 };
 
-static enum al_err add(const struct pseudo *p, struct integrands *in, struct qtable *t, int nq, int l, const double *f,
-                       char kind)
+static void integrands_drop(struct integrands *in)
+{
+    for (int k = 0; k < in->n; k++)
+        al_free(in->of[k].u);
+    mesh_bessel_drop(&in->b);
+}
+
+// The next integral, into t; u r^(l+1) with weights is the caller's to write.
+static enum al_err add(struct integrands *in, struct qtable *t, int nq, int l, double **ret_u)
 {
     struct integrand *g = &in->of[in->n];
     AL_TRY(qtable_alloc(t, nq));
-    AL_ALLOC(g->u, 3 * (size_t)p->mmax);
+    AL_ALLOC(g->u, 3 * (size_t)in->b.m);
     g->t = t;
     g->l = l;
     in->n++;
+    *ret_u = g->u;
+    return AL_ERR_OK;
+}
+
+static enum al_err add_table(const struct pseudo *p, struct integrands *in, struct qtable *t, int nq, int l,
+                             const double *f, char kind)
+{
+    double *u;
+    AL_TRY(add(in, t, nq, l, &u));
     for (int i = 0; i < p->mmax; i++) {
         double r = p->r[i], x = p->w[i];
         switch (kind) {
@@ -157,15 +175,14 @@ static enum al_err add(const struct pseudo *p, struct integrands *in, struct qta
             x *= f[i] * r * r;
             break; // f = 4 pi rho
         }
-        g->u[i] = x;
-        g->u[p->mmax + i] = x * r * r;
-        g->u[2 * p->mmax + i] = x * r * r * r * r;
+        u[i] = x;
     }
     return AL_ERR_OK;
 }
 
-static void integrate(const struct integrands *in, const struct mesh_bessel *b, int iq)
+static void integrate_at(const struct integrands *in, int iq)
 {
+    const struct mesh_bessel *b = &in->b;
     double q = iq * table_dq;
     mesh_bessel_at(b, iq);
     for (int k = 0; k < in->n; k++) {
@@ -177,46 +194,47 @@ static void integrate(const struct integrands *in, const struct mesh_bessel *b, 
     }
 }
 
+static void integrate(const struct integrands *in, int nq)
+{
+    const struct mesh_bessel *b = &in->b;
+    for (int k = 0; k < in->n; k++)
+        for (int i = 0; i < b->m; i++) {
+            double *u = in->of[k].u + i, r = b->r[i];
+            u[b->m] = u[0] * r * r;
+            u[2 * b->m] = u[0] * r * r * r * r;
+        }
+    for (int iq = 0; iq < nq; iq++)
+        integrate_at(in, iq);
+}
+
 // The density that the SCF starts from where the file has none: that of the spherical atom.
 static enum al_err atomic_valence(struct formfac *f, int nq)
 {
     AL_AUTOFREE struct atom *a = NULL;
+    __attribute__((cleanup(integrands_drop))) struct integrands in = {0};
+    double *u;
     AL_ALLOC(a, 1);
     AL_TRY_MSG(atom_solve(f->psp, a), "atom of %s", al_element_symbol(f->psp->z));
-    AL_TRY(qtable_alloc(&f->valence, nq));
-    for (int iq = 0; iq < nq; iq++) {
-        double q = iq * table_dq, *v = f->valence.f[iq];
-        for (int i = 0; i < ATOM_MESH; i++) {
-            double x = q * a->r[i], wr = a->w[i] * a->rho[i], r2 = a->r[i] * a->r[i], j0, j1, j2; // J_l = j_l/x^l
-            if (x < 0.1) {
-                j0 = 1 - x * x / 6 * (1 - x * x / 20);
-                j1 = (1 - x * x / 10 * (1 - x * x / 28)) / 3;
-                j2 = (1 - x * x / 14) / 15;
-            } else {
-                j0 = sin(x) / x;
-                j1 = (j0 - cos(x)) / (x * x);
-                j2 = (3 * j1 - j0) / (x * x);
-            }
-            v[0] += wr * j0;
-            v[1] -= wr * q * r2 * j1;
-            v[2] += wr * r2 * (x * x * j2 - j1);
-        }
-    }
+    AL_TRY(mesh_bessel_make(ATOM_MESH, a->r, &in.b));
+    AL_TRY(add(&in, &f->valence, nq, 0, &u));
+    for (int i = 0; i < ATOM_MESH; i++)
+        u[i] = a->w[i] * a->rho[i];
+    integrate(&in, nq);
     return AL_ERR_OK;
 }
 
-static enum al_err from_tables(struct formfac *f, int nq, struct integrands *in, struct mesh_bessel *b)
+static enum al_err from_tables(struct formfac *f, int nq)
 {
     const struct pseudo *p = f->psp;
+    __attribute__((cleanup(integrands_drop))) struct integrands in = {0};
+    AL_TRY(mesh_bessel_make(p->mmax, p->r, &in.b));
     for (int c = 0; c < p->nchan; c++)
-        AL_TRY(add(p, in, &f->beta[c], nq, p->l[c], p->beta[c], 'b'));
-    AL_TRY(add(p, in, &f->local, nq, 0, p->vloc, 'v'));
-    if (p->core) AL_TRY(add(p, in, &f->core, nq, 0, p->core, 'r'));
-    if (p->valence) AL_TRY(add(p, in, &f->valence, nq, 0, p->valence, 'r'));
+        AL_TRY(add_table(p, &in, &f->beta[c], nq, p->l[c], p->beta[c], 'b'));
+    AL_TRY(add_table(p, &in, &f->local, nq, 0, p->vloc, 'v'));
+    if (p->core) AL_TRY(add_table(p, &in, &f->core, nq, 0, p->core, 'r'));
+    if (p->valence) AL_TRY(add_table(p, &in, &f->valence, nq, 0, p->valence, 'r'));
     else AL_TRY(atomic_valence(f, nq));
-    AL_TRY(mesh_bessel_make(p, b));
-    for (int iq = 0; iq < nq; iq++)
-        integrate(in, b, iq);
+    integrate(&in, nq);
     return AL_ERR_OK;
 }
 
@@ -244,17 +262,8 @@ enum al_err formfac_create(const struct pseudo *p, double qmax, struct formfac *
     AL_ALLOC(f, 1);
     f->psp = p;
     int nq = (int)(qmax / table_dq) + 3;
-    if (p->gth) {
-        AL_TRY(from_gaussians(f, nq));
-    } else {
-        struct integrands in = {0};
-        struct mesh_bessel b = {0};
-        enum al_err e = from_tables(f, nq, &in, &b);
-        for (int k = 0; k < PSP_CHANNELS + 3; k++)
-            al_free(in.of[k].u);
-        mesh_bessel_drop(&b);
-        AL_TRY(e);
-    }
+    if (p->gth) AL_TRY(from_gaussians(f, nq));
+    else AL_TRY(from_tables(f, nq));
     *ret = f;
     f = NULL;
     return AL_ERR_OK;

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/units.h"
 #include "dft/checks.h"
@@ -168,23 +168,16 @@ static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_r
     return AL_ERR_OK;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static enum al_err label_dft(struct labeler *base, struct al_frame *f, struct label_report *rep)
 {
     struct dft_labeler *l = (struct dft_labeler *)base;
-    double start = now();
+    double start = al_clock();
     memset(rep, 0, sizeof *rep);
     rep->gap = rep->fermi = NAN;
     rep->rung_name = rescue_name(0);
     enum al_err e = comm_agree(l->comm, run(l, f, rep));
     if (e && l->history) history_forget(l->history);
-    rep->seconds = now() - start;
+    rep->seconds = al_clock() - start;
     if (e != AL_ERR_OK) {
         size_t n = strlen(rep->detail);
         snprintf(rep->detail + n, sizeof rep->detail - n, "%s%.200s", n ? ": " : "", al_err_message());

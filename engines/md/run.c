@@ -2,8 +2,8 @@
 // Copyright the alnd authors
 #include <math.h>
 #include <stdarg.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/fsio.h"
 #include "base/mem.h"
 #include "base/neigh.h"
@@ -34,13 +34,6 @@ struct run {
     bool history_lost;
     long sane;              // last step that passed the checks
 };
-
-static double clock_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static enum al_err check_options(const struct md_run_options *o, const struct md_state *s)
 {
@@ -157,7 +150,7 @@ static enum al_err save(struct run *r)
         if (history && r->saved_step >= 0) AL_TRY(ops->discard(r->p, path));
         r->saved_step = r->s->step;
     }
-    r->saved = clock_seconds();
+    r->saved = al_clock();
     return AL_ERR_OK;
 }
 
@@ -218,7 +211,7 @@ static enum al_err loop(struct run *r)
             AL_FAIL(AL_ERR_STOPPED, "MD stopped on request at step %ld of %ld", r->s->step, o->nsteps);
         }
         AL_TRY_MSG(one_step(r), "MD step %ld", r->s->step + 1);
-        if (o->checkpoint && !r->progress.end && clock_seconds() - r->saved >= o->checkpoint_interval)
+        if (o->checkpoint && !r->progress.end && al_clock() - r->saved >= o->checkpoint_interval)
             AL_TRY(save(r));
     }
     // A state that is not sane is never saved: a restart comes to the same end again.
@@ -248,7 +241,7 @@ static enum al_err run_all(struct run *r, struct md_result *ret)
     } else {
         AL_TRY_MSG(start_fresh(r), "MD start");
     }
-    r->saved = clock_seconds();
+    r->saved = al_clock();
     AL_TRY(loop(r));
     report(r, resumed, ret);
     return AL_ERR_OK;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 #include <math.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fsio.h"
 #include "base/mem.h"
 #include "train/stats.h"
@@ -12,13 +12,6 @@
 struct row { // mean squares over some frames; NaN where the label is absent
     double loss, e2, f2, v2;
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 struct frame_label train_label(const struct dp_system *s, int frame)
 {
@@ -276,7 +269,7 @@ static enum al_err report(struct trainer *t, const struct row *trn)
 
 static enum al_err run_steps(struct trainer *t)
 {
-    double last = now();
+    double last = al_clock();
     while (t->step < t->o.steps) {
         struct row r;
         AL_TRY(do_batch(t, false, &r));
@@ -287,9 +280,9 @@ static enum al_err run_steps(struct trainer *t)
             if (t->dir) AL_TRY(checkpoint_write(t));
             AL_FAIL(AL_ERR_STOPPED, "training stopped at step %ld of %ld", t->step, t->o.steps);
         }
-        if (t->dir && t->o.checkpoint_seconds >= 0 && now() - last >= t->o.checkpoint_seconds) {
+        if (t->dir && t->o.checkpoint_seconds >= 0 && al_clock() - last >= t->o.checkpoint_seconds) {
             AL_TRY(checkpoint_write(t));
-            last = now();
+            last = al_clock();
         }
     }
     return AL_ERR_OK;

@@ -9,10 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "core/control.h"
 #include "core/executor.h"
-#include "core/proc.h"
 #include "core/status.h"
 #include "core/taskfile.h"
 #include "support.h"
@@ -139,12 +139,12 @@ static void a_silent_worker_is_killed_with_its_children(void **state)
     // beats once, then hangs with a child in a process group of its own, as mpirun's ranks are
     struct executor *x =
         make("echo x > t1/heartbeat; set -m; sleep 300 & echo $! > t1/child; wait", "mpirun", 4, 0.5);
-    double start = proc_clock();
+    double start = al_clock();
     submit(x, "t1", 0, 1);
     struct exec_end e = wait_end(x);
     assert_true(e.hung);
     assert_int_equal(e.code, -SIGKILL);
-    assert_true(e.silent > 0.5 && proc_clock() - start > 0.5);
+    assert_true(e.silent > 0.5 && al_clock() - start > 0.5);
     char *child = place_read(&here, "t1/child");
     long pid = strtol(child, NULL, 10);
     free(child);

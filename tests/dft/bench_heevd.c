@@ -7,21 +7,14 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/linalg.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "comm/dmat.h"
 
 enum { BLOCK = 32 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 // Hermitian, as full columns; elements of width 1 (real) or 2.
 static void fill(int n, bool real, double *a)
@@ -50,10 +43,10 @@ static enum al_err lapack(struct comm *c, int n, bool real, const double *a, dou
     for (size_t i = 0; i < size; i++)
         z[i] = a[i];
     comm_barrier(c);
-    double start = now();
+    double start = al_clock();
     AL_TRY(real ? al_dsyevd(n, z, n, w) : al_zheevd(n, (double complex *)z, n, w));
     comm_barrier(c);
-    *ret = now() - start;
+    *ret = al_clock() - start;
     return AL_ERR_OK;
 }
 
@@ -67,10 +60,10 @@ static enum al_err scalapack(struct comm *c, int n, bool real, const double *a, 
     AL_TRY(dmat_create(g, n, real, &z));
     dmat_put(h, n, 0, n, a, n);
     comm_barrier(c);
-    double start = now();
+    double start = al_clock();
     AL_TRY(dmat_heevd(h, n, w, z));
     comm_barrier(c);
-    *ret = now() - start;
+    *ret = al_clock() - start;
     return AL_ERR_OK;
 }
 

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "reference.h"
 
@@ -39,18 +39,11 @@ struct job {
     const struct comm *comm;
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void observe(void *ctx, const struct dft_scf_step *s)
 {
     struct job *j = ctx;
     if (j->done < MAX_STEPS) {
-        j->when[j->done] = now();
+        j->when[j->done] = al_clock();
         j->rung[j->done] = s->rung;
         j->residual[j->done] = s->residual;
         j->bytes[j->done] = (double)comm_bytes(j->comm);

@@ -6,18 +6,11 @@
 // Atoms are moved by up to 0.05 Ang before each evaluation, as MD does.
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "dp/potential.h"
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static enum al_err bench(char **a, int repeats)
 {
@@ -35,9 +28,9 @@ static enum al_err bench(char **a, int repeats)
     for (int k = 0; k < repeats; k++) {
         for (int i = 0; i < 3 * f->natoms; i++)
             (&f->pos[0][0])[i] += 0.02 * (al_rng_uniform(&rng) - 0.5);
-        double t = now();
+        double t = al_clock();
         enum al_err e = p->ops->eval(p, f, &res);
-        t = now() - t;
+        t = al_clock() - t;
         if (e != AL_ERR_OK) {
             potential_destroy(&p);
             return e;

@@ -11,17 +11,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "train/train.h"
 
 static double t0, limit, force_rmse;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static double cpu(void)
 {
@@ -34,14 +28,14 @@ static void observe(void *ctx, const struct train_progress *p)
 {
     (void)ctx;
     printf("%7ld %7.1f s  lr %.1e  train e %.5f f %.4f v %.5f  valid e %.5f f %.4f v %.5f\n", p->step,
-           now() - t0, p->lr, p->rmse_e, p->rmse_f, p->rmse_v, p->val_rmse_e, p->val_rmse_f, p->val_rmse_v);
+           al_clock() - t0, p->lr, p->rmse_e, p->rmse_f, p->rmse_v, p->val_rmse_e, p->val_rmse_f, p->val_rmse_v);
     fflush(stdout);
 }
 
 static bool check_stop(void *ctx)
 {
     (void)ctx;
-    return now() - t0 > limit;
+    return al_clock() - t0 > limit;
 }
 
 static void options(struct train_options *o, char **a, int n)
@@ -85,18 +79,18 @@ static enum al_err bench(char **a, int n)
     struct train_options o;
     options(&o, a, n);
     limit = atof(a[5]);
-    t0 = now();
+    t0 = al_clock();
     AL_TRY(dp_dataset_read(tr, 1, &train));
     AL_TRY(dp_dataset_read(va, 1, &valid));
     AL_TRY(trainer_create(&o, train, valid, &t));
-    double start = now(), cpu0 = cpu();
+    double start = al_clock(), cpu0 = cpu();
     printf("set up in %.2f s, %zu parameters, sel", start - t0, trainer_model(t)->nparam);
     for (int k = 0; k < trainer_model(t)->c.ntypes; k++)
         printf(" %d", trainer_model(t)->c.sel[k]);
     printf("\n");
     enum al_err e = trainer_run(t);
     if (e != AL_ERR_STOPPED) AL_TRY(e);
-    double end = now(), steps = (double)trainer_step(t);
+    double end = al_clock(), steps = (double)trainer_step(t);
     printf("%.0f steps in %.1f s: %.5f s a step, %.5f s of processor time (with validation rows)\n", steps,
            end - start, (end - start) / steps, (cpu() - cpu0) / steps);
     for (int s = -1; s < valid->nsys; s++) {
