@@ -16,6 +16,13 @@ struct table {
     const char *kpoints[CONV_MAX];
 };
 
+static bool holds(int n, const int *z, int wanted)
+{
+    for (int i = 0; i < n; i++)
+        if (z[i] == wanted) return true;
+    return false;
+}
+
 static enum al_err read_reals(const struct al_node *tree, const char *key, int want, int *ret_n, double ret[CONV_MAX])
 {
     const struct al_node *list = al_node_get(tree, key);
@@ -110,6 +117,47 @@ static double kpoint_error(const struct table *t, const struct cfg_label *l, boo
     }
 }
 
+// Elements of the table in its order; tables of alnd 0.1 do not list them: the campaign's, rising.
+static enum al_err table_elements(const struct al_node *tree, int n, const int *z, int *ret_n, int ret_z[CFG_MAX_LIST])
+{
+    const struct al_node *list = al_node_get(tree, "elements");
+    *ret_n = 0;
+    if (!list) {
+        for (int k = 1; k <= AL_ZMAX; k++)
+            if (holds(n, z, k)) ret_z[(*ret_n)++] = k;
+        return AL_ERR_OK;
+    }
+    for (const struct al_node *e = list->child; e; e = e->next) {
+        int k = e->kind == AL_NODE_SCALAR ? al_element_z(e->text) : 0;
+        if (!k || *ret_n == CFG_MAX_LIST) AL_FAIL(AL_ERR_INPUT, "%s:%d: an element is wanted", e->file, e->line);
+        ret_z[(*ret_n)++] = k;
+    }
+    return AL_ERR_OK;
+}
+
+// Whether the table was made with the functional and the pseudopotentials of the campaign, by their contents; why not, if not.
+static enum al_err same_physics(const struct loop_config *c, const struct al_node *tree, int n, const int *z, char *why, size_t size)
+{
+    const char *functional = al_node_str(tree, "functional", ""), *set = al_node_str(tree, "pseudopotentials", "");
+    char hash[65];
+    why[0] = '\0';
+    if (strcmp(functional, c->label.functional) != 0 || strcmp(set, c->label.pseudopotentials) != 0) {
+        snprintf(why, size, "it was made with %.40s and %.90s, not with %s and %.90s", functional, set, c->label.functional,
+                 c->label.pseudopotentials);
+        return AL_ERR_OK;
+    }
+    for (int i = 0; i < n; i++) {
+        char path[AL_PATH];
+        if (loop_config_pseudo(c, z[i], path) == AL_ERR_OK) continue;
+        snprintf(why, size, "it was made with %s, of which these settings have no pseudopotential", al_element_symbol(z[i]));
+        return AL_ERR_OK;
+    }
+    AL_TRY(loop_config_pseudo_hash(c, n, z, hash));
+    if (strcmp(hash, al_node_str(tree, "pseudo_hash", "")) != 0)
+        snprintf(why, size, "it was made with other pseudopotential files (its pseudo_hash is not theirs); alnd label --converge makes a new one");
+    return AL_ERR_OK;
+}
+
 static void judge(const struct loop_config *c, const struct table *t, struct converge_verdict *v)
 {
     double ec = cutoff_error(t, c->label.cutoff, &v->at_least), ek = kpoint_error(t, &c->label, &v->at_least);
@@ -132,6 +180,7 @@ enum al_err converge_verdict(const struct loop_config *c, struct converge_verdic
     AL_OWN(al_node) tree = NULL;
     struct converge_verdict v = {0};
     struct table t = {0};
+    int n, z[CFG_MAX_LIST], nt, zt[CFG_MAX_LIST];
     AL_TRY(loop_config_converge_path(c, v.path));
     if (!al_exists(v.path)) {
         if (c->label.converge[0]) AL_FAIL(AL_ERR_INPUT, "label.converge: there is no %s", v.path);
@@ -144,11 +193,12 @@ enum al_err converge_verdict(const struct loop_config *c, struct converge_verdic
     const struct al_node *totals = al_node_get(tree, "totals");
     v.core_seconds = totals ? al_node_double(totals, "core_seconds", 0) : 0;
     v.flops = totals ? al_node_double(totals, "flops", 0) : 0;
-    const char *functional = al_node_str(tree, "functional", ""), *set = al_node_str(tree, "pseudopotentials", "");
-    if (strcmp(functional, c->label.functional) != 0 || strcmp(set, c->label.pseudopotentials) != 0)
-        snprintf(v.why, sizeof v.why, "it was made with %.40s and %.90s, not with %s and %.90s", functional, set, c->label.functional,
-                 c->label.pseudopotentials);
-    else judge(c, &t, &v);
+    AL_TRY(loop_config_elements(c, &n, z));
+    AL_TRY(table_elements(tree, n, z, &nt, zt));
+    AL_TRY(same_physics(c, tree, nt, zt, v.why, sizeof v.why));
+    for (int i = 0; i < n && !v.why[0]; i++)
+        if (!holds(nt, zt, z[i])) snprintf(v.why, sizeof v.why, "none of its frames has %s", al_element_symbol(z[i]));
+    if (!v.why[0]) judge(c, &t, &v);
     *ret = v;
     return AL_ERR_OK;
 }

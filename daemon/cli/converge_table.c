@@ -220,6 +220,10 @@ enum al_err converge_write(const struct converge *c, const struct loop_config *s
     al_yaml_int(out, 0, "version", 1);
     al_yaml_str(out, 0, "functional", s->label.functional);
     al_yaml_str(out, 0, "pseudopotentials", s->label.pseudopotentials);
+    fputs("elements: [", out);
+    for (int i = 0; i < s->nelements; i++) // quoted, or N and Y were truth values to other readers
+        fprintf(out, "%s\"%s\"", i ? ", " : "", al_element_symbol(s->element[i]));
+    fputs("]\n", out);
     al_yaml_str(out, 0, "pseudo_hash", pseudo_hash);
     fprintf(out, "wanted: %.6g\n", c->wanted);
     write_reals(out, "cutoffs", c->nc, c->cutoff);

@@ -47,7 +47,7 @@ void converge_pulay(struct converge *c, int i, const double *e, double volume);
 void converge_judge(struct converge *c);
 double converge_combined(const struct converge *c, int ic, int ik); // eV/Ang
 void converge_print(const struct converge *c, FILE *out);
-// The table as YAML: settings are those all calculations had in common.
+// The table as YAML: settings are those all calculations had in common; pseudo_hash is loop_config_pseudo_hash of their elements.
 enum al_err converge_write(const struct converge *c, const struct loop_config *settings, const char *pseudo_hash, FILE *out);
 
 // What a table says about the settings of a loop.yaml.

@@ -263,6 +263,14 @@ def test_converge():
     check('warning' not in err, err)
     plan = json.loads(alnd('plan', 'mini.yaml', '--json')[0])
     check(plan['force_error'] <= 0.01 and plan['warning'] == '', str(plan))
+    # a table made with other pseudopotentials is not believed
+    table = open('mini.converge.yaml').read()
+    other = re.sub('pseudo_hash: "?....', lambda m: m[0][:-4] + 'ffff', table)
+    check(other != table and 'elements: ["Li", "S"]' in table, table[:400])
+    write('mini.converge.yaml', other)
+    plan = json.loads(alnd('plan', 'mini.yaml', '--json')[0])
+    check('made with other pseudopotential files' in plan['warning'] and 'force_error' not in plan, str(plan))
+    write('mini.converge.yaml', table)
     stage = {s['name']: s for s in plan['stages']}
     check(stage['initial: label'] == {**stage['initial: label'], 'frames': [6, 6], 'tasks': [2, 2]}, str(stage))
     aimd = stage['initial: DFT MD']  # 20 fs at one temperature; each step is an SCF
