@@ -20,6 +20,7 @@
 #include "dft/potential.h"
 #include "md/integrators.h"
 #include "md/md.h"
+#include "scratch.h"
 #include "synthetic.h"
 
 static struct comm *comm;
@@ -83,18 +84,6 @@ static double largest_difference(const struct al_frame *a, const struct al_frame
     return most;
 }
 
-// The label of f from scratch.
-static struct al_frame *from_scratch(const struct dft_options *o, const struct al_frame *f, struct label_report *rep)
-{
-    struct labeler *l = NULL;
-    struct al_frame *c = NULL;
-    ok(al_frame_copy(f, &c));
-    ok(dft_labeler_open(o, comm, &l));
-    ok(l->ops->label(l, c, rep));
-    labeler_destroy(&l);
-    return c;
-}
-
 // At the labels' own threshold: energy within it (it is second order in the density), forces within what a label's own
 // convergence leaves (estimated by a tight one), from less than half of the products H|psi> of a start from atoms at the threshold
 // that a history asks for (0.001 of the labels').
@@ -110,15 +99,15 @@ static void agrees_with_labels(bool gamma)
     steps(g, s, p, 0.5, 8);
     struct label_report scratch, exact;
     const struct label_report *warm = dft_potential_report(p);
-    AL_OWN(al_frame) label = from_scratch(&normal, s->f, &scratch);
-    AL_OWN(al_frame) best = from_scratch(&tight, s->f, &exact);
+    AL_OWN(al_frame) label = from_scratch(&normal, comm, s->f, &scratch);
+    AL_OWN(al_frame) best = from_scratch(&tight, comm, s->f, &exact);
     double scatter = largest_difference(label, best), off = largest_difference(s->f, best);
     assert_true(s->f->energy != label->energy); // not the same calculation
     assert_true(fabs(s->f->energy - best->energy) < 10 * tol * 27.2 * s->f->natoms);
     if (!(off < 2e-4 && off < fmax(2 * scatter, 1e-5)))
         fail_msg("forces off by %.2e eV/Ang, those of a label by %.2e", off, scatter);
     struct dft_options equal = options(gamma, 1e-3 * tol);
-    AL_OWN(al_frame) same = from_scratch(&equal, s->f, &scratch);
+    AL_OWN(al_frame) same = from_scratch(&equal, comm, s->f, &scratch);
     if (!(warm->applies < 0.5 * (double)scratch.applies))
         fail_msg("%ld H|psi> for %ld from scratch", warm->applies, scratch.applies);
     struct labeler *l = NULL;
@@ -155,11 +144,11 @@ static void test_changing_cell(void **state)
         npw[i > 0] = dft_potential_report(p)->npw;
     }
     assert_true(npw[1] != npw[0]);
-    AL_OWN(al_frame) best = from_scratch(&tight, s->f, &scratch);
+    AL_OWN(al_frame) best = from_scratch(&tight, comm, s->f, &scratch);
     assert_true(fabs(s->f->energy - best->energy) < 1e-7);
     assert_true(largest_difference(s->f, best) < 2e-5);
     struct dft_options equal = options(true, 1e-15); // what a history asks for
-    AL_OWN(al_frame) same = from_scratch(&equal, s->f, &scratch);
+    AL_OWN(al_frame) same = from_scratch(&equal, comm, s->f, &scratch);
     long warm = dft_potential_report(p)->applies;
     if (!((double)warm < 0.8 * (double)scratch.applies)) fail_msg("%ld H|psi> for %ld from scratch; %s; %s", warm, scratch.applies,
        dft_potential_report(p)->detail, scratch.detail);

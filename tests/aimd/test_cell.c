@@ -19,6 +19,7 @@
 #include "md/integrators.h"
 #include "md/md.h"
 #include "reference.h"
+#include "scratch.h"
 
 enum { FRAMES = 8 }; // the history is full
 
@@ -60,17 +61,6 @@ static struct al_frame *travel(const struct dft_options *o, const struct al_fram
     return end;
 }
 
-static struct al_frame *label(const struct dft_options *o, const struct al_frame *f, struct label_report *rep)
-{
-    struct labeler *l = NULL;
-    struct al_frame *c = NULL;
-    ok(al_frame_copy(f, &c));
-    ok(dft_labeler_open(o, comm, &l));
-    ok(l->ops->label(l, c, rep));
-    labeler_destroy(&l);
-    return c;
-}
-
 struct difference {
     double energy, force, stress; // Ha/atom, rms eV/Ang, largest GPa
 };
@@ -102,8 +92,8 @@ static void one(bool gamma)
     tight.scf_tol = 1e-14;
     ok(reference_read("gamma_r2", "qe", 25, 'g', &r));
     AL_OWN(al_frame) f = travel(&normal, r->f, &warm);
-    AL_OWN(al_frame) scratch = label(&normal, f, &cold);
-    AL_OWN(al_frame) exact = label(&tight, f, &best);
+    AL_OWN(al_frame) scratch = from_scratch(&normal, comm, f, &cold);
+    AL_OWN(al_frame) exact = from_scratch(&tight, comm, f, &best);
     reference_destroy(&r);
     struct difference a = compare(f, exact), b = compare(scratch, exact), c = compare(f, scratch);
     printf("%s: from the history %ld H|psi> in %d steps, from scratch %ld in %d, tight %ld in %d\n", gamma ? "Gamma" : "point",

@@ -56,7 +56,9 @@ static int one_case(const char *structure, double ecut, double spacing, struct c
         printf("%s %g Ha: estimated %.0f MiB, peak %.0f MiB (%.2f); plane waves %d %d, bands %d %d, k-points %d %d, grid %d %d\n",
                structure, ecut, m.estimate / 1048576, m.peak / 1048576, m.estimate / m.peak, m.npw[0], m.npw[1], m.nbands[0],
                m.nbands[1], m.nkpt[0], m.nkpt[1], m.fft[0], m.fft[1]);
+#ifndef __SANITIZE_ADDRESS__ // which has memory of its own in the peak
     if (fabs(m.estimate - m.peak) > 0.25 * m.peak) bad = 1;
+#endif
     return bad;
 }
 
