@@ -9,22 +9,23 @@
 
 enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, EXIT_HELD = 4 };
 
-// name, arguments, one line of help
-#define CLI_COMMANDS(X)                                                                                      \
-    X(start, "LOOP.yaml | RUN [--detach]", "run the loop, or go on with it")                                 \
-    X(status, "RUN [--json]", "stage, iteration, running tasks")                                             \
-    X(stop, "RUN", "let the running tasks save their state, then end")                                       \
-    X(errors, "RUN [-i N] [--json]", "error tables of each iteration and every failure")                     \
-    X(export, "RUN DIR", "models, data and inputs for LAMMPS and ASE into a new directory")                  \
-    X(label, "FRAMES --config C.yaml --out LABELLED.extxyz | --converge FRAMES --config C.yaml",              \
-      "first-principles labels of any frames; errors against cut-off and k-points")                          \
-    X(plan, "LOOP.yaml | RUN [--json]", "dry run: tasks, core-hours, memory, disk, error of the settings")     \
-    X(md, "dft | MODEL.dp STRUCTURE --ensemble nve|nvt|npt --temperature \"600 K\" --time \"1 ps\" --out DIR",    \
-      "molecular dynamics, first-principles or with a model")                                                \
-    X(describe, "[KEY] [--markdown]", "the keys of loop.yaml")                                               \
-    X(help, "[COMMAND]", "this text")
+// name, arguments, one line of help, usage (NULL: name and arguments say it)
+#define CLI_COMMANDS(X)                                                                                                \
+    X(start, "LOOP.yaml | RUN [--detach]", "run the loop, or go on with it", NULL)                                     \
+    X(status, "RUN [--json]", "stage, iteration, running tasks", NULL)                                                 \
+    X(stop, "RUN", "let the running tasks save their state, then end", NULL)                                           \
+    X(errors, "RUN [-i N] [--json]", "error tables of each iteration and every failure", NULL)                         \
+    X(export, "RUN DIR", "models, data and inputs for LAMMPS and ASE into a new directory", NULL)                      \
+    X(label, "FRAMES --config C.yaml ...", "first-principles labels of any frames; their errors (--converge)",         \
+      cli_label_usage)                                                                                                 \
+    X(plan, "LOOP.yaml | RUN [--json]", "dry run: tasks, core-hours, memory, disk, error of the settings", NULL)       \
+    X(md, "dft | MODEL.dp STRUCTURE ...", "molecular dynamics, first-principles or with a model", cli_md_usage)        \
+    X(describe, "[KEY] [--markdown]", "the keys of loop.yaml", NULL)                                                   \
+    X(help, "[COMMAND]", "this text; alnd COMMAND --help does the same", NULL)
 
-#define CLI_DECLARE(name, args, help) int cmd_##name(int argc, char **argv);
+extern const char cli_label_usage[], cli_md_usage[]; // lines after the word "usage: "
+
+#define CLI_DECLARE(name, args, help, usage) int cmd_##name(int argc, char **argv);
 CLI_COMMANDS(CLI_DECLARE)
 #undef CLI_DECLARE
 

@@ -13,10 +13,15 @@
 #include "cli/converge.h"
 #include "cli/label_job.h"
 
-static const char usage[] =
-    "usage: alnd label FRAMES --config C.yaml --out LABELLED.extxyz [--cores N] [--ranks R] [--cube DIR] [--json]\n"
-    "       alnd label --converge FRAMES --config C.yaml [--force-error \"10 meV/Ang\"] [--out TABLE.yaml] [--cores N]\n"
-    "                  [--cutoffs \"20, 25, 30, 40 Ha\"] [--spacings \"0.7, 0.5, 0.35 1/Ang\"] [--json]";
+const char cli_label_usage[] = "alnd label FRAMES --config C.yaml --out LABELLED.extxyz [OPTION...]\n"
+                               "       alnd label --converge FRAMES --config C.yaml [OPTION...]\n"
+                               "\n"
+                               "  --cores N, --ranks R, --json\n"
+                               "  --cube DIR                            densities; not with --converge\n"
+                               "  --force-error \"10 meV/Ang\"            this and the rest with --converge\n"
+                               "  --cutoffs \"20, 25, 30, 40 Ha\"\n"
+                               "  --spacings \"0.7, 0.5, 0.35 1/Ang\"\n"
+                               "  --out TABLE.yaml";
 
 struct request {
     struct label_choice choice;
@@ -44,7 +49,7 @@ static int set_value(struct request *r, const char *flag, const char *value)
     else if (strcmp(flag, "--spacings") == 0) r->wish.spacings = value;
     else if (strcmp(flag, "--cores") == 0) return parse_count(flag, value, &r->choice.cores);
     else if (strcmp(flag, "--ranks") == 0) return parse_count(flag, value, &r->choice.ranks);
-    else return cli_usage("label: unknown option '%s'\n%s", flag, usage);
+    else return cli_usage("label: unknown option '%s'\nusage: %s", flag, cli_label_usage);
     return EXIT_OK;
 }
 
@@ -57,16 +62,16 @@ static int parse(int argc, char **argv, struct request *r)
         } else if (strcmp(argv[i], "--converge") == 0) {
             r->converge = true;
         } else if (argv[i][0] == '-' && argv[i][1]) {
-            if (i + 1 == argc) return cli_usage("label: %s: its value is missing\n%s", argv[i], usage);
+            if (i + 1 == argc) return cli_usage("label: %s: its value is missing\nusage: %s", argv[i], cli_label_usage);
             if ((rc = set_value(r, argv[i], argv[i + 1])) != EXIT_OK) return rc;
             i++;
         } else if (r->choice.frames) {
-            return cli_usage("label: one argument too many: '%s'\n%s", argv[i], usage);
+            return cli_usage("label: one argument too many: '%s'\nusage: %s", argv[i], cli_label_usage);
         } else {
             r->choice.frames = argv[i];
         }
     }
-    if (!r->choice.frames || !r->choice.config || (!r->out && !r->converge)) return cli_usage("%s", usage);
+    if (!r->choice.frames || !r->choice.config || (!r->out && !r->converge)) return cli_usage("usage: %s", cli_label_usage);
     if (r->cube && r->converge) return cli_usage("label: --cube does not go with --converge");
     if (!r->converge && (r->wish.force_error || r->wish.cutoffs || r->wish.spacings))
         return cli_usage("label: --force-error, --cutoffs and --spacings go with --converge");
@@ -236,8 +241,8 @@ static enum al_err label_all(const struct label_job *j, const struct request *r,
     double bytes, limit;
     AL_TRY(label_job_settings(j, (struct cfg_overrides){0}, &s));
     AL_TRY(label_job_memory(j, &s, &bytes, &limit));
-    fprintf(say, "%d frame%s (%s), %d cores, %d rank%s per frame; %.0f MiB per rank for the largest, %.0f MiB allowed per frame\n",
-            j->frames->n, j->frames->n > 1 ? "s" : "", j->elements, j->cores, j->ranks ? j->ranks : 1, j->ranks ? "s" : "",
+    fprintf(say, "%d frame%s (%s), %d core%s, %d rank%s per frame; %.0f MiB per rank for the largest, %.0f MiB allowed per frame\n",
+            j->frames->n, j->frames->n > 1 ? "s" : "", j->elements, j->cores, j->cores > 1 ? "s" : "", j->ranks ? j->ranks : 1, j->ranks ? "s" : "",
             bytes / 1048576, limit / 1048576);
     fflush(say);
     for (int i = 0; i < j->frames->n; i++) {

@@ -15,11 +15,16 @@
 #include "base/units.h"
 #include "cli/label_job.h"
 
-static const char usage[] =
-    "usage: alnd md dft STRUCTURE --config C.yaml --ensemble nve|nvt|npt --temperature \"600 K\" --time \"1 ps\" --out DIR\n"
-    "       alnd md MODEL.dp STRUCTURE --ensemble ... --temperature ... --time ... --out DIR\n"
-    "       [--pressure \"1 GPa\"] [--timestep \"1 fs\"] [--stride N] [--thermostat-time \"100 fs\"] [--barostat-time \"500 fs\"]\n"
-    "       [--seed N] [--cores N] [--ranks N]";
+const char cli_md_usage[] = "alnd md dft STRUCTURE --config C.yaml --out DIR OPTION...\n"
+                            "       alnd md MODEL.dp STRUCTURE --out DIR OPTION...\n"
+                            "\n"
+                            "  --ensemble nve|nvt|npt, --temperature \"600 K\", --time \"1 ps\"   needed\n"
+                            "  --pressure \"1 GPa\"            with npt; 0 when left out\n"
+                            "  --timestep \"1 fs\"\n"
+                            "  --stride N                    steps from frame to frame, 10\n"
+                            "  --thermostat-time \"100 fs\", --barostat-time \"500 fs\"\n"
+                            "  --seed N, --cores N, --ranks N";
+static const char hint[] = "alnd md --help";
 
 struct wish {
     const char *potential, *structure, *out, *ensemble;
@@ -82,7 +87,7 @@ static enum al_err set_value(struct wish *w, const char *flag, const char *v)
         AL_TRY(set_count(flag, v, 1, 4096, &n));
         *(flag[2] == 'c' ? &w->choice.cores : &w->choice.ranks) = (int)n;
     } else {
-        AL_FAIL_HINT(AL_ERR_INPUT, usage, "md: unknown option '%s'", flag);
+        AL_FAIL_HINT(AL_ERR_INPUT, hint, "md: unknown option '%s'", flag);
     }
     return AL_ERR_OK;
 }
@@ -91,7 +96,7 @@ static enum al_err parse(int argc, char **argv, struct wish *w)
 {
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
-            if (i + 1 == argc) AL_FAIL_HINT(AL_ERR_INPUT, usage, "md: %s: its value is missing", argv[i]);
+            if (i + 1 == argc) AL_FAIL_HINT(AL_ERR_INPUT, hint, "md: %s: its value is missing", argv[i]);
             AL_TRY(set_value(w, argv[i], argv[i + 1]));
             i++;
         } else if (!w->potential) {
@@ -99,11 +104,11 @@ static enum al_err parse(int argc, char **argv, struct wish *w)
         } else if (!w->structure) {
             w->structure = argv[i];
         } else {
-            AL_FAIL_HINT(AL_ERR_INPUT, usage, "md: one argument too many: '%s'", argv[i]);
+            AL_FAIL_HINT(AL_ERR_INPUT, hint, "md: one argument too many: '%s'", argv[i]);
         }
     }
     if (!w->structure || !w->out || !w->ensemble || !(w->temperature > 0) || !(w->time > 0))
-        AL_FAIL_HINT(AL_ERR_INPUT, usage, "md: potential, structure, --ensemble, --temperature, --time and --out are needed");
+        AL_FAIL_HINT(AL_ERR_INPUT, hint, "md: potential, structure, --ensemble, --temperature, --time and --out are needed");
     if (strcmp(w->ensemble, "nve") != 0 && strcmp(w->ensemble, "nvt") != 0 && strcmp(w->ensemble, "npt") != 0)
         AL_FAIL(AL_ERR_INPUT, "md: --ensemble %s: nve, nvt or npt", w->ensemble);
     if (isfinite(w->pressure) && strcmp(w->ensemble, "npt") != 0)

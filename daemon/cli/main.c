@@ -7,10 +7,10 @@
 #include "cli/cli.h"
 
 static const struct {
-    const char *name, *args, *help;
+    const char *name, *args, *help, *usage;
     int (*run)(int argc, char **argv);
 } commands[] = {
-#define CLI_ROW(name, args, help) {#name, args, help, cmd_##name},
+#define CLI_ROW(name, args, help, usage) {#name, args, help, usage, cmd_##name},
     CLI_COMMANDS(CLI_ROW)
 #undef CLI_ROW
 };
@@ -98,7 +98,9 @@ int cmd_help(int argc, char **argv)
     for (int i = 1; i < argc; i++)
         for (int k = 0; k < NCOMMANDS; k++)
             if (strcmp(argv[i], commands[k].name) == 0) {
-                printf("alnd %s %s\n    %s\n", commands[k].name, commands[k].args, commands[k].help);
+                if (commands[k].usage) printf("usage: %s\n", commands[k].usage);
+                else printf("usage: alnd %s %s\n", commands[k].name, commands[k].args);
+                printf("\n%s\n", commands[k].help);
                 return EXIT_OK;
             }
     if (argc > 1) return cli_usage("there is no command '%s'", argv[1]);
@@ -111,6 +113,11 @@ int cmd_help(int argc, char **argv)
     return EXIT_OK;
 }
 
+static bool wants_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -121,7 +128,8 @@ int main(int argc, char **argv)
         puts("alnd " ALND_VERSION);
         return EXIT_OK;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return cmd_help(1, argv);
+    if (wants_help(argv[1])) return cmd_help(1, argv);
+    if (argc == 3 && wants_help(argv[2])) return cmd_help(2, argv);
     for (int k = 0; k < NCOMMANDS; k++)
         if (strcmp(argv[1], commands[k].name) == 0) return commands[k].run(argc - 1, argv + 1);
     return cli_usage("there is no command '%s'", argv[1]);

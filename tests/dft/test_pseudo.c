@@ -473,26 +473,28 @@ static void other_functionals_are_noticed(void **state)
     }
 }
 
-// Atoms of built-in entries: lowest s and p levels of all-electron local density atoms (S. Kotochigova et al., PRA 55, 191, 1997), which the
-// entries meet within what PBE and LDA differ by.
+// Lowest s and p levels of atoms against scalar-relativistic all-electron ones in the local density approximation by ld1.x of
+// Quantum ESPRESSO 6.7 (rel=1, dft='SLA-PW-NOGX-NOGC', lsd=0; test_pseudo_files.c has more of them and what vouches for ld1.x):
+// an entry that was made with LDA to 1e-3 Ha; those made with PBE, which atoms here are solved in with LDA all the same, to what
+// the two functionals differ by.
 static void atoms_are_atoms(void **state)
 {
     (void)state;
     static const struct {
         int z;
         const char *name;
-        double s, p;
-    } known[] = {{1, "GTH-PBE", -0.2335, 1},       {3, "GTH-PBE-q3", -1.8786, 1},     {8, "GTH-PBE", -0.8714, -0.3384},
-                 {15, "GTH-PBE", -0.5124, -0.2061}, {16, "GTH-PBE", -0.6309, -0.2617}};
+        double s, p, tolerance;
+    } known[] = {{14, NULL, -0.3998, -0.1530, 1e-3},        {1, "GTH-PBE", -0.2335, 1, 0.02},        {3, "GTH-PBE-q3", -1.8784, 1, 0.02},
+                 {8, "GTH-PBE", -0.8729, -0.3380, 0.02}, {15, "GTH-PBE", -0.5151, -0.2057, 0.02}, {16, "GTH-PBE", -0.6351, -0.2612, 0.02}};
     AL_AUTOFREE struct atom *a = calloc(1, sizeof *a);
     for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
         struct pseudo *p = NULL;
-        assert_int_equal(pseudo_from_gth(al_gth_find(known[k].z, known[k].name), &p), AL_ERR_OK);
+        if (known[k].name) assert_int_equal(pseudo_from_gth(al_gth_find(known[k].z, known[k].name), &p), AL_ERR_OK);
+        else p = read_text(gth_text, 14, "GTH-PADE-q4");
         assert_int_equal(atom_solve(p, a), AL_ERR_OK);
-        if (!(fabs(a->level[0] - known[k].s) < 0.02) || (known[k].p < 0 && !(fabs(a->level[1] - known[k].p) < 0.02)))
-            print_error("Z = %d: levels %.4f %.4f\n", known[k].z, a->level[0], a->level[1]);
-        assert_true(fabs(a->level[0] - known[k].s) < 0.02);
-        if (known[k].p < 0) assert_true(fabs(a->level[1] - known[k].p) < 0.02);
+        double s = fabs(a->level[0] - known[k].s), l1 = known[k].p < 0 ? fabs(a->level[1] - known[k].p) : 0;
+        if (!(s < known[k].tolerance && l1 < known[k].tolerance))
+            fail_msg("Z = %d: levels %.4f %.4f", known[k].z, a->level[0], a->level[1]);
         pseudo_destroy(&p);
     }
 }

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "base/xcname.h"
+#include "dft/atom.h"
 #include "dft/formfac.h"
 #include "dft/gth.h"
 
@@ -87,6 +88,35 @@ static void cp2k_files_are_read(void **state)
     assert_true(read > 350 && refused < 20);
 }
 
+// Atoms of entries that were made with LDA from scalar-relativistic atoms, solved with LDA: the lowest s and p levels of the
+// all-electron atom by ld1.x of Quantum ESPRESSO 6.7 (rel=1, dft='SLA-PW-NOGX-NOGC', lsd=0). The same program without relativity
+// and with Vosko, Wilk and Nusair's correlation gives the four digits of NIST Standard Reference Database 141 (S. Kotochigova,
+// Z. H. Levine, E. L. Shirley, M. D. Stiles, C. W. Clark, PRA 55, 191 (1997), column LDA) for each of them.
+static void lda_atoms_have_all_electron_levels(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int z;
+        double s, p;
+    } known[] = {{"GTH-PADE-q1", 1, -0.2335, 1},        {"GTH-PADE-q1", 3, -0.1056, 1},        {"GTH-PADE-q3", 3, -1.8784, 1},
+                 {"GTH-PADE-q6", 8, -0.8729, -0.3380},  {"GTH-PADE-q4", 14, -0.3998, -0.1530}, {"GTH-PADE-q5", 15, -0.5151, -0.2057},
+                 {"GTH-PADE-q6", 16, -0.6351, -0.2612}};
+    size_t n;
+    AL_AUTOFREE char *text = slurp(CP2K "/GTH_POTENTIALS", &n);
+    AL_AUTOFREE struct atom *a = NULL;
+    assert_int_equal(al_alloc(1, sizeof *a, &a), AL_ERR_OK);
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        struct pseudo *p = NULL;
+        assert_int_equal(pseudo_read("cp2k", text, n, known[k].z, known[k].name, &p), AL_ERR_OK);
+        assert_int_equal(atom_solve(p, a), AL_ERR_OK);
+        double s = a->level[0] - known[k].s, l1 = known[k].p < 0 ? a->level[1] - known[k].p : 0;
+        print_message("%s %s: levels off by %.1e %.1e Ha\n", al_element_symbol(known[k].z), known[k].name, s, l1);
+        assert_true(fabs(s) < 1e-3 && fabs(l1) < 1e-3);
+        pseudo_destroy(&p);
+    }
+}
+
 static void try_file(const char *path, int *ret_read, int *ret_refused)
 {
     size_t n;
@@ -150,7 +180,8 @@ static void abinit_files_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(built_in_set_is_that_of_cp2k), cmocka_unit_test(cp2k_files_are_read),
-                                       cmocka_unit_test(abinit_files_are_read)};
+                                       cmocka_unit_test(abinit_files_are_read),
+                                       cmocka_unit_test(lda_atoms_have_all_electron_levels)};
     if (!al_exists(CP2K "/POTENTIAL_UZH") || !al_exists(ABINIT)) {
         printf("skipped: no " CP2K " or " ABINIT " (Debian's cp2k-data, abinit-data)\n");
         return 77;
