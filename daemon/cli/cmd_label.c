@@ -282,8 +282,9 @@ static int run_label(struct request *r)
     struct bag_task *t = NULL;
     int good = 0;
     enum al_err e = al_path(work, "%s.work", r->out);
-    r->choice.work = work;
-    if (!e) e = label_job_open(&r->choice, &j);
+    struct label_choice choice = r->choice;
+    choice.work = work;
+    if (!e) e = label_job_open(&choice, &j);
     if (e) return cli_fail(e);
     e = al_alloc((size_t)j.frames->n, sizeof *t, &t);
     if (!e) e = label_all(&j, r, t, &good);

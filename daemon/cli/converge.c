@@ -135,7 +135,7 @@ static enum al_err take_series(const struct label_job *j, const struct bag_task 
 static enum al_err take_results(const struct label_job *j, const struct bag_task *t, struct converge *c)
 {
     for (int i = 0; i < c->nframes; i++) {
-        const struct bag_task *series[CONV_MAX];
+        const struct bag_task *series[CONV_MAX] = {NULL};
         double energy[CONV_MAX];
         for (int p = 0; p < c->nc; p++)
             series[p] = &t[p * c->nframes + i];

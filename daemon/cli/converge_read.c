@@ -78,8 +78,9 @@ static double spacing_error(const struct table *t, double spacing, bool *at_leas
 {
     double best = INFINITY, error = (double)NAN, largest = 0, largest_error = (double)NAN;
     for (int i = 0; i < t->nk; i++) {
-        double s;
-        if (sscanf(t->kpoints[i], "{spacing: %lf", &s) != 1) continue;
+        static const char key[] = "{spacing: ";
+        if (strncmp(t->kpoints[i], key, sizeof key - 1) != 0) continue;
+        double s = strtod(t->kpoints[i] + sizeof key - 1, NULL);
         if (s >= spacing - 1e-9 && s < best) {
             best = s;
             error = t->error_k[i];

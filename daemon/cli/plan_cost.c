@@ -131,7 +131,7 @@ static void add_aimd(struct plan_cost *c, const struct loop_config *cfg)
 
 static void add_stages(const struct loop_config *cfg, struct plan_cost *c)
 {
-    double initial[CFG_MAX_SYSTEMS], selected[CFG_MAX_SYSTEMS];
+    double initial[CFG_MAX_SYSTEMS] = {0}, selected[CFG_MAX_SYSTEMS] = {0};
     const int once[2] = {1, 1}, *it = c->iterations, ns = c->nsystems;
     int explore = 2 * ns * cfg->explore.temperatures.n;
     int produce = ns * cfg->production.temperatures.n * cfg->production.replicas;

@@ -205,16 +205,16 @@ static enum al_err parse_smearing(const struct al_node *n, void *base)
     if (n->kind == AL_NODE_SCALAR && strcmp(n->text, "none") == 0) return AL_ERR_OK;
     const struct al_node *kind = n->kind == AL_NODE_MAP ? al_node_get(n, "kind") : NULL;
     if (!kind || kind->kind != AL_NODE_SCALAR)
-        AL_TRY(al_node_error(n, "smearing: none or {kind: gaussian, width: 0.1 eV} is wanted"));
+        return al_node_error(n, "smearing: none or {kind: gaussian, width: 0.1 eV} is wanted");
     for (int i = SM_GAUSSIAN; i <= SM_COLD; i++)
         if (strcmp(kind->text, kinds[i]) == 0) l->smearing = i;
     if (l->smearing == SM_NONE)
-        AL_TRY(al_node_error(kind, "smearing: kind '%.20s'; gaussian, fermi, cold are known", kind->text));
+        return al_node_error(kind, "smearing: kind '%.20s'; gaussian, fermi, cold are known", kind->text);
     const struct al_node *width = al_node_get(n, "width");
-    if (!width) AL_TRY(al_node_error(n, "smearing: width is missing, e.g. 0.1 eV"));
+    if (!width) return al_node_error(n, "smearing: width is missing, e.g. 0.1 eV");
     for (const struct al_node *c = n->child; c; c = c->next)
         if (c != kind && c != width)
-            AL_TRY(al_node_error(c, "smearing: unknown key '%.40s'; kind and width are known", c->key));
+            return al_node_error(c, "smearing: unknown key '%.40s'; kind and width are known", c->key);
     AL_TRY(schema_real(width, AL_DIM_ENERGY, 1e-3, 5, &l->smearing_width));
     return AL_ERR_OK;
 }

@@ -41,7 +41,7 @@ enum al_err control_open(const char *run, struct control **ret)
 {
     AL_OWN(control) c = NULL;
     struct sockaddr_un a;
-    int dir;
+    int dir = -1;
     AL_ALLOC(c, 1);
     c->fd = -1;
     AL_TRY(al_path(c->path, "%s/alnd.sock", run));
@@ -164,7 +164,7 @@ enum al_err control_ask(const char *run, const char *request, char **ret_text)
 {
     struct sockaddr_un a;
     struct timeval limit = {.tv_sec = ANSWER_SECONDS};
-    int dir;
+    int dir = -1;
     AL_TRY(address(run, &dir, &a));
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int rc = fd < 0 ? -1 : connect(fd, (struct sockaddr *)&a, sizeof a);

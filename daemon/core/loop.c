@@ -206,9 +206,7 @@ static enum al_err turn(struct loop *l, bool *ret_over)
         cancel_all(l, EXEC_STOP);
     }
     int running = l->x->ops->count(l->x);
-    if ((l->stopping || l->failed) && running == 0)
-        *ret_over = true;
-    else if (l->p->finished)
+    if (((l->stopping || l->failed) && running == 0) || l->p->finished)
         *ret_over = true;
     else if (running == 0 && !l->replan && l->v->count[TASK_PENDING] == 0) {
         l->failed = true;

@@ -2,6 +2,7 @@
 // Copyright the alnd authors
 //
 // What labelling takes (memory, operations): alnd asks its worker, because alnd itself knows no physics.
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,8 +66,8 @@ static enum al_err use_copies(struct loop_config *c)
 enum al_err estimate_print(int argc, char **argv, FILE *out)
 {
     AL_OWN(loop_config) c = NULL;
-    int ranks = argc > 3 ? atoi(argv[3]) : 0;
-    if ((argc != 4 && argc != 6) || ranks < 1)
+    long ranks = argc > 3 ? strtol(argv[3], NULL, 10) : 0;
+    if ((argc != 4 && argc != 6) || ranks < 1 || ranks > INT_MAX)
         AL_FAIL(AL_ERR_INPUT, "usage: alnd-worker estimate CONFIG RANKS [FRAMES.extxyz ELEMENTS]");
     if (argc == 6) {
         AL_TRY(loop_config_read_engine(argv[2], &c));
@@ -77,8 +78,8 @@ enum al_err estimate_print(int argc, char **argv, FILE *out)
     }
     fprintf(out, "limit: %.0f\nframes:\n", registry_label_memory(c));
     if (argc == 6)
-        AL_TRY(print_frames(c, argv[4], ranks, out));
+        AL_TRY(print_frames(c, argv[4], (int)ranks, out));
     else
-        AL_TRY(print_systems(c, ranks, out));
+        AL_TRY(print_systems(c, (int)ranks, out));
     return AL_ERR_OK;
 }

@@ -22,9 +22,8 @@ struct al_gth {
     char name[32];           // GTH-PBE-q3
     int occ[AL_GTH_L];       // valence electrons of s, p, d, f
     double rloc;             // bohr
-    int nc;                  // coefficients of the local part
+    int nc, nl;              // coefficients of the local part; angular momenta with a radius
     double c[AL_GTH_LOCAL];  // Ha
-    int nl;                  // angular momenta with a radius
     struct {
         double r;            // bohr
         int n;               // projectors

@@ -27,8 +27,21 @@ void al_free(void *p);
 // Copy of a string; NULL gives NULL.
 enum al_err al_strdup(const char *s, char **ret);
 
-#define AL_ALLOC(p, n)        AL_TRY(al_alloc((size_t)(n), sizeof *(p), &(p)))
-#define AL_GROW(p, nold, nnew) AL_TRY(al_grow((size_t)(nold), (size_t)(nnew), sizeof *(p), &(p)))
+#ifdef __clang_analyzer__ // does not look into other files: told what they promise
+#define AL_GIVEN_(p) if (!(p)) __builtin_unreachable()
+#else
+#define AL_GIVEN_(p) (void)0
+#endif
+#define AL_ALLOC(p, n)                                                                             \
+    do {                                                                                           \
+        AL_TRY(al_alloc((size_t)(n), sizeof *(p), &(p)));                                          \
+        AL_GIVEN_(p);                                                                              \
+    } while (0)
+#define AL_GROW(p, nold, nnew)                                                                     \
+    do {                                                                                           \
+        AL_TRY(al_grow((size_t)(nold), (size_t)(nnew), sizeof *(p), &(p)));                        \
+        AL_GIVEN_(p);                                                                              \
+    } while (0)
 
 static inline void al_autofree_(void *p)
 {

@@ -72,7 +72,7 @@ static enum al_err sample_residuals(struct scf *p, int ik)
 static enum al_err check_bands(struct scf *p)
 {
     const double limit = p->opt->nextra < 0 || p->bands_of_insulator ? OCCUPATION_TRACE : highest_limit;
-    double lowest = INFINITY, top = -INFINITY;
+    double lowest = INFINITY, top = -(double)INFINITY;
     for (int i = 0; i < p->nk; i++) {
         lowest = fmin(lowest, p->e[i * p->nb]);
         top = fmax(top, p->e[i * p->nb + (p->nfull > 0 ? p->nfull - 1 : 0)]);

@@ -20,7 +20,7 @@ enum { HISTORY_DEPTH = 6 }; // earlier frames kept
 struct history;
 
 enum al_err history_create(struct comm *c, struct history **ret); // c is borrowed
-void history_destroy(struct history **h);
+void history_destroy(struct history **p);
 void history_forget(struct history *h);
 int history_frames(const struct history *h);
 int history_bands(const struct history *h);  // of each of them // kept

@@ -48,7 +48,7 @@ struct wfft {
 // mill: [npw] reciprocal indices; real: of half the sphere, G = 0 first.
 enum al_err wfft_create(const int n[3], int npw, const int (*mill)[3], bool real, bool single,
                         struct wfft **ret);
-void wfft_destroy(struct wfft **w);
+void wfft_destroy(struct wfft **p);
 // Coefficients of plane waves p0 .. p0 + np - 1 in (all of them before a transform) and out. c2: the second
 // orbital, real ones only, or NULL.
 void wfft_put(struct wfft *w, const double complex *c1, const double complex *c2, int p0, int np);

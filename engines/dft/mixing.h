@@ -16,7 +16,7 @@ struct mixer {
     double complex *last_in, *last_res; // [ng]
 };
 enum al_err mixer_create(const struct basis *b, int history, double beta, double kerker, struct mixer **ret);
-void mixer_destroy(struct mixer **m);
+void mixer_destroy(struct mixer **p);
 // rho_in becomes the next input density. rho(G = 0) never changes.
 enum al_err mixer_step(struct mixer *m, double complex *rho_in, const double complex *rho_out);
 // Coulomb energy of a - b, Ha.

@@ -50,10 +50,9 @@ static void atom_phase(const struct dft_system *s, const struct kbasis *k, int i
 static void times_phase(const struct kbasis *k, int l, const double *f, const double complex *e,
                         double complex *b)
 {
-    static const double complex unit[4] = {1, -I, -1, I};
+    static const double unit_re[4] = {1, 0, -1, 0}, unit_im[4] = {0, -1, 0, 1};
     const size_t n = (size_t)k->nloc;
-    const double complex u = k->gamma ? sqrt(2) * unit[l % 4] : 1;
-    const double re = creal(u), im = cimag(u);
+    const double re = k->gamma ? sqrt(2) * unit_re[l % 4] : 1, im = k->gamma ? sqrt(2) * unit_im[l % 4] : 0;
     for (size_t i = 0; i < n; i++) {
         double w = f ? f[i] : 1, x = creal(e[i]), y = cimag(e[i]);
         b[i] = CMPLX(w * (re * x - im * y), w * (re * y + im * x));

@@ -27,6 +27,6 @@ void dft_setup_destroy(struct dft_setup **s);
 
 // Of a dft labeler that was opened with opt.follow; else NULL.
 struct history;
-struct history *dft_labeler_history(struct labeler *l);
+struct history *dft_labeler_history(struct labeler *base);
 
 #endif

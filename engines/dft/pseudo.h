@@ -44,7 +44,7 @@ enum al_err pseudo_read(const char *name, const char *text, size_t n, int z, con
                         struct pseudo **ret);
 // From parameters (checked): the built-in ones of base/gth.h.
 enum al_err pseudo_from_gth(const struct al_gth *g, struct pseudo **ret);
-void pseudo_destroy(struct pseudo **p);
+void pseudo_destroy(struct pseudo **q);
 int pseudo_nproj(const struct pseudo *p); // with all m: sum of 2 l + 1
 
 // For the readers: integration weights on the mesh r, whose steps are dr/di = rab (NULL: uniform), by

@@ -169,7 +169,7 @@ static enum al_err find_gap(struct scf *p)
     p->gap = NAN;
     if (fixed) p->fermi = NAN;
     if (p->nb == p->nfull || p->nfull == 0) return AL_ERR_OK;
-    double homo = -INFINITY, lumo = INFINITY;
+    double homo = -(double)INFINITY, lumo = INFINITY;
     for (int i = 0; i < p->nk; i++) {
         homo = fmax(homo, p->e[i * p->nb + p->nfull - 1]);
         lumo = fmin(lumo, p->e[i * p->nb + p->nfull]);

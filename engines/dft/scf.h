@@ -64,7 +64,7 @@ struct scf {
 
 enum al_err scf_create(const struct dft_options *opt, struct dft_system *s, const struct kpoint_set *k,
                        const struct xc_func *func, struct scf **ret);
-void scf_destroy(struct scf **p);
+void scf_destroy(struct scf **q);
 // AL_ERR_NOTCONV, AL_ERR_STOPPED, AL_ERR_UNPHYSICAL (without smearing: bands overlap; any check of checks.h).
 enum al_err scf_run(struct scf *p);
 // The cycle alone, without the final energies and checks (coarse start).

@@ -46,7 +46,7 @@ struct xc_term {
     double complex *ga, *gb, *gc;               // [ng]
 };
 enum al_err xc_term_create(const struct xc_func *func, struct basis *b, struct xc_term **ret);
-void xc_term_destroy(struct xc_term **t);
+void xc_term_destroy(struct xc_term **p);
 // Collective. core may be NULL. v [nr]: the potential on the grid. more [ng], vmore [nr], both or none NULL: vmore = v + more
 // on the grid, in the same transform.
 enum al_err xc_potential(struct xc_term *t, const double complex *rho, const double complex *core,

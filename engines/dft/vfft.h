@@ -23,7 +23,7 @@ struct vfft {
 };
 // Any n >= 1; lengths with prime factors above 7 are slow.
 enum al_err vfft_create(int n, bool single, struct vfft **ret);
-void vfft_destroy(struct vfft **v);
+void vfft_destroy(struct vfft **p);
 // to_r: sum_k in[k] exp(+2 pi i k j / n), else with the minus sign; no factor. Strides between points in real numbers.
 // in == out with equal strides is allowed.
 void vfft_run_d(const struct vfft *v, bool to_r, const double *in, size_t in_stride, double *out, size_t out_stride);

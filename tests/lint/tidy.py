@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright the alnd authors
-"""clang-tidy (.clang-tidy) over the sources that a build made with GCC: GCC's own options are taken out of its commands.
+"""clang-tidy (.clang-tidy) over the sources that a build made with GCC: its own options are taken out of the commands, and what
+clang 14 lacks is put in (CMPLX of C11; a shuffle of vectors, here without effect).
 
 Usage: tidy.py BUILD_DIR [PART_OF_A_PATH...]   exit 1 and the findings when there are any"""
 import concurrent.futures
@@ -13,6 +14,7 @@ import sys
 import tempfile
 
 ONLY_GCC = (' -fcx-limited-range', ' -Werror ', ' -march=native')
+INSTEAD = ' "-DCMPLX(x,y)=__builtin_complex((double)(x),(double)(y))" "-D__builtin_shuffle(a,m)=(a)" -o '
 
 
 def main():
@@ -22,6 +24,7 @@ def main():
     for e in entries:
         for option in ONLY_GCC:
             e['command'] = e['command'].replace(option, ' ')
+        e['command'] = e['command'].replace(' -o ', INSTEAD, 1)
     files = sorted({e['file'] for e in entries if not wanted or any(w in e['file'] for w in wanted)})
     with tempfile.TemporaryDirectory() as d:
         with open(os.path.join(d, 'compile_commands.json'), 'w', encoding='utf-8') as f:
