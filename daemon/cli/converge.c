@@ -106,7 +106,7 @@ static enum al_err make_tasks(const struct label_job *j, const struct converge *
 
 static bool good(const struct bag_task *t)
 {
-    return t->state == BAG_DONE && !bag_fact(t, "failed");
+    return t && t->state == BAG_DONE && !bag_fact(t, "failed");
 }
 
 // One series of a frame: labels of settings first .. first + n - 1 (index[] of them) against the last one.

@@ -85,7 +85,7 @@ struct view_task *view_find(const struct view *v, const char *id)
 
 static enum al_err reserve(struct view *v)
 {
-    if (v->ntasks == v->capacity) {
+    if (!v->task || v->ntasks == v->capacity) {
         int n = v->capacity ? 2 * v->capacity : 64;
         AL_GROW(v->task, v->ntasks, n);
         v->capacity = n;

@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 ONLY_GCC = (' -fcx-limited-range', ' -Werror ', ' -march=native')
-INSTEAD = ' "-DCMPLX(x,y)=__builtin_complex((double)(x),(double)(y))" "-D__builtin_shuffle(a,m)=(a)" -o '
+INSTEAD = ' "-DCMPLX(x,y)=__builtin_complex((double)(x),(double)(y))" "-D__builtin_shuffle(a,b,m)=((void)(b),(void)(m),(a))" -o '
 
 
 def main():
