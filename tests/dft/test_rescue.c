@@ -93,13 +93,13 @@ static void mixing(void **state)
     needs(&o, 1, RESCUE_MIXING);
 }
 
-// A gap of 0.005 eV, 76 steps alone: the smeared state is near enough to end within the steps allowed.
+// A gap of 0.02 eV, 23 steps alone: the smeared state is near enough to end within the steps allowed.
 static void smearing(void **state)
 {
     (void)state;
     struct dft_options o = options();
-    o.max_scf = 40;
-    needs(&o, 1.3, RESCUE_SMEARING);
+    o.max_scf = 20;
+    needs(&o, 1.29, RESCUE_SMEARING);
 }
 
 // Bands so loose that the density never settles, ten and a hundred times too loose.

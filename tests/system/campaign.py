@@ -197,6 +197,7 @@ def kill_in(d, stage, pattern):
 def interrupt_early(d):
     """Ctrl-C while the run is set up: exit 3 and a run that goes on, from the moment that there is a run directory."""
     for delay in (0, 0.005, 0.02, 0.05, 0.1):
+        shutil.rmtree(os.path.join(d, 'run'), ignore_errors=True)
         process = start(d)
         limit = time.time() + 60
         while not os.path.exists(os.path.join(d, 'run')):
