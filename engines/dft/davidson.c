@@ -25,6 +25,17 @@ const double davidson_single_from = 1e-5;
 #define FN(name) name##_s
 #include "dft/davidson_impl.h"
 
+// precondition_d with the result in single precision.
+static void precondition_mixed(const struct ham *h, const double complex *x, const double complex *hx, double e, float complex *t)
+{
+    const float shift = (float)(h->vmean - e);
+    for (int i = 0; i < h->k->nloc; i++) {
+        float y = 3 * ((float)(0.5 * h->k->q2[i] + h->diag[i]) + shift), w = 2 / (1 + y + sqrtf(1 + (y - 1) * (y - 1)));
+        double complex r = hx[i] - e * x[i];
+        t[i] = CMPLXF(w * (float)creal(r), w * (float)cimag(r));
+    }
+}
+
 enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, enum dft_dense dense, int rows,
                                  struct davidson_work **ret)
 {
@@ -147,12 +158,112 @@ static enum al_err iterate(struct ham *h, struct davidson_work *w, int nb, int n
     }
 }
 
-// x in double precision again, of length 1 to that precision: the density counts electrons.
-static enum al_err take_back(const struct ham *h, struct davidson_work *w, int nb, const float complex *from,
-                             double complex *x)
+// --- mixed precision -----------------------------------------------------------------------------------
+//
+// Near the end the new directions are small corrections of the Ritz vectors, so that single precision is enough for them, for H
+// times them and for their products: an error of 1e-7 of a correction of 1e-4. Ritz vectors x_0 and H x_0 stay in double
+// precision, and their coupling to a new direction t is that of their residuals, <t|H - e|x_0>, since t is orthogonal to x_0.
+
+struct mixed {
+    size_t size;           // of nb vectors
+    double complex *x, *h; // [nb] Ritz vectors that corrections start from, H times them
+    float complex *v, *hv; // [DAVIDSON_GROWTH nb] the subspace; H times it, residuals for the first nb
+    float complex *y;      // [nb] scratch
+};
+
+static struct mixed mixed_views(const struct davidson_work *w, size_t size)
+{
+    double complex *x = w->v, *h = w->hv;
+    float complex *v = (float complex *)(x + size);
+    return (struct mixed){size, x, h, v, (float complex *)(h + size), v + DAVIDSON_GROWTH * size};
+}
+
+// The Ritz vectors become the start of the corrections.
+static void mixed_restart(const struct ham *h, struct davidson_work *w, const struct mixed *m, int nb, const double complex *x,
+                          const double *e)
 {
     const size_t nl = (size_t)h->k->nloc;
-    block_widen((size_t)nb * nl, from, x);
+    const double complex *hx = w->hx;
+    memcpy(m->x, x, m->size * sizeof *x);
+    memcpy(m->h, hx, m->size * sizeof *x);
+    block_narrow(m->size, x, m->v);
+    for (size_t j = 0; j < (size_t)nb; j++)
+        for (size_t i = j * nl; i < (j + 1) * nl; i++)
+            m->hv[i] = (float complex)(hx[i] - e[j] * x[i]);
+    subspace_set_diagonal(w->sub, nb, e);
+}
+
+// n vectors: out = start z + corrections z.
+static enum al_err mixed_rotate(const struct ham *h, struct davidson_work *w, const struct mixed *m, int n, int nb,
+                                const double complex *start, const float complex *v, double complex *out)
+{
+    const int nl = h->k->nloc;
+    subspace_set_kind(w->sub, h->k->gamma, false);
+    AL_TRY(subspace_rotate_part(w->sub, nl, n, 0, nb, nb, start, out));
+    subspace_set_kind(w->sub, h->k->gamma, true);
+    AL_TRY(subspace_rotate_part(w->sub, nl, n, nb, n - nb, nb, v + m->size, m->y));
+    for (size_t i = 0; i < m->size; i++)
+        out[i] += (double complex)m->y[i];
+    return AL_ERR_OK;
+}
+
+static enum al_err mixed_expand(struct ham *h, struct davidson_work *w, const struct mixed *m, int nb, int nocc, double tol,
+                                const double complex *x, const double *e, int *n)
+{
+    const int nl = h->k->nloc;
+    const double complex *hx = w->hx;
+    float complex *t = m->v + (size_t)*n * (size_t)nl, *ht = m->hv + (size_t)*n * (size_t)nl;
+    int nt = 0;
+    for (int j = 0; j < nb; j++) {
+        if (w->res[j] < (j < nocc ? tol : 30 * tol)) continue;
+        precondition_mixed(h, x + (size_t)j * (size_t)nl, hx + (size_t)j * (size_t)nl, e[j], t + (size_t)nt * (size_t)nl);
+        nt++;
+    }
+    AL_TRY(subspace_orthonormalise(w->sub, nl, *n, m->v, &nt, t));
+    if (nt > 0) {
+        AL_TRY(ham_apply_single(h, nt, t, ht));
+        AL_TRY(subspace_extend_mixed(w->sub, nl, nb, *n, nt, m->v, m->hv));
+    }
+    *n += nt;
+    return AL_ERR_OK;
+}
+
+static enum al_err iterate_mixed(struct ham *h, struct davidson_work *w, int nb, int nocc, double tol, int maxit,
+                                 double complex *x, double *e, double *ret_res)
+{
+    const int nl = h->k->nloc;
+    const struct mixed m = mixed_views(w, (size_t)nb * (size_t)nl);
+    int n = nb;
+    memcpy(m.x, x, m.size * sizeof *x);
+    AL_TRY(subspace_orthonormalise(w->sub, nl, 0, NULL, &n, m.x));
+    if (n < nb) AL_FAIL(AL_ERR_UNPHYSICAL, "start orbitals are linearly dependent (%d of %d)", n, nb);
+    AL_TRY(ham_apply(h, nb, m.x, m.h));
+    AL_TRY(subspace_extend(w->sub, nl, 0, nb, m.x, m.h));
+    AL_TRY(subspace_solve(w->sub, nb, nb, e));
+    AL_TRY(subspace_rotate(w->sub, nl, nb, nb, m.x, x));
+    AL_TRY(subspace_rotate(w->sub, nl, nb, nb, m.h, w->hx));
+    for (int it = 0;; it++) {
+        AL_TRY(measure(h, w, nb, x, e));
+        int todo = unconverged(w, nb, nocc, tol, ret_res), before;
+        if (todo == 0 || it >= maxit) return AL_ERR_OK;
+        subspace_set_kind(w->sub, h->k->gamma, true);
+        if (n == nb || n + todo > DAVIDSON_GROWTH * nb) {
+            mixed_restart(h, w, &m, nb, x, e);
+            n = nb;
+        }
+        before = n;
+        AL_TRY(mixed_expand(h, w, &m, nb, nocc, tol, x, e, &n));
+        if (n == before) return AL_ERR_OK;
+        AL_TRY(subspace_solve(w->sub, n, nb, e));
+        AL_TRY(mixed_rotate(h, w, &m, n, nb, m.x, m.v, x));
+        AL_TRY(mixed_rotate(h, w, &m, n, nb, m.h, m.hv, w->hx));
+    }
+}
+
+// Vectors to length 1 in double precision: the density counts electrons.
+static enum al_err to_length(const struct ham *h, struct davidson_work *w, int nb, double complex *x)
+{
+    const size_t nl = (size_t)h->k->nloc;
     for (int j = 0; j < nb; j++)
         w->res[j] = al_ddot(2 * (int)nl, (const double *)(x + (size_t)j * nl), (const double *)(x + (size_t)j * nl));
     AL_TRY(comm_sum_d(h->k->comm, w->res, (size_t)nb));
@@ -169,11 +280,12 @@ enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, d
     w->single = tol > davidson_single_from;
     subspace_set_kind(w->sub, h->k->gamma, w->single);
     if (!w->single) {
-        memcpy(w->v, x, size * sizeof *x);
-        return iterate(h, w, nb, nocc, tol, maxit, x, e, ret_res);
+        AL_TRY(iterate_mixed(h, w, nb, nocc, tol, maxit, x, e, ret_res));
+        return to_length(h, w, nb, x);
     }
     float complex *v = w->v, *ritz = v + (size_t)DAVIDSON_GROWTH * (size_t)w->nb * (size_t)w->nloc; // v's second half
     block_narrow(size, x, v);
     AL_TRY(iterate(h, w, nb, nocc, tol, maxit, ritz, e, ret_res));
-    return take_back(h, w, nb, ritz, x);
+    block_widen(size, ritz, x);
+    return to_length(h, w, nb, x);
 }

@@ -155,6 +155,26 @@ enum al_err subspace_extend(struct subspace *s, int nloc, int n0, int nt, const 
     return AL_ERR_OK;
 }
 
+enum al_err subspace_extend_mixed(struct subspace *s, int nloc, int n1, int n0, int nt, const void *v, const void *hv)
+{
+    const int n = n0 + nt;
+    const size_t top = (size_t)n1 * block_width(s->real), rest = (size_t)(n - n1) * block_width(s->real);
+    for (int j0 = 0; j0 < nt; j0 += SUBSPACE_PANEL) {
+        int nj = nt - j0 < SUBSPACE_PANEL ? nt - j0 : SUBSPACE_PANEL;
+        double *below = s->gram + top * (size_t)nj;
+        dot(s, nloc, n1, nj, hv, (const char *)v + bytes(s, nloc, n0 + j0), s->gram);
+        dot(s, nloc, n - n1, nj, (const char *)v + bytes(s, nloc, n1), (const char *)hv + bytes(s, nloc, n0 + j0), below);
+        AL_TRY(block_sum(s->comm, s->real, s->gram, (size_t)n * (size_t)nj));
+        for (int j = 0; j < nj; j++) {
+            double *to = column(s, s->panel, n, j);
+            memcpy(to, s->gram + (size_t)j * top, top * sizeof *to);
+            memcpy(to + top, below + (size_t)j * rest, rest * sizeof *to);
+        }
+        put(s, n, n0 + j0, nj, s->panel, n);
+    }
+    return AL_ERR_OK;
+}
+
 // LAPACK by rank 0: eigenvalues into w, the first nb eigenvectors into a (n x n).
 static enum al_err eigen(const struct subspace *s, int n, int nb, double *a)
 {
@@ -181,7 +201,7 @@ enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e)
     return AL_ERR_OK;
 }
 
-enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const void *v, void *x)
+enum al_err subspace_rotate_part(struct subspace *s, int nloc, int n, int first, int m, int nb, const void *v, void *x)
 {
     for (int j0 = 0; j0 < nb; j0 += SUBSPACE_PANEL) {
         int nj = nb - j0 < SUBSPACE_PANEL ? nb - j0 : SUBSPACE_PANEL;
@@ -190,9 +210,14 @@ enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const v
             AL_TRY(dmat_get(s->z, n, j0, nj, s->panel));
         else
             z = column(s, s->zl, n, j0);
-        combine(s, nloc, n, nj, 1, v, z, n, 0, orbital(s, x, nloc, j0));
+        combine(s, nloc, m, nj, 1, v, z + (size_t)first * block_width(s->real), n, 0, orbital(s, x, nloc, j0));
     }
     return AL_ERR_OK;
+}
+
+enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const void *v, void *x)
+{
+    return subspace_rotate_part(s, nloc, n, 0, n, nb, v, x);
 }
 
 static double length2(const struct subspace *s, int nloc, const void *t)

@@ -49,10 +49,15 @@ void subspace_set_diagonal(struct subspace *s, int n, const double *e);
 // ht.
 enum al_err subspace_extend(struct subspace *s, int nloc, int n0, int nt, const void *v,
                             const void *ht);
+// The same in mixed precision (single set): the first n1 vectors of v are Ritz vectors, and hv has their residuals in place of
+// H times them, whose products with the new vectors are exact to the rounding of the residuals. hv: n0 + nt vectors.
+enum al_err subspace_extend_mixed(struct subspace *s, int nloc, int n1, int n0, int nt, const void *v, const void *hv);
 // Lowest nb eigenvalues of the leading n x n part into e; eigenvectors are kept for subspace_rotate.
 enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e);
 // x [nb][nloc] = v z, lowest nb eigenvectors.
 enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const void *v, void *x);
+// Of it the part of m vectors v, those from first on among the n.
+enum al_err subspace_rotate_part(struct subspace *s, int nloc, int n, int first, int m, int nb, const void *v, void *x);
 // Orthonormalise t [*nt] against v [n] (orthonormal) and among themselves, in place; vectors that depend on
 // the others are dropped (*nt gets smaller).
 enum al_err subspace_orthonormalise(struct subspace *s, int nloc, int n, const void *v, int *nt, void *t);
