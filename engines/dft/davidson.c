@@ -25,14 +25,13 @@ const double davidson_single_from = 1e-5;
 #define FN(name) name##_s
 #include "dft/davidson_impl.h"
 
-// precondition_d with the result in single precision.
-static void precondition_mixed(const struct ham *h, const double complex *x, const double complex *hx, double e, float complex *t)
+// precondition_s of a residual r.
+static void precondition_residual(const struct ham *h, const float complex *r, double e, float complex *t)
 {
     const float shift = (float)(h->vmean - e);
     for (int i = 0; i < h->k->nloc; i++) {
         float y = 3 * ((float)(0.5 * h->k->q2[i] + h->diag[i]) + shift), w = 2 / (1 + y + sqrtf(1 + (y - 1) * (y - 1)));
-        double complex r = hx[i] - e * x[i];
-        t[i] = CMPLXF(w * (float)creal(r), w * (float)cimag(r));
+        t[i] = CMPLXF(w * crealf(r[i]), w * cimagf(r[i]));
     }
 }
 
@@ -65,6 +64,7 @@ void davidson_work_destroy(struct davidson_work **w)
     al_free((*w)->hv);
     al_free((*w)->hx);
     al_free((*w)->res);
+    al_free((*w)->v_last);
     subspace_destroy(&(*w)->sub);
     al_free(*w);
     *w = NULL;
@@ -169,35 +169,37 @@ struct mixed {
     double complex *x, *h; // [nb] Ritz vectors that corrections start from, H times them
     float complex *v, *hv; // [DAVIDSON_GROWTH nb] the subspace; H times it, residuals for the first nb
     float complex *y;      // [nb] scratch
+    double *e;             // [nb] eigenvalues of x
 };
 
-static struct mixed mixed_views(const struct davidson_work *w, size_t size)
+static struct mixed mixed_views(const struct davidson_work *w, size_t size, double *e)
 {
     double complex *x = w->v, *h = w->hv;
     float complex *v = (float complex *)(x + size);
-    return (struct mixed){size, x, h, v, (float complex *)(h + size), v + DAVIDSON_GROWTH * size};
+    return (struct mixed){size, x, h, v, (float complex *)(h + size), v + DAVIDSON_GROWTH * size, e};
 }
 
-// The Ritz vectors become the start of the corrections.
-static void mixed_restart(const struct ham *h, struct davidson_work *w, const struct mixed *m, int nb, const double complex *x,
-                          const double *e)
+// m->x, m->h, e are Ritz vectors: corrections start from them.
+static void mixed_restart(const struct ham *h, struct davidson_work *w, const struct mixed *m, int nb, const double *e)
 {
     const size_t nl = (size_t)h->k->nloc;
-    const double complex *hx = w->hx;
-    memcpy(m->x, x, m->size * sizeof *x);
-    memcpy(m->h, hx, m->size * sizeof *x);
-    block_narrow(m->size, x, m->v);
+    block_narrow(m->size, m->x, m->v);
     for (size_t j = 0; j < (size_t)nb; j++)
         for (size_t i = j * nl; i < (j + 1) * nl; i++)
-            m->hv[i] = (float complex)(hx[i] - e[j] * x[i]);
+            m->hv[i] = (float complex)(m->h[i] - e[j] * m->x[i]);
+    memcpy(m->e, e, (size_t)nb * sizeof *e);
     subspace_set_diagonal(w->sub, nb, e);
 }
 
-// n vectors: out = start z + corrections z.
+// out := start z + corrections z, of n vectors in all.
 static enum al_err mixed_rotate(const struct ham *h, struct davidson_work *w, const struct mixed *m, int n, int nb,
                                 const double complex *start, const float complex *v, double complex *out)
 {
     const int nl = h->k->nloc;
+    if (n == nb) { // still the Ritz vectors
+        memcpy(out, start, m->size * sizeof *out);
+        return AL_ERR_OK;
+    }
     subspace_set_kind(w->sub, h->k->gamma, false);
     AL_TRY(subspace_rotate_part(w->sub, nl, n, 0, nb, nb, start, out));
     subspace_set_kind(w->sub, h->k->gamma, true);
@@ -207,16 +209,16 @@ static enum al_err mixed_rotate(const struct ham *h, struct davidson_work *w, co
     return AL_ERR_OK;
 }
 
+// r: residuals of all bands.
 static enum al_err mixed_expand(struct ham *h, struct davidson_work *w, const struct mixed *m, int nb, int nocc, double tol,
-                                const double complex *x, const double *e, int *n)
+                                const float complex *r, const double *e, int *n)
 {
     const int nl = h->k->nloc;
-    const double complex *hx = w->hx;
     float complex *t = m->v + (size_t)*n * (size_t)nl, *ht = m->hv + (size_t)*n * (size_t)nl;
     int nt = 0;
     for (int j = 0; j < nb; j++) {
         if (w->res[j] < (j < nocc ? tol : 30 * tol)) continue;
-        precondition_mixed(h, x + (size_t)j * (size_t)nl, hx + (size_t)j * (size_t)nl, e[j], t + (size_t)nt * (size_t)nl);
+        precondition_residual(h, r + (size_t)j * (size_t)nl, e[j], t + (size_t)nt * (size_t)nl);
         nt++;
     }
     AL_TRY(subspace_orthonormalise(w->sub, nl, *n, m->v, &nt, t));
@@ -228,36 +230,81 @@ static enum al_err mixed_expand(struct ham *h, struct davidson_work *w, const st
     return AL_ERR_OK;
 }
 
+static enum al_err mixed_measure(const struct ham *h, struct davidson_work *w, int nb, const float complex *r)
+{
+    const size_t nl = (size_t)h->k->nloc;
+    for (size_t j = 0; j < (size_t)nb; j++) {
+        double sum = 0;
+        for (size_t i = j * nl; i < (j + 1) * nl; i++)
+            sum += (double)crealf(r[i]) * (double)crealf(r[i]) + (double)cimagf(r[i]) * (double)cimagf(r[i]);
+        w->res[j] = sum;
+    }
+    AL_TRY(comm_sum_d(h->k->comm, w->res, (size_t)nb));
+    for (int j = 0; j < nb; j++)
+        w->res[j] = sqrt(w->res[j]);
+    return AL_ERR_OK;
+}
+
+// hx := H x in double precision; where it is known for an earlier potential, by the change alone.
+static enum al_err mixed_apply(struct ham *h, struct davidson_work *w, const struct mixed *m, int nb, double complex *x)
+{
+    const size_t nr = (size_t)h->s->b->nr;
+    double complex *hx = w->hx;
+    if (!w->v_last) AL_ALLOC(w->v_last, nr);
+    if (w->known == x) {
+        for (size_t i = 0; i < nr; i++)
+            w->v_last[i] = h->v[i] - w->v_last[i];
+        block_narrow(m->size, x, m->v);
+        AL_TRY(ham_change_single(h, w->v_last, nb, m->v, m->hv));
+        for (size_t i = 0; i < m->size; i++)
+            hx[i] += (double complex)m->hv[i];
+    } else {
+        int n = nb;
+        AL_TRY(subspace_orthonormalise(w->sub, h->k->nloc, 0, NULL, &n, x));
+        if (n < nb) AL_FAIL(AL_ERR_UNPHYSICAL, "start orbitals are linearly dependent (%d of %d)", n, nb);
+        AL_TRY(ham_apply(h, nb, x, hx));
+    }
+    memcpy(w->v_last, h->v, nr * sizeof *h->v);
+    w->known = NULL;
+    return AL_ERR_OK;
+}
+
 static enum al_err iterate_mixed(struct ham *h, struct davidson_work *w, int nb, int nocc, double tol, int maxit,
                                  double complex *x, double *e, double *ret_res)
 {
     const int nl = h->k->nloc;
-    const struct mixed m = mixed_views(w, (size_t)nb * (size_t)nl);
-    int n = nb;
-    memcpy(m.x, x, m.size * sizeof *x);
-    AL_TRY(subspace_orthonormalise(w->sub, nl, 0, NULL, &n, m.x));
-    if (n < nb) AL_FAIL(AL_ERR_UNPHYSICAL, "start orbitals are linearly dependent (%d of %d)", n, nb);
-    AL_TRY(ham_apply(h, nb, m.x, m.h));
-    AL_TRY(subspace_extend(w->sub, nl, 0, nb, m.x, m.h));
+    AL_AUTOFREE double *start = NULL;
+    AL_ALLOC(start, nb);
+    const struct mixed m = mixed_views(w, (size_t)nb * (size_t)nl, start);
+    AL_TRY(mixed_apply(h, w, &m, nb, x));
+    AL_TRY(subspace_extend(w->sub, nl, 0, nb, x, w->hx));
     AL_TRY(subspace_solve(w->sub, nb, nb, e));
-    AL_TRY(subspace_rotate(w->sub, nl, nb, nb, m.x, x));
-    AL_TRY(subspace_rotate(w->sub, nl, nb, nb, m.h, w->hx));
+    AL_TRY(subspace_rotate(w->sub, nl, nb, nb, x, m.x));
+    AL_TRY(subspace_rotate(w->sub, nl, nb, nb, w->hx, m.h));
+    subspace_set_kind(w->sub, h->k->gamma, true);
+    mixed_restart(h, w, &m, nb, e);
+    int n = nb;
     for (int it = 0;; it++) {
-        AL_TRY(measure(h, w, nb, x, e));
-        int todo = unconverged(w, nb, nocc, tol, ret_res), before;
-        if (todo == 0 || it >= maxit) return AL_ERR_OK;
-        subspace_set_kind(w->sub, h->k->gamma, true);
-        if (n == nb || n + todo > DAVIDSON_GROWTH * nb) {
-            mixed_restart(h, w, &m, nb, x, e);
-            n = nb;
+        AL_TRY(mixed_measure(h, w, nb, n == nb ? m.hv : m.y));
+        int todo = unconverged(w, nb, nocc, tol, ret_res), before = n;
+        if (todo == 0 || it >= maxit) break;
+        if (n + todo > DAVIDSON_GROWTH * nb) {
+            AL_TRY(mixed_rotate(h, w, &m, n, nb, m.x, m.v, x));
+            AL_TRY(mixed_rotate(h, w, &m, n, nb, m.h, m.hv, w->hx));
+            memcpy(m.x, x, m.size * sizeof *x);
+            memcpy(m.h, w->hx, m.size * sizeof *x);
+            mixed_restart(h, w, &m, nb, e);
+            n = before = nb;
         }
-        before = n;
-        AL_TRY(mixed_expand(h, w, &m, nb, nocc, tol, x, e, &n));
-        if (n == before) return AL_ERR_OK;
+        AL_TRY(mixed_expand(h, w, &m, nb, nocc, tol, n == nb ? m.hv : m.y, e, &n));
+        if (n == before) break;
         AL_TRY(subspace_solve(w->sub, n, nb, e));
-        AL_TRY(mixed_rotate(h, w, &m, n, nb, m.x, m.v, x));
-        AL_TRY(mixed_rotate(h, w, &m, n, nb, m.h, m.hv, w->hx));
+        AL_TRY(subspace_residuals_mixed(w->sub, nl, nb, m.e, n, nb, e, m.v, m.hv, m.y));
     }
+    AL_TRY(mixed_rotate(h, w, &m, n, nb, m.x, m.v, x));
+    AL_TRY(mixed_rotate(h, w, &m, n, nb, m.h, m.hv, w->hx));
+    w->known = x;
+    return AL_ERR_OK;
 }
 
 // Vectors to length 1 in double precision: the density counts electrons.
@@ -283,6 +330,7 @@ enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, d
         AL_TRY(iterate_mixed(h, w, nb, nocc, tol, maxit, x, e, ret_res));
         return to_length(h, w, nb, x);
     }
+    w->known = NULL;
     float complex *v = w->v, *ritz = v + (size_t)DAVIDSON_GROWTH * (size_t)w->nb * (size_t)w->nloc; // v's second half
     block_narrow(size, x, v);
     AL_TRY(iterate(h, w, nb, nocc, tol, maxit, ritz, e, ret_res));

@@ -19,6 +19,8 @@ struct davidson_work {
     void *hx;               // [nb][nloc]
     double *res;            // [nb]
     struct subspace *sub;
+    const double complex *known; // bands whose product with H for the potential v_last is in hx; NULL: none
+    double *v_last;              // [nr], once needed
 };
 enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, enum dft_dense dense, int rows,
                                  struct davidson_work **ret);
@@ -27,7 +29,8 @@ void davidson_work_destroy(struct davidson_work **w);
 // x [nb][nloc]: in any start (need not be orthonormal), out Ritz vectors; e[nb] ascending. Stops when the
 // residual norms of the lowest nocc bands are below tol (the others: 30 tol), or after maxit expansions;
 // *ret_res = largest residual norm of the occupied bands. Not converging is not an error here. Works in single
-// precision (w->single then tells) while tol is above davidson_single_from, Ha.
+// precision (w->single then tells) while tol is above davidson_single_from, Ha. x must be left alone from one call to the next, or
+// lie elsewhere: H x is known then but for the change of the potential.
 extern const double davidson_single_from;
 enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, double tol, int maxit,
                      double complex *x, double *e, double *ret_res);

@@ -115,7 +115,7 @@ static void local_part(struct ham *h, int mine, const double complex *in, double
 }
 
 // The same in single precision. One or two bands at a time are widened for the FFT's loops: they stay in the cache.
-static void local_part_single(struct ham *h, int mine, const float complex *in, float complex *out)
+static void local_part_single(struct ham *h, const double *v, int mine, const float complex *in, float complex *out)
 {
     const int np = h->k->comm->size;
     struct wfft *w = h->fft_single;
@@ -129,7 +129,7 @@ static void local_part_single(struct ham *h, int mine, const float complex *in, 
             if (pair) block_widen((size_t)n, c + n, second);
             wfft_put(w, h->wide, second, p0, n);
         }
-        wfft_apply(w, h->v);
+        wfft_apply(w, v);
         for (int r = 0; r < np; r++) {
             int p0 = comm_first(h->k->npw, np, r), n = comm_first(h->k->npw, np, r + 1) - p0;
             float complex *c = out + (size_t)p0 * (size_t)mine + (size_t)j * (size_t)n;
@@ -162,28 +162,40 @@ enum al_err ham_apply(struct ham *h, int nb, const double complex *c, double com
     return nonlocal_apply(h->nl, nb, c, h->p, hc);
 }
 
-enum al_err ham_apply_single(struct ham *h, int nb, const float complex *c, float complex *hc)
+// hc := v c, the local part alone.
+static enum al_err local_single(struct ham *h, const double *v, int nb, const float complex *c, float complex *hc)
 {
     struct comm *comm = h->k->comm;
-    const int nl = h->k->nloc;
     if (!h->fft_single)
         AL_TRY(wfft_create(h->s->b->n, h->k->npw, h->k->mill, h->k->gamma, true, &h->fft_single));
     if (!h->wide) AL_ALLOC(h->wide, 2 * (size_t)h->k->npw);
     if (comm->size == 1) {
-        local_part_single(h, nb, c, hc);
+        local_part_single(h, v, nb, c, hc);
     } else {
         int *row, *at_row, *band, *at_band, mine = plan(h, nb, &row, &at_row, &band, &at_band);
         float complex *bands = (float complex *)h->bands;
         comm_alltoallv_c(comm, c, row, at_row, bands, band, at_band);
-        local_part_single(h, mine, bands, bands);
+        local_part_single(h, v, mine, bands, bands);
         comm_alltoallv_c(comm, bands, band, at_band, hc, row, at_row);
     }
+    count(h, nb, 2);
+    h->applies += nb;
+    return AL_ERR_OK;
+}
+
+enum al_err ham_change_single(struct ham *h, const double *dv, int nb, const float complex *c, float complex *dhc)
+{
+    return local_single(h, dv, nb, c, dhc);
+}
+
+enum al_err ham_apply_single(struct ham *h, int nb, const float complex *c, float complex *hc)
+{
+    const int nl = h->k->nloc;
+    AL_TRY(local_single(h, h->v, nb, c, hc));
     for (int j = 0; j < nb; j++)
         for (int g = 0; g < nl; g++)
             hc[(size_t)j * (size_t)nl + (size_t)g] +=
                 (float)(0.5 * h->k->q2[g]) * c[(size_t)j * (size_t)nl + (size_t)g];
-    count(h, nb, 2);
-    h->applies += nb;
     return nonlocal_apply_single(h->nl, nb, c, h->p, hc);
 }
 

@@ -31,6 +31,8 @@ enum al_err ham_apply(struct ham *h, int nb, const double complex *c, double com
 // The same in single precision (H psi to about 1e-6 of its size; sums over the ranks stay double): for residuals far
 // above that.
 enum al_err ham_apply_single(struct ham *h, int nb, const float complex *c, float complex *hc);
+// dhc := dv c in single precision: what a change of the potential by dv adds. Counted as a product.
+enum al_err ham_change_single(struct ham *h, const double *dv, int nb, const float complex *c, float complex *dhc);
 // rho[nr] += sum_j weight[j] |psi_j(r)|^2 over the bands that this rank transforms.
 void ham_density(struct ham *h, int nb, const double *weight, const double complex *c, double *rho);
 

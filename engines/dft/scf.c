@@ -200,10 +200,11 @@ static void observe(const struct scf *p, double energy, double tol)
     if (p->s->b->comm->rank == 0 && p->opt->observe) p->opt->observe(p->opt->ctx, &step);
 }
 
-// Residual norm asked of the eigensolver: its error in the density must stay below the residual's.
+// Residual norm asked of the eigensolver: its error in the density must stay below the residual's. A warm start's bands are
+// already of that quality: its factor is that of fewest products.
 static double diag_tolerance(const struct scf *p, double residual)
 {
-    return 0.6 * p->opt->diag_scale * sqrt(residual / p->nelec);
+    return (p->warm ? 1.2 : 0.6) * p->opt->diag_scale * sqrt(residual / p->nelec);
 }
 
 // A start far below the cut-off (level 2) says nothing about the gap.
@@ -247,8 +248,8 @@ static enum al_err step(struct scf *p, double ewald_energy, double *tol, double 
 static enum al_err cycle(struct scf *p, struct mixer *mix, bool exact, double ewald_energy)
 {
     const double target = p->opt->scf_tol * p->s->natoms;
-    // a warm start is a guess whose residual is that of the frame before, or some hundred times the target
-    const double guess = fmax(p->first_residual > 0 ? p->first_residual : 100 * target, target);
+    // a warm start is a guess whose residual is that of the frame before, or of atoms that moved by 1 fs
+    const double guess = fmax(p->first_residual > 0 ? p->first_residual : 1e-5 * p->s->natoms, target);
     double tol = p->warm ? diag_tolerance(p, 0.1 * guess) : 1e-2, before = INFINITY, best = INFINITY;
     // the density alone does not tell: bands that the solver left behind can reproduce it
     const double band_limit = 2 * sqrt(target / p->nelec);

@@ -220,6 +220,29 @@ enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const v
     return subspace_rotate_part(s, nloc, n, 0, n, nb, v, x);
 }
 
+enum al_err subspace_residuals_mixed(struct subspace *s, int nloc, int n1, const double *e1, int n, int nb, const double *e,
+                                     const void *v, const void *hv, void *r)
+{
+    const size_t width = block_width(s->real);
+    for (int j0 = 0; j0 < nb; j0 += SUBSPACE_PANEL) {
+        int nj = nb - j0 < SUBSPACE_PANEL ? nb - j0 : SUBSPACE_PANEL;
+        const double *z = s->panel;
+        if (s->dist)
+            AL_TRY(dmat_get(s->z, n, j0, nj, s->panel));
+        else
+            z = column(s, s->zl, n, j0);
+        for (int j = 0; j < nj; j++) // hv has (H - e1) v of the first n1
+            for (int i = 0; i < n; i++)
+                for (size_t x = 0; x < width; x++) {
+                    const size_t at = ((size_t)j * (size_t)n + (size_t)i) * width + x;
+                    s->gram[at] = ((i < n1 ? e1[i] : 0) - e[j0 + j]) * z[at];
+                }
+        combine(s, nloc, n, nj, 1, hv, z, n, 0, orbital(s, r, nloc, j0));
+        combine(s, nloc, n, nj, 1, v, s->gram, n, 1, orbital(s, r, nloc, j0));
+    }
+    return AL_ERR_OK;
+}
+
 static double length2(const struct subspace *s, int nloc, const void *t)
 {
     if (!s->single) return al_ddot(2 * nloc, t, t);

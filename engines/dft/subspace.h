@@ -58,6 +58,9 @@ enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e);
 enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const void *v, void *x);
 // Of it the part of m vectors v, those from first on among the n.
 enum al_err subspace_rotate_part(struct subspace *s, int nloc, int n, int first, int m, int nb, const void *v, void *x);
+// Residuals r [nb] of the Ritz vectors e [nb] of subspace_extend_mixed's vectors, of which the first n1 have the eigenvalues e1.
+enum al_err subspace_residuals_mixed(struct subspace *s, int nloc, int n1, const double *e1, int n, int nb, const double *e,
+                                     const void *v, const void *hv, void *r);
 // Orthonormalise t [*nt] against v [n] (orthonormal) and among themselves, in place; vectors that depend on
 // the others are dropped (*nt gets smaller).
 enum al_err subspace_orthonormalise(struct subspace *s, int nloc, int n, const void *v, int *nt, void *t);
