@@ -86,6 +86,7 @@ struct dft_options {
                                     // stress at a fixed set of plane waves)
     bool follow; // start from the extrapolation of the frames labelled before (extrapolate.h), where they fit: the
                  // label then depends on them below scf_tol
+    bool conserve; // with follow: so tightly that the energy of molecular dynamics does not drift
     bool complex_gamma;             // complex orbitals at Gamma, too (test twin)
     bool no_rescue;                 // fail where the default settings do
     int start;                      // number of the random start orbitals; 0

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "dft/scf.h"
 
-// Sums over k-points of the terms that need orbitals. f or strain may be NULL.
+// Sums over k-points of the terms that need orbitals.
 static enum al_err orbital_terms(struct scf *p, double (*f)[3], double (*strain)[3])
 {
     for (int i = 0; i < p->nk; i++) {
@@ -17,23 +17,19 @@ static enum al_err orbital_terms(struct scf *p, double (*f)[3], double (*strain)
         const double *occ = p->occ + i * p->nb;
         AL_TRY(scf_ham(p, i, &h));
         AL_TRY(nonlocal_project(h->nl, p->nocc, p->psi[i], h->p));
-        if (f) AL_TRY(nonlocal_force(h->nl, p->nocc, occ, p->psi[i], h->p, f));
-        if (strain) {
-            kinetic_strain(p->k[i], p->nocc, occ, p->psi[i], strain);
-            AL_TRY(nonlocal_strain(h->nl, p->nocc, occ, p->psi[i], h->p, strain));
-        }
+        AL_TRY(nonlocal_force(h->nl, p->nocc, occ, p->psi[i], h->p, f));
+        kinetic_strain(p->k[i], p->nocc, occ, p->psi[i], strain);
+        AL_TRY(nonlocal_strain(h->nl, p->nocc, occ, p->psi[i], h->p, strain));
         scf_ham_release(p, i, &h);
     }
     return AL_ERR_OK;
 }
 
-enum al_err scf_forces(struct scf *p, double (*f)[3])
+static enum al_err other_forces(struct scf *p, double (*f)[3])
 {
     const struct dft_system *s = p->s;
     struct basis *b = s->b;
     double unused;
-    memset(f, 0, (size_t)s->natoms * sizeof *f);
-    AL_TRY(orbital_terms(p, f, NULL));
     AL_TRY(comm_sum_d(b->comm, f[0], 3 * (size_t)s->natoms));
     AL_TRY(ewald(s, 0, &unused, f, NULL));
     AL_TRY(superpose_force(s, FORM_LOCAL, p->rho_out, f));
@@ -47,13 +43,11 @@ enum al_err scf_forces(struct scf *p, double (*f)[3])
     return superpose_force(s, FORM_VALENCE, p->vg, f);
 }
 
-enum al_err scf_strain(struct scf *p, double strain[3][3])
+static enum al_err other_strain(struct scf *p, double strain[3][3])
 {
     const struct dft_system *s = p->s;
     struct basis *b = s->b;
     double unused;
-    memset(strain, 0, 9 * sizeof(double));
-    AL_TRY(orbital_terms(p, NULL, strain));
     AL_TRY(comm_sum_d(b->comm, strain[0], 9));
     AL_TRY(ewald(s, 0, &unused, NULL, strain));
     hartree_strain(b, p->rho_out, strain);
@@ -64,4 +58,13 @@ enum al_err scf_strain(struct scf *p, double strain[3][3])
         AL_TRY(superpose_strain(s, FORM_CORE, p->vg, strain));
     }
     return AL_ERR_OK;
+}
+
+enum al_err scf_derivatives(struct scf *p, double (*f)[3], double strain[3][3])
+{
+    memset(f, 0, (size_t)p->s->natoms * sizeof *f);
+    memset(strain, 0, 9 * sizeof(double));
+    AL_TRY(orbital_terms(p, f, strain));
+    AL_TRY(other_forces(p, f));
+    return other_strain(p, strain);
 }

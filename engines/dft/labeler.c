@@ -159,8 +159,7 @@ static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_r
     if (e == AL_ERR_OK) describe(p, rep);
     log_work(&log, rep);
     AL_TRY(e);
-    AL_TRY(scf_forces(p, force));
-    AL_TRY(scf_strain(p, strain));
+    AL_TRY(scf_derivatives(p, force, strain));
     AL_TRY(check_derivatives(p, (const double(*)[3])force, (const double(*)[3])strain));
     if (l->history) AL_TRY(history_push(l->history, p));
     AL_TRY(hand_density(l, p));
@@ -218,11 +217,11 @@ enum al_err dft_labeler_open(const struct dft_options *opt, struct comm *comm, s
     AL_TRY(dft_setup_create(opt, comm, &l->setup));
     AL_TRY(xc_func_create(l->setup->functional, &l->func));
     if (opt->follow) {
-        // A warm start ends just below its threshold, always from the same side, where a start from atoms goes far below: at a
-        // tenth of the threshold NVE of Li3PS4 drifts by 14 microHa/atom/ps, at a thousandth by 0.1 to 2 (1 ps). Tighter
-        // costs little, because the noise of earlier frames is what limits the extrapolation. After the fingerprint, which says
-        // the threshold that labels have at least.
-        l->setup->opt.scf_tol *= 0.001;
+        // A warm start ends just below its threshold, always from the same side, where a start from atoms goes far below: so a
+        // tenth for labels. At a tenth NVE of Li3PS4 drifts by 14 microHa/atom/ps, at a thousandth by less than 2 (1 ps). Tighter
+        // costs little there, because the noise of earlier frames is what limits the extrapolation. After the fingerprint, which
+        // says the threshold that labels have at least.
+        l->setup->opt.scf_tol *= opt->conserve ? 0.001 : 0.1;
         AL_TRY(history_create(comm, &l->history));
     }
     AL_ALLOC(l->ff, opt->npseudo);

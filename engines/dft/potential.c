@@ -158,7 +158,7 @@ enum al_err dft_potential_open(const struct dft_options *opt, struct comm *comm,
 {
     AL_OWN(dft_potential) q = NULL;
     struct dft_options o = *opt;
-    o.follow = true;
+    o.follow = o.conserve = true;
     AL_ALLOC(q, 1);
     q->base.ops = &dft_ops;
     q->comm = comm;

@@ -70,8 +70,7 @@ enum al_err scf_run(struct scf *p);
 // The cycle alone, without the final energies and checks (coarse start).
 enum al_err scf_approach(struct scf *p);
 // After scf_run. f [natoms]: forces, Ha/bohr, their sum not removed; strain: dE/d(strain).
-enum al_err scf_forces(struct scf *p, double (*f)[3]);
-enum al_err scf_strain(struct scf *p, double strain[3][3]);
+enum al_err scf_derivatives(struct scf *p, double (*f)[3], double strain[3][3]);
 
 // Inside: effective potential of rho into v; the parts of the energy that depend on rho into e (local,
 // hartree, xc) and vxc.
