@@ -164,6 +164,8 @@ static enum al_err iterate(struct ham *h, struct davidson_work *w, int nb, int n
 // times them and for their products: an error of 1e-7 of a correction of 1e-4. Ritz vectors x_0 and H x_0 stay in double
 // precision, and their coupling to a new direction t is that of their residuals, <t|H - e|x_0>, since t is orthogonal to x_0.
 
+static const double rounding = 1e-7; // of single precision
+
 struct mixed {
     size_t size;           // of nb vectors
     double complex *x, *h; // [nb] Ritz vectors that corrections start from, H times them
@@ -245,15 +247,30 @@ static enum al_err mixed_measure(const struct ham *h, struct davidson_work *w, i
     return AL_ERR_OK;
 }
 
-// hx := H x in double precision; where it is known for an earlier potential, by the change alone.
-static enum al_err mixed_apply(struct ham *h, struct davidson_work *w, const struct mixed *m, int nb, double complex *x)
+// Change of the potential in place of the last one; its rms value.
+static double potential_change(const struct ham *h, double *v_last)
+{
+    double square = 0;
+    for (int i = 0; i < h->s->b->nr; i++) {
+        v_last[i] = h->v[i] - v_last[i];
+        square += v_last[i] * v_last[i];
+    }
+    return sqrt(square / h->s->b->nr);
+}
+
+// hx := H x in double precision; where it is known for an earlier potential, by the change alone if that is good enough.
+static enum al_err mixed_apply(struct ham *h, struct davidson_work *w, const struct mixed *m, int nb, double tol,
+                               double complex *x)
 {
     const size_t nr = (size_t)h->s->b->nr;
     double complex *hx = w->hx;
+    bool change = w->known == x;
     if (!w->v_last) AL_ALLOC(w->v_last, nr);
-    if (w->known == x) {
-        for (size_t i = 0; i < nr; i++)
-            w->v_last[i] = h->v[i] - w->v_last[i];
+    if (change) {
+        w->error += rounding * potential_change(h, w->v_last);
+        change = w->error < 0.01 * tol;
+    }
+    if (change) {
         block_narrow(m->size, x, m->v);
         AL_TRY(ham_change_single(h, w->v_last, nb, m->v, m->hv));
         for (size_t i = 0; i < m->size; i++)
@@ -263,9 +280,26 @@ static enum al_err mixed_apply(struct ham *h, struct davidson_work *w, const str
         AL_TRY(subspace_orthonormalise(w->sub, h->k->nloc, 0, NULL, &n, x));
         if (n < nb) AL_FAIL(AL_ERR_UNPHYSICAL, "start orbitals are linearly dependent (%d of %d)", n, nb);
         AL_TRY(ham_apply(h, nb, x, hx));
+        w->error = 0;
     }
     memcpy(w->v_last, h->v, nr * sizeof *h->v);
     w->known = NULL;
+    return AL_ERR_OK;
+}
+
+// Corrections are orthogonal to what they correct in single precision only.
+static enum al_err mixed_straighten(const struct ham *h, struct davidson_work *w, const struct mixed *m, int nb, double complex *x)
+{
+    subspace_set_kind(w->sub, h->k->gamma, false);
+    AL_TRY(subspace_skew(w->sub, h->k->nloc, nb, x));
+    subspace_set_kind(w->sub, h->k->gamma, true);
+    double complex *block[2] = {x, w->hx};
+    for (int b = 0; b < 2; b++) {
+        block_narrow(m->size, block[b], m->v);
+        subspace_unskew(w->sub, h->k->nloc, nb, m->v, m->y);
+        for (size_t i = 0; i < m->size; i++)
+            block[b][i] += (double complex)m->y[i];
+    }
     return AL_ERR_OK;
 }
 
@@ -276,7 +310,7 @@ static enum al_err iterate_mixed(struct ham *h, struct davidson_work *w, int nb,
     AL_AUTOFREE double *start = NULL;
     AL_ALLOC(start, nb);
     const struct mixed m = mixed_views(w, (size_t)nb * (size_t)nl, start);
-    AL_TRY(mixed_apply(h, w, &m, nb, x));
+    AL_TRY(mixed_apply(h, w, &m, nb, tol, x));
     AL_TRY(subspace_extend(w->sub, nl, 0, nb, x, w->hx));
     AL_TRY(subspace_solve(w->sub, nb, nb, e));
     AL_TRY(subspace_rotate(w->sub, nl, nb, nb, x, m.x));
@@ -287,6 +321,7 @@ static enum al_err iterate_mixed(struct ham *h, struct davidson_work *w, int nb,
     for (int it = 0;; it++) {
         AL_TRY(mixed_measure(h, w, nb, n == nb ? m.hv : m.y));
         int todo = unconverged(w, nb, nocc, tol, ret_res), before = n;
+        if (n == nb) w->error += rounding * *ret_res;
         if (todo == 0 || it >= maxit) break;
         if (n + todo > DAVIDSON_GROWTH * nb) {
             AL_TRY(mixed_rotate(h, w, &m, n, nb, m.x, m.v, x));
@@ -304,7 +339,7 @@ static enum al_err iterate_mixed(struct ham *h, struct davidson_work *w, int nb,
     AL_TRY(mixed_rotate(h, w, &m, n, nb, m.x, m.v, x));
     AL_TRY(mixed_rotate(h, w, &m, n, nb, m.h, m.hv, w->hx));
     w->known = x;
-    return AL_ERR_OK;
+    return mixed_straighten(h, w, &m, nb, x);
 }
 
 // Vectors to length 1 in double precision: the density counts electrons.
@@ -326,10 +361,7 @@ enum al_err davidson(struct ham *h, struct davidson_work *w, int nb, int nocc, d
     const size_t size = (size_t)nb * (size_t)h->k->nloc;
     w->single = tol > davidson_single_from;
     subspace_set_kind(w->sub, h->k->gamma, w->single);
-    if (!w->single) {
-        AL_TRY(iterate_mixed(h, w, nb, nocc, tol, maxit, x, e, ret_res));
-        return to_length(h, w, nb, x);
-    }
+    if (!w->single) return iterate_mixed(h, w, nb, nocc, tol, maxit, x, e, ret_res);
     w->known = NULL;
     float complex *v = w->v, *ritz = v + (size_t)DAVIDSON_GROWTH * (size_t)w->nb * (size_t)w->nloc; // v's second half
     block_narrow(size, x, v);

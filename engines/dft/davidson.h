@@ -21,6 +21,7 @@ struct davidson_work {
     struct subspace *sub;
     const double complex *known; // bands whose product with H for the potential v_last is in hx; NULL: none
     double *v_last;              // [nr], once needed
+    double error;                // of that product, about
 };
 enum al_err davidson_work_create(struct comm *c, int nb, int nloc, bool real, enum dft_dense dense, int rows,
                                  struct davidson_work **ret);

@@ -220,6 +220,21 @@ enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const v
     return subspace_rotate_part(s, nloc, n, 0, n, nb, v, x);
 }
 
+enum al_err subspace_skew(struct subspace *s, int nloc, int nb, const double complex *x)
+{
+    const size_t width = block_width(s->real);
+    block_dot(s->real, nloc, nb, nb, x, x, s->gram, nb);
+    AL_TRY(block_sum(s->comm, s->real, s->gram, (size_t)nb * (size_t)nb));
+    for (int j = 0; j < nb; j++)
+        column(s, s->gram, nb, j)[(size_t)j * width] -= 1;
+    return AL_ERR_OK;
+}
+
+void subspace_unskew(const struct subspace *s, int nloc, int nb, const float complex *x, float complex *out)
+{
+    combine(s, nloc, nb, nb, -0.5, x, s->gram, nb, 0, out);
+}
+
 enum al_err subspace_residuals_mixed(struct subspace *s, int nloc, int n1, const double *e1, int n, int nb, const double *e,
                                      const void *v, const void *hv, void *r)
 {

@@ -58,6 +58,10 @@ enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e);
 enum al_err subspace_rotate(struct subspace *s, int nloc, int n, int nb, const void *v, void *x);
 // Of it the part of m vectors v, those from first on among the n.
 enum al_err subspace_rotate_part(struct subspace *s, int nloc, int n, int first, int m, int nb, const void *v, void *x);
+// g [nb][nb] (kept inside) := x^H x - 1; then subspace_unskew on any block: out [nb] = -x g / 2, x and out in single precision, what
+// x lacks to be orthonormal to first order.
+enum al_err subspace_skew(struct subspace *s, int nloc, int nb, const double complex *x);
+void subspace_unskew(const struct subspace *s, int nloc, int nb, const float complex *x, float complex *out);
 // Residuals r [nb] of the Ritz vectors e [nb] of subspace_extend_mixed's vectors, of which the first n1 have the eigenvalues e1.
 enum al_err subspace_residuals_mixed(struct subspace *s, int nloc, int n1, const double *e1, int n, int nb, const double *e,
                                      const void *v, const void *hv, void *r);
