@@ -41,14 +41,6 @@ static double mean(const double *v, int n)
     return s / n;
 }
 
-static double grid_integral(const struct basis *b, const double *v, const double *rho)
-{
-    double s = 0;
-    for (int i = 0; i < b->nr; i++)
-        s += v[i] * rho[i];
-    return s * b->volume / b->nr;
-}
-
 // rho_r += density of the bands of one k-point.
 static enum al_err add_density(struct scf *p, struct ham *h, int ik)
 {
@@ -148,14 +140,27 @@ static enum al_err orbital_kinetic(struct scf *p, double *ret)
     return AL_ERR_OK;
 }
 
+// Not from the eigenvalues, in which single precision leaves 1e-11 Ha per atom.
+static enum al_err orbital_nonlocal(struct scf *p, double *ret)
+{
+    *ret = 0;
+    for (int i = 0; i < p->nk; i++) {
+        struct ham *h;
+        AL_TRY(scf_ham(p, i, &h));
+        AL_TRY(nonlocal_project(h->nl, p->nocc, p->psi[i], h->p));
+        *ret += nonlocal_energy(h->nl, p->nocc, p->occ + i * p->nb, h->p);
+        scf_ham_release(p, i, &h);
+    }
+    return AL_ERR_OK;
+}
+
 // Kohn-Sham (free) energy of the orbitals, potential of rho_out in v_out and vxc.
 static enum al_err final_energy(struct scf *p, double ewald_energy)
 {
     struct scf_energies *e = &p->energy;
-    double vrho = grid_integral(p->s->b, p->v_in, p->rho_r);
     AL_TRY(scf_potential(p, p->rho_out, p->v_out, e));
     AL_TRY(orbital_kinetic(p, &e->kinetic));
-    e->nonlocal = band_energy(p) - vrho - e->kinetic;
+    AL_TRY(orbital_nonlocal(p, &e->nonlocal));
     e->ewald = ewald_energy;
     e->total = e->kinetic + e->nonlocal + e->local + e->hartree + e->xc + e->ewald + e->smearing;
     e->zero_width = occupation_zero_width(p->opt->smearing, e->total, e->smearing);
@@ -252,7 +257,8 @@ static enum al_err cycle(struct scf *p, struct mixer *mix, bool exact, double ew
     const double guess = fmax(p->first_residual > 0 ? p->first_residual : 1e-5 * p->s->natoms, target);
     double tol = p->warm ? diag_tolerance(p, 0.1 * guess) : 1e-2, before = INFINITY, best = INFINITY;
     // the density alone does not tell: bands that the solver left behind can reproduce it
-    const double band_limit = 2 * sqrt(target / p->nelec);
+    // (those of a warm start end just below it, and the energy is to be as good as the threshold)
+    const double band_limit = (p->warm ? 0.5 : 2) * sqrt(target / p->nelec);
     double bands;
     int best_at = 0;
     for (;;) {
