@@ -286,6 +286,7 @@ static int run_label(struct request *r)
     choice.work = work;
     if (!e) e = label_job_open(&choice, &j);
     if (e) return cli_fail(e);
+    label_job_afresh(&j);
     e = al_alloc((size_t)j.frames->n, sizeof *t, &t);
     if (!e) e = label_all(&j, r, t, &good);
     int rc = e ? cli_fail(e) : tell(&j, r, t, good);

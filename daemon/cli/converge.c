@@ -223,6 +223,7 @@ int converge_run(struct label_choice *o, const char *out, const struct converge_
     o->ntasks = 1000; // never fewer tasks than cores
     if (!e) e = label_job_open(o, &j);
     if (e) return cli_fail(e);
+    label_job_afresh(&j);
     e = measure(&j, w, table, &code);
     label_job_close(&j);
     if (e) code = cli_fail(e);

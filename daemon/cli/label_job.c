@@ -126,6 +126,13 @@ void label_job_close(struct label_job *j)
     al_frames_destroy(&j->frames);
 }
 
+void label_job_afresh(struct label_job *j)
+{
+    if (j->cfg->label.follow)
+        fputs("alnd: note: label.continue is for the batches of a campaign; here each frame is a task of its own\n", stderr);
+    j->cfg->label.follow = false;
+}
+
 enum al_err label_job_settings(const struct label_job *j, struct cfg_overrides over, struct label_settings *ret)
 {
     AL_OWN(loop_config) c = NULL;

@@ -42,6 +42,8 @@ struct label_choice {           // what the command line says
 // Reads everything and opens the work directory (made when absent, after all input has been checked).
 enum al_err label_job_open(const struct label_choice *o, struct label_job *ret);
 void label_job_close(struct label_job *j);
+// Frames do not follow one another, whatever the configuration says; tells so.
+void label_job_afresh(struct label_job *j);
 // overrides: cut-off and k-points, or all NULL; cores and ranks are the job's.
 enum al_err label_job_settings(const struct label_job *j, struct cfg_overrides overrides, struct label_settings *ret);
 // The task of frame i of the job; its frame is written.

@@ -217,11 +217,10 @@ enum al_err dft_labeler_open(const struct dft_options *opt, struct comm *comm, s
     AL_TRY(dft_setup_create(opt, comm, &l->setup));
     AL_TRY(xc_func_create(l->setup->functional, &l->func));
     if (opt->follow) {
-        // A warm start ends just below its threshold, always from the same side, where a start from atoms goes far below: so a
-        // tenth for labels. At a tenth NVE of Li3PS4 drifts by 14 microHa/atom/ps, at a thousandth by less than 2 (1 ps). Tighter
-        // costs little there, because the noise of earlier frames is what limits the extrapolation. After the fingerprint, which
-        // says the threshold that labels have at least.
-        l->setup->opt.scf_tol *= opt->conserve ? 0.001 : 0.1;
+        // A warm start ends just below its threshold, always from the same side: at a tenth of it NVE of Li3PS4 drifts by 14
+        // microHa/atom/ps, at a thousandth by less than 2 (1 ps). Tighter costs little there, because the noise of earlier frames
+        // is what limits the extrapolation. After the fingerprint, which says the threshold that labels have at least.
+        if (opt->conserve) l->setup->opt.scf_tol *= 0.001;
         AL_TRY(history_create(comm, &l->history));
     }
     AL_ALLOC(l->ff, opt->npseudo);

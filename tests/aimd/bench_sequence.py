@@ -11,6 +11,7 @@ into potential energy); ours is the mean wall time of a step without the first f
 whole processes on the last frames. conv_thr: see bench_qe.py; 1e-6 Ry is the loosest for which any of its cases meets the force
 error, so that the ratio is not in our favour. --peer-frames 0: ours alone. Exit code 77: something is missing."""
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -42,6 +43,20 @@ def ours(a, where, pseudo_set, structure, kpoints):
     return float(seconds.group(1)), os.path.join(out, "trajectory.extxyz")
 
 
+def labels(a, b, pseudo_set, trajectory, kpoints):
+    """(seconds of a label without the first, force error of the last against a tight run from scratch, eV/Ang rms)"""
+    more = ["set=gth"] if pseudo_set == "gth" else []
+    if kpoints == "point":
+        more += ["special"]
+    p = subprocess.run([a.bench, trajectory, f"ecut={a.ecut}", "follow", "json", *more], capture_output=True, text=True, env=ENV, check=True)
+    j = [json.loads(x) for x in p.stdout.split("\n") if x.startswith("{")]
+    last = os.path.join(b.work, "last.extxyz")
+    list(bench_qe.read_frames(trajectory))[-1].write(last)
+    p = subprocess.run([a.bench, last, f"ecut={a.ecut}", "tol=1e-13", "json", *more], capture_output=True, text=True, env=ENV, check=True)
+    tight = json.loads([x for x in p.stdout.split("\n") if x.startswith("{")][-1])
+    return sum(x["seconds"] for x in j[1:]) / (len(j) - 1), bench_qe.rms(j[-1]["forces"], tight["forces"])
+
+
 def peer(a, b, pseudo_set, trajectory, kpoints):
     frames = list(bench_qe.read_frames(trajectory))[-a.peer_frames:]
     total = 0
@@ -62,14 +77,17 @@ def main():
     p.add_argument("--steps", type=int, default=20)
     p.add_argument("--peer-frames", type=int, default=2)
     p.add_argument("--qe-conv", type=float, default=1e-6)
+    p.add_argument("--labels", action="store_true", help="the trajectory's frames as labels, too (label.continue), with their force error")
     p.add_argument("--limit", type=int, default=1200, help="seconds of one run")
     p.add_argument("--cache", default=bench_qe.CACHE)
     a = p.parse_args()
     a.bin = os.path.abspath(a.bin)
+    a.bench = os.path.join(os.path.dirname(a.bin), "tests/dft/bench_label")
     a.pseudo = os.path.dirname(os.path.dirname(spms("Li")["Li"]))
     if a.peer_frames:
         qe.need()
-    print("| set | structure | k | ranks | alnd, s/frame | QE from scratch, s/frame | ratio |\n|---|---|---|---|---|---|---|")
+    print("| set | structure | k | ranks | alnd, s/frame | QE from scratch, s/frame | ratio |" +
+          (" labels, s/frame | ratio | force error, eV/Ang rms |\n" + 10 * "|---" if a.labels else "\n" + 7 * "|---") + "|")
     with tempfile.TemporaryDirectory() as work:
         b = bench_qe.Bench(a, work)
         for pseudo_set in a.sets.split(","):
@@ -78,7 +96,11 @@ def main():
                     x, trajectory = ours(a, work, pseudo_set, structure, kpoints)
                     y = peer(a, b, pseudo_set, trajectory, kpoints) if a.peer_frames else 0
                     print(f"| {pseudo_set} | {structure} | {kpoints} | {a.ranks} | {x:.2f} |" +
-                          (f" {y:.1f} | {x / y:.3f} |" if y else " - | - |"), flush=True)
+                          (f" {y:.1f} | {x / y:.3f} |" if y else " - | - |"), end="", flush=True)
+                    if a.labels:
+                        z, error = labels(a, b, pseudo_set, trajectory, kpoints)
+                        print(f" {z:.2f} |" + (f" {z / y:.3f} |" if y else " - |") + f" {error:.1e} |", end="")
+                    print(flush=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 //   [mpirun -np N] bench_label FRAME CODE ECUT g|p|m [key=value ...]
 // Any frame (extended XYZ), answer as one line of JSON with `json`:
 //   [mpirun -np N] bench_label FRAME.extxyz ecut=X [pseudo=Z:FILE ...] [key=value ...]
+// With `follow` every frame of the file, each starting from the ones before it (label.continue).
 //
 // Keys: ecut, tol (Ha), functional, grid=n,n,n, mesh=n,n,n, shift=n,n,n, kpt=x,y,z (repeated), spacing, smearing=none | gaussian |
 // fermi-dirac | marzari-vanderbilt, width (Ha), charge, kerker, beta, extra, start, coarse, scale (of the eigensolver's tolerances),
@@ -233,6 +234,8 @@ static enum al_err set_option(struct job *j, const char *arg)
         opt->dense = DFT_DENSE_SCALAPACK;
     } else if (strcmp(arg, "norescue") == 0) {
         opt->no_rescue = true;
+    } else if (strcmp(arg, "follow") == 0) {
+        opt->follow = true;
     } else if (strcmp(arg, "complex") == 0) {
         opt->complex_gamma = true;
     } else if (strcmp(arg, "json") == 0) {
@@ -277,22 +280,39 @@ static enum al_err read_input(int argc, char **argv, struct job *j, struct refer
     return AL_ERR_OK;
 }
 
+static enum al_err one(struct job *j, struct labeler *l, const struct reference *r, struct al_frame *f)
+{
+    struct label_report rep;
+    j->done = 0;
+    enum al_err e = l->ops->label(l, f, &rep);
+    if (e == AL_ERR_OK && j->comm->rank == 0) {
+        if (j->json) print_json(j, f, &rep);
+        if (!j->json && r) print_comparison(r, f, &rep);
+        if (!j->json && !r) printf("%.10f eV, %s, %.2f s\n", f->energy, rep.detail, rep.seconds);
+    }
+    if (e && j->comm->rank == 0 && j->json) print_failure(j, &rep);
+    fflush(stdout);
+    return e;
+}
+
+static enum al_err all_of(struct job *j, struct labeler *l, const char *path)
+{
+    AL_OWN(al_frames) fs = NULL;
+    AL_TRY(al_xyz_read(path, &fs));
+    for (int i = 0; i < fs->n; i++)
+        AL_TRY(one(j, l, NULL, fs->f[i]));
+    return AL_ERR_OK;
+}
+
 static enum al_err bench(struct comm *comm, int argc, char **argv)
 {
     AL_OWN(reference) r = NULL;
     struct al_frame *f = NULL;
     struct labeler *l = NULL;
-    struct label_report rep;
     struct job j = {.comm = comm};
     AL_TRY(read_input(argc, argv, &j, &r, &f));
     AL_TRY(dft_labeler_open(&j.opt, comm, &l));
-    enum al_err e = l->ops->label(l, f, &rep);
-    if (e == AL_ERR_OK && comm->rank == 0) {
-        if (j.json) print_json(&j, f, &rep);
-        if (!j.json && r) print_comparison(r, f, &rep);
-        if (!j.json && !r) printf("%.10f eV, %s, %.2f s\n", f->energy, rep.detail, rep.seconds);
-    }
-    if (e && comm->rank == 0 && j.json) print_failure(&j, &rep);
+    enum al_err e = j.opt.follow && !r ? all_of(&j, l, argv[1]) : one(&j, l, r, f);
     labeler_destroy(&l);
     if (!r) al_frame_destroy(&f);
     return e;
