@@ -192,22 +192,6 @@ void dp_rows_free(struct dp_rows *rows)
     *rows = (struct dp_rows){0};
 }
 
-static inline v4d environment_row(const double d[3], const struct dp_cut *cut, struct dp_geo *g)
-{
-    double r = __builtin_sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
-    double u = (r - cut->rs) / cut->den;
-    u = u < 0 ? 0 : u > 1 || !(r < cut->rc) ? 1 : u;
-    double w = 1 + u * u * u * (-10 + u * (15 - 6 * u));
-    double dw = -30 * u * u * (1 - u) * (1 - u) / cut->den;
-    double s = w / r;
-    for (int a = 0; a < 3; a++)
-        g->h[a] = d[a] / r;
-    g->r = r;
-    g->sr = s / r;
-    g->ds = dw / r - g->sr;
-    return (v4d){s, s * g->h[0], s * g->h[1], s * g->h[2]};
-}
-
 void dp_rows_compute(struct dp_rows *rows, const struct dp_model *m, const struct dp_layout *l)
 {
     struct dp_cut cut = dp_cut_of(&m->c);
@@ -217,7 +201,7 @@ void dp_rows_compute(struct dp_rows *rows, const struct dp_model *m, const struc
         for (int k = dp_layout_seg(l, b, 0)[0]; k < dp_block_end(l, b); k++) {
             v4d R = v4_set(0);
             rows->geo[k] = (struct dp_geo){0};
-            if (l->j[k] >= 0) R = environment_row(l->d[k], &cut, &rows->geo[k]);
+            if (l->j[k] >= 0) R = dp_environment_row(l->d[k], &cut, &rows->geo[k]);
             rows->R[k] = (R - avg) / std;
             rows->x[k] = rows->R[k][0];
         }

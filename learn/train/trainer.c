@@ -113,7 +113,7 @@ static enum al_err prepare(struct trainer *t)
     AL_TRY(t->o.init ? warm_model(t) : fresh_model(t));
     if (t->o.meta) AL_TRY(dp_model_set_meta(t->model, t->o.meta));
     if (t->valid) AL_TRY(env_cache_create(&t->model->c, t->valid, t->o.cache_bytes / 4, &t->valid_env));
-    AL_TRY(gradient_create(t->model, &t->gradient));
+    AL_TRY(gradient_create(t->model, t->o.path, &t->gradient));
     AL_TRY(adam_create(t->model->nparam, &t->adam));
     AL_ALLOC(t->grad, t->model->nparam);
     struct al_rng rng;

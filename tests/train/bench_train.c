@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // Training benchmark, run by hand:
-//   bench_train TRAIN_DIR VALID_DIR full|small STEPS SECONDS [LR_START LR_STOP]
+//   bench_train TRAIN_DIR VALID_DIR full|small mixed|double|plain STEPS SECONDS [LR_START LR_STOP [SEED]]
 // full: the network of shared/bench/deepmd_train.json; small: the one for the 3-minute run. Prints the
 // learning curve with wall time, seconds per step, and the force errors on all of VALID_DIR. Stops after
 // SECONDS.
@@ -42,15 +42,16 @@ static void options(struct train_options *o, char **a, int n)
 {
     bool full = !strcmp(a[3], "full");
     train_options_default(o);
-    o->steps = atol(a[4]);
-    o->lr_start = n > 6 ? atof(a[6]) : 1e-3;
-    o->lr_stop = n > 7 ? atof(a[7]) : 1e-6;
+    o->path = !strcmp(a[4], "mixed") ? GRADIENT_MIXED : !strcmp(a[4], "double") ? GRADIENT_DOUBLE : GRADIENT_PLAIN;
+    o->steps = atol(a[5]);
+    o->lr_start = n > 7 ? atof(a[7]) : 1e-3;
+    o->lr_stop = n > 8 ? atof(a[8]) : 1e-6;
     o->decay_steps = 100; // the default, 5000, is for runs of 1e6 steps
     o->pref_v[0] = 0.02;
     o->pref_v[1] = 1;
     o->report_every = full ? 200 : 500;
     o->valid_batches = full ? 2 : 20;
-    o->seed = 1;
+    o->seed = n > 9 ? (uint64_t)atol(a[9]) : 1;
     o->observe = observe;
     o->check_stop = check_stop;
     struct dp_config *c = &o->model;
@@ -78,7 +79,7 @@ static enum al_err bench(char **a, int n)
     const char *tr[] = {a[1]}, *va[] = {a[2]};
     struct train_options o;
     options(&o, a, n);
-    limit = atof(a[5]);
+    limit = atof(a[6]);
     t0 = al_clock();
     AL_TRY(dp_dataset_read(tr, 1, &train));
     AL_TRY(dp_dataset_read(va, 1, &valid));
@@ -105,8 +106,8 @@ static enum al_err bench(char **a, int n)
 
 int main(int argc, char **argv)
 {
-    if (argc < 6) {
-        fprintf(stderr, "usage: %s TRAIN VALID full|small STEPS SECONDS [LR_START LR_STOP]\n", argv[0]);
+    if (argc < 7) {
+        fprintf(stderr, "usage: %s TRAIN VALID full|small mixed|double|plain STEPS SECONDS [LR_START LR_STOP [SEED]]\n", argv[0]);
         return 2;
     }
     enum al_err e = bench(argv, argc);
