@@ -12,7 +12,7 @@
 
 #include "dp/net.h"
 
-static const double NODES_PER_UNIT = 32; // 1/h, of the normalised s
+static const double NODES_PER_UNIT = 16; // 1/h, of the normalised s
 
 struct nodes {          // of one net
     int n, nint;        // nodes; intervals that hold a row

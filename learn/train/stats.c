@@ -2,6 +2,7 @@
 // Copyright the alnd authors
 #include "train/stats.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "base/linalg.h"
@@ -89,7 +90,8 @@ enum al_err stats_energy_bias(struct dp_model *m, const struct dp_dataset *d, st
             b[k] = d->sys[s].energy[f];
         }
     }
-    AL_TRY_MSG(al_dgelsd(rows, nt, 1, a, rows, b, nb, -1), "energy bias by least squares");
+    // numpy's cut-off: systems of one composition have rank 1 (plus rounding), and the answer wanted has least norm
+    AL_TRY_MSG(al_dgelsd(rows, nt, 1, a, rows, b, nb, DBL_EPSILON * nb), "energy bias by least squares");
     for (int t = 0; t < nt; t++)
         m->bias[t] = b[t];
     return AL_ERR_OK;

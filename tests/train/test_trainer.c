@@ -137,6 +137,36 @@ static void energy_bias(void **state)
     assert_int_equal(stats_sel(41, 1.1), 48);
 }
 
+// Many frames of one composition in two sizes: rounding gives the matrix tiny singular values that must not count.
+static void energy_bias_many(void **state)
+{
+    (void)state;
+    const int z[] = {3, 15, 16, 16, 3, 16, 3, 16}; // Li3PS4
+    struct dp_model *m = fixture_model(NULL, 1);
+    struct dp_dataset *d = NULL;
+    struct env_cache *env = NULL;
+    struct al_frames *fs = NULL;
+    MUST(al_frames_create(&fs));
+    for (int i = 0; i < 400; i++) {
+        struct al_frame *f = fixture_frame(i % 3 ? 32 : 16, z, 8, 12, 1, 5 + (uint64_t)i);
+        f->energy = -1800.0 * f->natoms / 8 + 0.1 * sin(i);
+        f->have = AL_HAVE_ENERGY;
+        MUST(al_frames_push(fs, &f));
+    }
+    MUST(dp_dataset_create(&d));
+    MUST(dp_dataset_add_frames(d, "many", fs));
+    MUST(env_cache_create(&m->c, d, 0, &env));
+    MUST(stats_energy_bias(m, d, env));
+    near(m->bias[0], -1800 * 3 / 26.0, 0.02); // n = (3, 1, 4), |n|^2 = 26
+    near(m->bias[1], -1800 * 1 / 26.0, 0.02);
+    near(m->bias[2], -1800 * 4 / 26.0, 0.02);
+    near(m->bias[3], 0, 1e-12);
+    env_cache_destroy(&env);
+    dp_dataset_destroy(&d);
+    dp_model_destroy(&m);
+    al_frames_destroy(&fs);
+}
+
 static void batches(void **state) // every frame of a set once per pass; the state survives a save
 {
     (void)state;
@@ -396,7 +426,7 @@ int main(void)
     if (!mkdtemp(dir)) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adam),        cmocka_unit_test(learning_rate), cmocka_unit_test(statistics),
-        cmocka_unit_test(energy_bias), cmocka_unit_test(batches),       cmocka_unit_test(restart),
+        cmocka_unit_test(energy_bias), cmocka_unit_test(energy_bias_many), cmocka_unit_test(batches),       cmocka_unit_test(restart),
         cmocka_unit_test(killed),      cmocka_unit_test(warm_start),    cmocka_unit_test(bad_input),
         cmocka_unit_test(evaluation),
     };
