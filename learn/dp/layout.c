@@ -142,15 +142,30 @@ static enum al_err take(struct dp_layout *l, const struct al_neigh *list, const 
     return AL_ERR_OK;
 }
 
-enum al_err dp_layout_build(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
-                            const struct al_neigh *list)
+enum al_err dp_layout_start(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
+                            size_t neighbours)
 {
     AL_TRY(reserve_atoms(l, natoms, c->ntypes));
     l->natoms = natoms;
     l->ntypes = c->ntypes;
     sort_centres(l, natoms, types, c->ntypes);
+    return reserve_rows(l, neighbours + (size_t)l->nblock * (size_t)c->ntypes);
+}
+
+void dp_layout_close(struct dp_layout *l, int block, int type, int *row)
+{
+    int *seg = (int *)dp_layout_seg(l, block, type) + dp_block_size(l, block);
+    seg[0] = *row;
+    l->j[*row] = -1;
+    memset(l->d[*row], 0, sizeof l->d[*row]);
+    seg[1] = ++*row;
+}
+
+enum al_err dp_layout_build(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
+                            const struct al_neigh *list)
+{
     // Dropped neighbours only make this an upper bound.
-    AL_TRY(reserve_rows(l, (size_t)list->first[natoms] + (size_t)l->nblock * (size_t)c->ntypes));
+    AL_TRY(dp_layout_start(l, c, natoms, types, (size_t)list->first[natoms]));
     double rc = dp_cut_of(c).rc;
     int row = 0;
     for (int b = 0; b < l->nblock; b++)
@@ -163,10 +178,7 @@ enum al_err dp_layout_build(struct dp_layout *l, const struct dp_config *c, int 
                 seg[k] = row;
                 row += n;
             }
-            seg[nc] = row;
-            l->j[row] = -1;
-            memset(l->d[row], 0, sizeof l->d[row]);
-            seg[nc + 1] = ++row;
+            dp_layout_close(l, b, t, &row);
         }
     l->nrow = row;
     return AL_ERR_OK;

@@ -86,6 +86,10 @@ enum al_err dp_layout_create(struct dp_layout **ret);
 // types [natoms] of the model; list: full, cut-off >= that of the model.
 enum al_err dp_layout_build(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
                             const struct al_neigh *list);
+// Parts of building, for dp/pack.h: sorted centres and room; the row of empty slots at the end of a segment.
+enum al_err dp_layout_start(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
+                            size_t neighbours);
+void dp_layout_close(struct dp_layout *l, int block, int type, int *row);
 enum al_err dp_rows_reserve(struct dp_rows *rows, size_t nrow);
 void dp_rows_free(struct dp_rows *rows);
 void dp_rows_compute(struct dp_rows *rows, const struct dp_model *m, const struct dp_layout *l);

@@ -49,7 +49,7 @@ enum al_err stats_environment(struct dp_model *m, const struct dp_dataset *d, st
         long nf = d->sys[s].nframes, want = nf < STATS_FRAMES ? nf : STATS_FRAMES;
         for (long k = 0; k < want && e == AL_ERR_OK; k++) {
             const struct dp_layout *l;
-            e = env_cache_get(env, s, (int)(k * nf / want), &l);
+            e = env_cache_get(env, s, (int)(k * nf / want), 0, &l);
             if (e == AL_ERR_OK) e = dp_rows_reserve(&rows, (size_t)l->nrow);
             if (e != AL_ERR_OK) break;
             dp_rows_compute(&rows, plain, l);

@@ -93,7 +93,7 @@ static enum al_err path_errors(const struct dp_model *m, const struct dp_dataset
                 const struct dp_layout *l;
                 struct pot_result r = {.forces = force};
                 struct frame_loss loss;
-                AL_TRY(env_cache_get(env, s, k, &l));
+                AL_TRY(env_cache_get(env, s, k, 0, &l));
                 AL_TRY(dp_eval_run(ev, l, &r));
                 struct frame_label label = {true, r.energy, &force[0][0], NULL};
                 AL_TRY(gradient_frame(g, l, &label, &(struct loss_weights){1, 1, 1}, 1, NULL, &loss));
