@@ -82,6 +82,12 @@ static enum al_err results(struct task *t, struct trainer *tr, const struct dp_d
     return AL_ERR_OK;
 }
 
+static enum gradient_path path_of(const char *precision)
+{
+    if (!strcmp(precision, "mixed")) return GRADIENT_MIXED;
+    return strcmp(precision, "double") ? GRADIENT_PLAIN : GRADIENT_DOUBLE;
+}
+
 enum al_err verb_train(struct task *t)
 {
     const struct cfg_train *c = &t->cfg->train;
@@ -98,6 +104,7 @@ enum al_err verb_train(struct task *t)
     if (!c->warm_start) o.init = NULL;
     o.steps = o.init && c->steps_next ? c->steps_next : c->steps;
     o.batch = c->batch;
+    o.path = path_of(c->precision);
     o.lr_start = o.init && c->lr_start_next > 0 ? c->lr_start_next : c->lr_start;
     o.lr_stop = c->lr_stop;
     o.decay_steps = o.steps / 200 > 0 ? o.steps / 200 : 1; // deepmd's own rule hardly decays in runs of some thousand steps
