@@ -35,20 +35,56 @@ void FN(dp_panel_pack)(int k, int n, const double *b, size_t ld, const int *plac
     }
 }
 
+typedef REAL FN(v8) __attribute__((vector_size(8 * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
+typedef INDEX FN(i8) __attribute__((vector_size(8 * sizeof(REAL))));
+
+// out[r*w + c] = in[c][r] for 8 rows c and r0 .. r0 + 7: three rounds of exchanges between vectors.
+INLINE FN(transpose8)(const double *const in[8], size_t r0, REAL *out, size_t w)
+{
+    FN(v8) a[8], b[8];
+#pragma GCC unroll 8
+    for (int c = 0; c < 8; c++)
+        a[c] = __builtin_convertvector(*(const eight *)(in[c] + r0), FN(v8));
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+        b[c] = __builtin_shuffle(a[c], a[c + 4], (FN(i8)){0, 1, 2, 3, 8, 9, 10, 11});
+        b[c + 4] = __builtin_shuffle(a[c], a[c + 4], (FN(i8)){4, 5, 6, 7, 12, 13, 14, 15});
+    }
+#pragma GCC unroll 2
+    for (int h = 0; h < 8; h += 4)
+#pragma GCC unroll 2
+        for (int c = h; c < h + 2; c++) {
+            a[c] = __builtin_shuffle(b[c], b[c + 2], (FN(i8)){0, 1, 8, 9, 4, 5, 12, 13});
+            a[c + 2] = __builtin_shuffle(b[c], b[c + 2], (FN(i8)){2, 3, 10, 11, 6, 7, 14, 15});
+        }
+#pragma GCC unroll 4
+    for (int c = 0; c < 8; c += 2) {
+        b[c] = __builtin_shuffle(a[c], a[c + 1], (FN(i8)){0, 8, 2, 10, 4, 12, 6, 14});
+        b[c + 1] = __builtin_shuffle(a[c], a[c + 1], (FN(i8)){1, 9, 3, 11, 5, 13, 7, 15});
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < 8; r++)
+        *(FN(v8) *)(out + (size_t)r * w) = b[r];
+}
+
 void FN(dp_panel_pack_t)(int k, int n, const double *b, size_t ld, const int *place, REAL *out)
 {
     for (size_t j = 0; j < (size_t)n; j += WIDE) {
-        size_t w = FN(panel_at)((size_t)n, j);
-        for (size_t c = 0; c < w; c++) {
-            if (j + c >= (size_t)n) {
-                for (size_t r = 0; r < (size_t)k; r++)
-                    out[r * w + c] = 0;
-                continue;
-            }
-            const double *restrict src = b + (place ? (size_t)place[j + c] : j + c) * ld;
-            for (size_t r = 0; r < (size_t)k; r++)
-                out[r * w + c] = (REAL)src[r];
+        size_t w = FN(panel_at)((size_t)n, j), c = 0;
+        for (; c + 8 <= w && j + c + 8 <= (size_t)n; c += 8) {
+            const double *in[8];
+            size_t r = 0;
+            for (size_t i = 0; i < 8; i++)
+                in[i] = b + (place ? (size_t)place[j + c + i] : j + c + i) * ld;
+            for (; r + 8 <= (size_t)k; r += 8)
+                FN(transpose8)(in, r, out + r * w + c, w);
+            for (; r < (size_t)k; r++)
+                for (size_t i = 0; i < 8; i++)
+                    out[r * w + c + i] = (REAL)in[i][r];
         }
+        for (; c < w; c++)
+            for (size_t r = 0; r < (size_t)k; r++)
+                out[r * w + c] = j + c < (size_t)n ? (REAL)b[(place ? (size_t)place[j + c] : j + c) * ld + r] : 0;
         out += (size_t)k * w;
     }
 }

@@ -7,7 +7,7 @@
 #include "base/mem.h"
 
 static const int MOST_INTERVALS = 1 << 16; // 2,048 units of the normalised s: pairs far below 0.1 Ang
-enum { ROWS = 64 };                        // of a net at a time: in the second-level cache
+enum { ROWS = 96 };                        // of a net at a time: in the second-level cache
 
 void nodes_free(struct nodes *a)
 {
