@@ -17,6 +17,8 @@
 struct adam {
     size_t n;
     double *m, *v; // [n] first and second moment
+    long t;        // of the powers b1^t, b2^t
+    float power[2];
     bool *idle;    // by ADAM_CHUNK parameters: m = v = 0, as in nets of elements that the data do not hold; skipped
 };
 enum { ADAM_CHUNK = 4096 };

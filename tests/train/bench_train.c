@@ -5,7 +5,7 @@
 //   bench_train TRAIN_DIR VALID_DIR full|small mixed|double|plain STEPS SECONDS [LR_START LR_STOP [SEED]]
 // full: the network of shared/bench/deepmd_train.json; small: the one for the 3-minute run. Prints the
 // learning curve with wall time, seconds per step, and the force errors on all of VALID_DIR. Stops after
-// SECONDS.
+// SECONDS. bench_train peak: what the core does in matrix products.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +13,12 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/linalg.h"
 #include "base/mem.h"
 #include "dp/eval.h"
+#include "dp/panel.h"
 #include "train/env.h"
+#include "train/nodes.h"
 #include "train/train.h"
 
 static double t0, limit, force_rmse;
@@ -107,6 +110,95 @@ static enum al_err path_errors(const struct dp_model *m, const struct dp_dataset
     return AL_ERR_OK;
 }
 
+// Different grid nodes of all nets in a frame: each interval that holds a row, and its right end.
+static enum al_err count_nodes(const struct dp_model *m, const struct dp_layout *l, double *ret)
+{
+    struct dp_rows rows = {0};
+    AL_AUTOFREE int *interval = NULL;
+    AL_AUTOFREE double *x = NULL;
+    AL_ALLOC(interval, l->nrow);
+    AL_ALLOC(x, l->nrow);
+    AL_TRY(dp_rows_reserve(&rows, (size_t)l->nrow));
+    dp_rows_compute(&rows, m, l);
+    for (int e = 0; e < m->nemb; e++) {
+        struct nodes nodes = {0};
+        bool ok;
+        int n = 0;
+        for (int b = 0; b < l->nblock; b++)
+            for (int t = 0; t < l->ntypes; t++) {
+                const int *seg = dp_layout_seg(l, b, t);
+                if (dp_model_emb_index(m, l->block_type[b], t) != e) continue;
+                for (int r = seg[0]; r < seg[dp_block_size(l, b) + 1]; r++)
+                    x[n++] = rows.x[r];
+            }
+        AL_TRY(nodes_choose(&nodes, n, x, interval, &ok));
+        *ret += nodes.n;
+        nodes_free(&nodes);
+    }
+    dp_rows_free(&rows);
+    return AL_ERR_OK;
+}
+
+// Floating-point operations of a step of one frame (an FMA is two), by formula, for the mean frame; both fast paths.
+static enum al_err arithmetic(const struct dp_model *m, const struct dp_dataset *d)
+{
+    AL_OWN(env_cache) env = NULL;
+    double atoms = 0, rows = 0, nodes = 0, frames = 0;
+    AL_TRY(env_cache_create(&m->c, d, 0, &env));
+    for (int s = 0; s < d->nsys; s++)
+        for (int k = 0; k < d->sys[s].nframes; k += 10, frames++) {
+            const struct dp_layout *l;
+            AL_TRY(env_cache_get(env, s, k, 0, &l));
+            atoms += l->natoms;
+            rows += l->nrow - l->nblock * l->ntypes + l->natoms * l->ntypes;
+            AL_TRY(count_nodes(m, l, &nodes));
+        }
+    atoms /= frames;
+    rows /= frames;
+    nodes /= frames;
+    double m1 = m->c.neuron[m->c.nneuron - 1], m2 = m->c.axis_neuron, net = 0, hidden = 0;
+    const struct dp_net *e = &m->emb[0], *f = &m->fit[0];
+    for (int l = 1; l < e->nlayers; l++) // y, y'; their adjoints to x, x' and to w
+        net += 6.0 * e->layer[l].nin * e->layer[l].nout;
+    for (int l = 1; l < f->nlayers; l++) // the same and dE/dx
+        hidden += 7.0 * f->layer[l].nin * f->layer[l].nout;
+    double mega[] = {2e-6 * atoms * 6 * f->layer[0].nin * f->layer[0].nout, 2e-6 * atoms * hidden, 2e-6 * nodes * net,
+                     2e-6 * rows * m1 * (7 + 15 + 14 + 20), 2e-6 * atoms * 36 * m1 * m2, 12e-6 * (double)m->nparam};
+    double sum = 0;
+    for (int i = 0; i < 6; i++)
+        sum += mega[i];
+    printf("arithmetic of a step, MFLOP: first fitting layer %.0f, other fitting layers %.0f, embedding nets %.0f, rows %.0f, "
+           "descriptors %.0f, Adam %.0f; sum %.0f (%.0f atoms, %.0f rows, %.0f nodes)\n",
+           mega[0], mega[1], mega[2], mega[3], mega[4], mega[5], sum, atoms, rows, nodes);
+    return AL_ERR_OK;
+}
+
+static enum al_err peak(void)
+{
+    enum { N = 480, TIMES = 20 };
+    static double a[N * N], b[N * N], c[N * N];
+    static float fa[N * N], fb[N * N], fc[N * N];
+    double best[3] = {1e9, 1e9, 1e9}, flop = 2.0 * N * N * N;
+    for (int i = 0; i < N * N; i++)
+        a[i] = fa[i] = 1.0f / (float)(i + 1);
+    dp_panel_pack_d(N, N, a, N, NULL, b);
+    dp_panel_pack_s(N, N, a, N, NULL, fb);
+    for (int k = 0; k < 3 * TIMES; k++) {
+        double start = cpu();
+        if (k % 3 == 0)
+            al_dgemm_row('N', 'N', N, N, N, 1, a, N, b, N, 0, c, N);
+        else if (k % 3 == 1)
+            dp_panel_mul_d(N, N, N, a, N, b, c, N);
+        else
+            dp_panel_mul_s(N, N, N, fa, N, fb, fc, N);
+        double s = cpu() - start;
+        if (s < best[k % 3]) best[k % 3] = s;
+    }
+    printf("peak, GF/s: OpenBLAS double %.1f, panels double %.1f, panels float %.1f\n", flop / best[0] / 1e9,
+           flop / best[1] / 1e9, flop / best[2] / 1e9);
+    return AL_ERR_OK;
+}
+
 static enum al_err bench(char **a, int n)
 {
     AL_OWN(dp_dataset) train = NULL;
@@ -137,11 +229,13 @@ static enum al_err bench(char **a, int n)
         printf("%-16s energy %.5f eV/atom, force %.4f eV/Ang, virial %.5f eV/atom\n",
                s < 0 ? "all" : valid->sys[s].name, r.e, r.f, r.v);
     }
+    AL_TRY(arithmetic(trainer_model(t), train));
     return path_errors(trainer_model(t), valid);
 }
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && !strcmp(argv[1], "peak")) return peak() != AL_ERR_OK;
     if (argc < 7) {
         fprintf(stderr, "usage: %s TRAIN VALID full|small mixed|double|plain STEPS SECONDS [LR_START LR_STOP [SEED]]\n", argv[0]);
         return 2;
