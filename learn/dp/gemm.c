@@ -168,19 +168,47 @@ INLINE void dot_panel(const struct operands *o, size_t m, size_t i, const int I)
         dots(o, r, i, 1, I);
 }
 
-// bt [k][n] = transpose of b [n][k].
-static void transpose(int n, int k, const double *b, double *bt)
+typedef double v8d __attribute__((vector_size(64), aligned(sizeof(double)), may_alias));
+typedef long v8i __attribute__((vector_size(64)));
+
+// bt[r][c] = b[c][r], 8 by 8: three rounds of exchanges between vectors.
+INLINE void transpose8(const double *b, size_t ldb, double *bt, size_t ldbt)
 {
-    enum { TILE = 8 };
-    int j = 0;
-    for (; j + TILE <= n; j += TILE)
-        for (int q = 0; q < k; q++)
+    v8d x[8], y[8];
 #pragma GCC unroll 8
-            for (int i = 0; i < TILE; i++)
-                bt[(size_t)q * (size_t)n + (size_t)(j + i)] = b[(size_t)(j + i) * (size_t)k + (size_t)q];
-    for (; j < n; j++)
-        for (int q = 0; q < k; q++)
-            bt[(size_t)q * (size_t)n + (size_t)j] = b[(size_t)j * (size_t)k + (size_t)q];
+    for (size_t c = 0; c < 8; c++)
+        x[c] = *(const v8d *)(b + c * ldb);
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+        y[c] = __builtin_shuffle(x[c], x[c + 4], (v8i){0, 1, 2, 3, 8, 9, 10, 11});
+        y[c + 4] = __builtin_shuffle(x[c], x[c + 4], (v8i){4, 5, 6, 7, 12, 13, 14, 15});
+    }
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; q++) {
+        int c = q / 2 * 4 + q % 2;
+        x[c] = __builtin_shuffle(y[c], y[c + 2], (v8i){0, 1, 8, 9, 4, 5, 12, 13});
+        x[c + 2] = __builtin_shuffle(y[c], y[c + 2], (v8i){2, 3, 10, 11, 6, 7, 14, 15});
+    }
+#pragma GCC unroll 4
+    for (int c = 0; c < 8; c += 2) {
+        y[c] = __builtin_shuffle(x[c], x[c + 1], (v8i){0, 8, 2, 10, 4, 12, 6, 14});
+        y[c + 1] = __builtin_shuffle(x[c], x[c + 1], (v8i){1, 9, 3, 11, 5, 13, 7, 15});
+    }
+#pragma GCC unroll 8
+    for (size_t r = 0; r < 8; r++)
+        *(v8d *)(bt + r * ldbt) = y[r];
+}
+
+// bt [k][n] = transpose of b [n][k].
+static void transpose(size_t n, size_t k, const double *b, double *bt)
+{
+    size_t n8 = n / 8 * 8, k8 = k / 8 * 8;
+    for (size_t j = 0; j < n8; j += 8)
+        for (size_t q = 0; q < k8; q += 8)
+            transpose8(b + j * k + q, k, bt + q * n + j, n);
+    for (size_t j = 0; j < n; j++)
+        for (size_t q = j < n8 ? k8 : 0; q < k; q++)
+            bt[q * n + j] = b[j * k + q];
 }
 
 void dp_gemm_nt(int m, int n, int k, const double *a, const double *b, bool add, double *c)
@@ -189,7 +217,7 @@ void dp_gemm_nt(int m, int n, int k, const double *a, const double *b, bool add,
     struct operands o = {a, (size_t)k, 1, b, c, (size_t)n, (size_t)k, add};
     if (m >= 8 && n * k <= ROOM) {
         double bt[ROOM];
-        transpose(n, k, b, bt);
+        transpose((size_t)n, (size_t)k, b, bt);
         o.b = bt;
         multiply(&o, (size_t)m);
         return;
