@@ -254,15 +254,26 @@ static enum al_err run(struct train_options *o, const char *sub, const struct dp
     return e;
 }
 
+static void forget(const char *sub)
+{
+    char path[AL_PATH];
+    MUST(al_path(path, "%s/%s", dir, sub));
+    MUST(al_remove_tree(path));
+}
+
 // Stopped twice (once between checkpoints of the clock) and resumed, also with a cache that holds nothing:
 // same files.
-static void restart(void **state)
+static void restart_on(enum gradient_path path)
 {
-    (void)state;
     struct dp_dataset *d = fixture_data(7, true, 400), *v = fixture_data(2, false, 500);
     struct train_options o = fixture_options(60);
+    o.path = path;
+    o.batch = path == GRADIENT_DOUBLE ? 2 : 1;
+    forget("whole");
+    forget("parts");
     MUST(run(&o, "whole", d, v));
     o.check_stop = check_stop;
+    asked = 0;
     stop_after = 23;
     assert_int_equal(run(&o, "parts", d, v), AL_ERR_STOPPED);
     o.cache_bytes = 0;
@@ -288,6 +299,14 @@ static void restart(void **state)
     same_file("lcurve.out");
     dp_dataset_destroy(&d);
     dp_dataset_destroy(&v);
+}
+
+static void restart(void **state)
+{
+    (void)state;
+    restart_on(GRADIENT_PLAIN);
+    restart_on(GRADIENT_DOUBLE);
+    restart_on(GRADIENT_MIXED);
 }
 
 // Killed after a checkpoint in the middle: steps and rows after it are done again.
