@@ -50,14 +50,15 @@ enum al_err h5_open(const char *path, struct h5 **ret)
 
 enum al_err h5_open_bytes(const char *name, const void *bytes, size_t n, struct h5 **ret)
 {
-    static const size_t increment = 1 << 16; // of HDF5's own copy; never grows, the file is read only
+    static const char nowhere[] = "/dev/null/model"; // HDF5 refuses an image with the name of a file that exists
+    static const size_t increment = 1 << 16;         // of HDF5's own copy; never grows, the file is read only
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     H5_OWN fapl = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fapl_core(fapl, increment, false);
     // HDF5 takes the pointer to mutable memory, and copies.
     if (n == 0 || H5Pset_file_image(fapl, (void *)bytes, n) < 0)
         AL_FAIL(AL_ERR_CORRUPT, "%s: %zu bytes are not an HDF5 file", name, n);
-    hid_t file = H5Fopen(name, H5F_ACC_RDONLY, fapl);
+    hid_t file = H5Fopen(nowhere, H5F_ACC_RDONLY, fapl);
     if (file < 0) AL_FAIL(AL_ERR_CORRUPT, "%s is not an HDF5 file", name);
     return wrap(file, name, ret);
 }
