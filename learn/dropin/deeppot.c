@@ -247,36 +247,55 @@ static const char *check_list(const struct task *t)
     return NULL;
 }
 
+// Types beyond the model's stand for atoms that are not there (pair_coeff ... NULL). *ret_copy: NULL when t->atype will do.
+static bool real_types(const struct task *t, int **ret_copy)
+{
+    int nt = alnd_types(t->dp->model), i = 0;
+    while (i < t->natoms && t->atype[i] < nt)
+        i++;
+    *ret_copy = NULL;
+    if (i >= t->natoms) return true;
+    int *copied = malloc((size_t)t->natoms * sizeof *copied);
+    for (i = 0; copied && i < t->natoms; i++)
+        copied[i] = t->atype[i] < nt ? t->atype[i] : -1;
+    *ret_copy = copied;
+    return copied != NULL;
+}
+
+// Frame f's part of the caller's arrays.
+static alnd_result frame_of(const struct task *t, size_t f)
+{
+    size_t n = (size_t)t->natoms;
+    alnd_result r = t->out;
+    if (r.energy) r.energy += f;
+    if (r.forces) r.forces += 3 * n * f;
+    if (r.virial) r.virial += 9 * f;
+    if (r.atom_energy) r.atom_energy += n * f;
+    if (r.atom_virial) r.atom_virial += 9 * n * f;
+    return r;
+}
+
 static void evaluate(const struct task *t)
 {
     DP_DeepPot *dp = t->dp;
     if (!dp || !dp->model) return; // the constructor's message stands
     dp->error[0] = '\0';
-    const char *why = t->nframes < 1 ? "no frame" : t->nlist ? check_list(t) : NULL;
-    if (why) {
-        fail(dp, why);
-        return;
+    const char *why = t->nframes < 1 || t->natoms < 0 || !t->coord || !t->atype ? "no frame or no atoms"
+                      : t->nframes > 1 && alnd_models(dp->model) > 1 ? "several frames at once with several models"
+                      : t->nlist                                     ? check_list(t)
+                                                                     : NULL;
+    int *copied = NULL;
+    if (!why && !real_types(t, &copied)) why = "out of memory";
+    const int *types = copied ? copied : t->atype;
+    for (int f = 0; !why && f < t->nframes; f++) {
+        alnd_result r = frame_of(t, (size_t)f);
+        const double *x = t->coord + 3 * (size_t)t->natoms * (size_t)f, *cell = t->cell ? t->cell + 9 * f : NULL;
+        int rc = t->nlist ? alnd_eval_list(dp->model, ALND_ALL, t->natoms, x, types, &t->nlist->list, &r)
+                          : alnd_eval(dp->model, ALND_ALL, t->natoms, x, types, cell, &r);
+        if (rc) why = alnd_error();
     }
-    size_t n = (size_t)t->natoms, models = (size_t)alnd_models(dp->model);
-    if (models > 1 && t->nframes > 1) {
-        fail(dp, "several frames at once with several models");
-        return;
-    }
-    for (size_t f = 0; f < (size_t)t->nframes; f++) {
-        alnd_result r = t->out;
-        if (r.energy) r.energy += f;
-        if (r.forces) r.forces += 3 * n * f;
-        if (r.virial) r.virial += 9 * f;
-        if (r.atom_energy) r.atom_energy += n * f;
-        if (r.atom_virial) r.atom_virial += 9 * n * f;
-        const double *x = t->coord + 3 * n * f, *cell = t->cell ? t->cell + 9 * f : NULL;
-        int rc = t->nlist ? alnd_eval_list(dp->model, ALND_ALL, t->natoms, x, t->atype, &t->nlist->list, &r)
-                          : alnd_eval(dp->model, ALND_ALL, t->natoms, x, t->atype, cell, &r);
-        if (rc) {
-            fail(dp, alnd_error());
-            return;
-        }
-    }
+    if (why) fail(dp, why);
+    free(copied);
 }
 
 #define TASK(list, ghosts)                                                                                   \
