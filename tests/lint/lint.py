@@ -25,7 +25,7 @@ findings = []
 
 
 def sources(*ends):
-    for top in ('engines', 'learn', 'daemon', 'include', 'python', 'tests'):
+    for top in ('engines', 'learn', 'daemon', 'include', 'python', 'examples', 'tests'):
         for path, dirs, files in os.walk(os.path.join(ROOT, top)):
             dirs.sort()
             for f in sorted(files):
