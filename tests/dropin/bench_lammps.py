@@ -53,7 +53,7 @@ def main(top):
     ways = (('deepmd-kit, frozen', os.path.join(VENV, 'lmp'), '0.pb'),
             ('deepmd-kit, compressed', os.path.join(VENV, 'lmp'), 'compressed.pb'),
             ('alnd', os.path.join(BIN, 'alnd-lmp'), '0.dp'))
-    print('| atoms | ' + ' | '.join(w[0] for w in ways) + ' |\n|---' * (len(ways) + 1) + '|', flush=True)
+    print('| atoms | ' + ' | '.join(w[0] for w in ways) + ' |\n' + '|---' * (len(ways) + 1) + '|', flush=True)
     for atoms, steps in ((64, 200), (512, 40), (4096, 8)):
         best = {}
         for _ in range(REPEAT):
