@@ -132,8 +132,12 @@ def compare_deviation(a, b):
     x, y = np.loadtxt(a, comments='#'), np.loadtxt(b, comments='#')
     if (x[:, 0] != y[:, 0]).any() or len(y) != 5:
         fail('steps of the deviation files: ' + str(x[:, 0]) + str(y[:, 0]))
-    for column, name in enumerate(open(b).readline().split()[2:8], 1):
+    names = open(b).readline().split()[2:8]
+    if x.shape != y.shape or y.shape[1] != 7 + 64:
+        fail(f'columns of the deviation files: {x.shape} {y.shape}')
+    for column, name in enumerate(names, 1):
         compare(name, x[:, column], y[:, column], 2e-6)  # printed with seven digits
+    compare('deviation of each atom', x[:, 7:], y[:, 7:], 2e-6)
 
 
 def check_maps():
@@ -171,7 +175,7 @@ def main():
     compare_runs('ours', 'stock')
     compare_runs('ours2', 'stock')
     check_maps()
-    committee = '{0} {1} {2} out_file devi.{3} out_freq 3'
+    committee = '{0} {1} {2} out_file devi.{3} out_freq 3 atomic relative 0.01'
     lammps('stock3', committee.format('0.pb', '1.pb', '2.pb', 'stock'), False)
     lammps('ours3', committee.format('0.dp', '1.dp', '2.dp', 'ours'), True)
     lammps('ours32', committee.format('0.dp', '1.dp', '2.dp', 'ours2'), True, ranks=2)
