@@ -7,7 +7,6 @@ import sys
 import numpy as np
 from ase import units
 from ase.io import read
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
 
 from alnd.ase import Alnd
@@ -21,7 +20,8 @@ if all(atoms.pbc):
 if 'deviation' in atoms.calc.results:
     print(f'deviation   up to {atoms.calc.results["deviation"].max_force:.6f} eV/Ang')
 
-MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=np.random.default_rng(1))
+spread = np.sqrt(300 * units.kB * atoms.get_masses())  # of momenta at 300 K
+atoms.set_momenta(spread[:, None] * np.random.default_rng(1).normal(size=(len(atoms), 3)))
 md = VelocityVerlet(atoms, timestep=0.5 * units.fs)
 md.attach(lambda: print(f'{md.nsteps:4d} steps  total energy {atoms.get_total_energy():.6f} eV'), interval=10)
 md.run(20)
