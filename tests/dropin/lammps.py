@@ -151,6 +151,18 @@ def check_maps():
         fail('not the process that was meant')
 
 
+def check_names():
+    """All that the plug-in imports is there (a missing name would only show when it is called)."""
+    def names(flag, path):
+        out = subprocess.run(['nm', '-D', flag, path], capture_output=True, text=True, check=True).stdout
+        return {line.split()[-1] for line in out.splitlines() if line.split()[-1].startswith('DP_')}
+    plugin = re.search(r'/\S*libdeepmd_lmpplugin\.so', open('maps.ours').read()).group(0)
+    wanted = names('--undefined-only', plugin)
+    missing = wanted - names('--defined-only', os.path.join(LIB, 'alnd/libdeepmd_c.so'))
+    if missing or len(wanted) < 70:
+        fail(f'the plug-in imports {len(wanted)} names; not there: {sorted(missing)}')
+
+
 def check_errors():
     for name, models, word in (('missing', 'no.dp', 'cannot read no.dp'), ('pb', '0.pb', '0.pb is not an HDF5 file'),
                                ('types', '0.dp other.dp', 'other types')):
@@ -175,6 +187,7 @@ def main():
     compare_runs('ours', 'stock')
     compare_runs('ours2', 'stock')
     check_maps()
+    check_names()
     committee = '{0} {1} {2} out_file devi.{3} out_freq 3 atomic relative 0.01'
     lammps('stock3', committee.format('0.pb', '1.pb', '2.pb', 'stock'), False)
     lammps('ours3', committee.format('0.dp', '1.dp', '2.dp', 'ours'), True)
