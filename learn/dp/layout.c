@@ -142,15 +142,15 @@ static enum al_err take(struct dp_layout *l, const struct al_neigh *list, const 
     return AL_ERR_OK;
 }
 
-enum al_err dp_layout_build_local(struct dp_layout *l, const struct dp_config *c, int ncentre, int natoms,
-                                  const int *types, const struct al_neigh *list)
+enum al_err dp_layout_build(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
+                            const struct al_neigh *list)
 {
-    AL_TRY(reserve_atoms(l, ncentre, c->ntypes));
+    AL_TRY(reserve_atoms(l, natoms, c->ntypes));
     l->natoms = natoms;
     l->ntypes = c->ntypes;
-    sort_centres(l, ncentre, types, c->ntypes);
+    sort_centres(l, natoms, types, c->ntypes);
     // Dropped neighbours only make this an upper bound.
-    AL_TRY(reserve_rows(l, (size_t)list->first[ncentre] + (size_t)l->nblock * (size_t)c->ntypes));
+    AL_TRY(reserve_rows(l, (size_t)list->first[natoms] + (size_t)l->nblock * (size_t)c->ntypes));
     double rc = dp_cut_of(c).rc;
     int row = 0;
     for (int b = 0; b < l->nblock; b++)
@@ -170,12 +170,6 @@ enum al_err dp_layout_build_local(struct dp_layout *l, const struct dp_config *c
         }
     l->nrow = row;
     return AL_ERR_OK;
-}
-
-enum al_err dp_layout_build(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
-                            const struct al_neigh *list)
-{
-    return dp_layout_build_local(l, c, natoms, natoms, types, list);
 }
 
 enum al_err dp_rows_reserve(struct dp_rows *rows, size_t nrow)
@@ -239,4 +233,12 @@ void dp_count_neighbours(int ntypes, int natoms, const int *types, const struct 
         for (int t = 0; t < ntypes; t++)
             if (n[t] > max[t]) max[t] = n[t];
     }
+}
+
+enum al_err dp_layout_build_local(struct dp_layout *l, const struct dp_config *c, int ncentre, int natoms,
+                                  const int *types, const struct al_neigh *list)
+{
+    AL_TRY(dp_layout_build(l, c, ncentre, types, list)); // asks for atoms beyond ncentre by their type only
+    l->natoms = natoms;
+    return AL_ERR_OK;
 }
