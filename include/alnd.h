@@ -19,7 +19,10 @@
  *
  * Threads: any function may be called from any thread at any time, except that a model must not be in use when it is
  * closed. Calls on the same model wait for each other; for speed open the model once for each thread. The library
- * starts no threads, never writes to standard output or error and never ends the process.
+ * starts no threads, never writes to standard output or error and never ends the process. Models are read by libhdf5, under
+ * a lock of this library: do not open one while another thread uses libhdf5 for itself. Files that are cut off, not
+ * HDF5 or not a model are refused; against bytes that were changed inside of HDF5's own structures libhdf5 1.10 has no
+ * defence, so do not open files that you do not trust.
  */
 #ifndef ALND_H
 #define ALND_H
