@@ -7,9 +7,29 @@
 
 #include "base/mem.h"
 
+// While a file is open HDF5 prints no error stack (our messages say it); then the program's own choice holds again.
+struct voice {
+    H5E_auto2_t report;
+    void *data;
+};
+
+static struct voice silence(void)
+{
+    struct voice v = {0};
+    H5Eget_auto2(H5E_DEFAULT, &v.report, &v.data);
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    return v;
+}
+
+static void restore(const struct voice *v)
+{
+    H5Eset_auto2(H5E_DEFAULT, v->report, v->data);
+}
+
 struct h5 {
     hid_t file;
     char *path;
+    struct voice voice;
 };
 
 // HDF5 ids of all kinds that live for one function.
@@ -20,17 +40,19 @@ static void close_id(hid_t *id)
 }
 #define H5_OWN __attribute__((cleanup(close_id))) hid_t
 
-static enum al_err wrap(hid_t file, const char *path, struct h5 **ret)
+static enum al_err wrap(hid_t file, const char *path, const struct voice *v, struct h5 **ret)
 {
     struct h5 *h;
     enum al_err e = al_alloc(1, sizeof *h, &h);
     if (e == AL_ERR_OK) {
         h->file = file;
+        h->voice = *v;
         e = al_strdup(path, &h->path);
         if (e != AL_ERR_OK) al_free(h);
     }
     if (e != AL_ERR_OK) {
         H5Fclose(file);
+        restore(v);
         return e;
     }
     *ret = h;
@@ -39,23 +61,46 @@ static enum al_err wrap(hid_t file, const char *path, struct h5 **ret)
 
 enum al_err h5_open(const char *path, struct h5 **ret)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); // our own messages instead of a stack on stderr
     FILE *probe = fopen(path, "rb");
     if (!probe) AL_FAIL(AL_ERR_NOTFOUND, "cannot open model %s", path);
     fclose(probe);
+    struct voice v = silence();
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (file < 0) AL_FAIL(AL_ERR_CORRUPT, "%s is not an HDF5 file", path);
-    return wrap(file, path, ret);
+    if (file < 0) {
+        restore(&v);
+        AL_FAIL(AL_ERR_CORRUPT, "%s is not an HDF5 file", path);
+    }
+    return wrap(file, path, &v, ret);
+}
+
+enum al_err h5_open_bytes(const char *name, const void *bytes, size_t n, struct h5 **ret)
+{
+    static const char nowhere[] = "/dev/null/model"; // HDF5 refuses an image with the name of a file that exists
+    static const size_t increment = 1 << 16;         // of HDF5's own copy; never grows, the file is read only
+    struct voice v = silence();
+    H5_OWN fapl = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_fapl_core(fapl, increment, false);
+    hid_t file = -1;
+    // HDF5 takes the pointer to mutable memory, and copies.
+    if (n && H5Pset_file_image(fapl, (void *)bytes, n) >= 0) file = H5Fopen(nowhere, H5F_ACC_RDONLY, fapl);
+    if (file < 0) {
+        restore(&v);
+        AL_FAIL(AL_ERR_CORRUPT, "%s is not an HDF5 file", name);
+    }
+    return wrap(file, name, &v, ret);
 }
 
 enum al_err h5_create(const char *path, struct h5 **ret)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    struct voice v = silence();
     H5_OWN fcpl = H5Pcreate(H5P_FILE_CREATE);
     H5Pset_obj_track_times(fcpl, false);
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, fcpl, H5P_DEFAULT);
-    if (file < 0) AL_FAIL(AL_ERR_IO, "cannot create %s", path);
-    return wrap(file, path, ret);
+    if (file < 0) {
+        restore(&v);
+        AL_FAIL(AL_ERR_IO, "cannot create %s", path);
+    }
+    return wrap(file, path, &v, ret);
 }
 
 enum al_err h5_finish(struct h5 **h)
@@ -72,6 +117,7 @@ void h5_destroy(struct h5 **h)
 {
     if (!*h) return;
     if ((*h)->file >= 0) H5Fclose((*h)->file);
+    restore(&(*h)->voice);
     al_free((*h)->path);
     al_free(*h);
     *h = NULL;

@@ -13,6 +13,8 @@ enum { H5_MAX_RANK = 4 };
 
 struct h5;
 enum al_err h5_open(const char *path, struct h5 **ret);   // reading
+// A file that is in memory (its bytes are copied); name: for messages.
+enum al_err h5_open_bytes(const char *name, const void *bytes, size_t n, struct h5 **ret);
 enum al_err h5_create(const char *path, struct h5 **ret); // truncates; no times in the file
 enum al_err h5_finish(struct h5 **h);                     // flush and close, with the errors of that
 void h5_destroy(struct h5 **h);                           // close whatever
