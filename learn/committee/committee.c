@@ -5,15 +5,16 @@
 #include <math.h>
 
 #include "base/mem.h"
-#include "dp/eval.h"
 #include "dp/potential.h"
 
 static const double SKIN = 1.0; // Ang; only speed depends on it
 
 struct shared { // Deep Potential members with the same types, cut-off and sel: one environment for all
-    struct dp_eval **eval; // [n]
+    struct dp_engine **engine; // [n]
     struct al_neigh *list;
     struct dp_layout *layout;
+    struct dp_env env; // for all where `same_cut`
+    bool same_cut;
     const struct dp_config *c;
     int *types; // [cap]
     int type_of[AL_ZMAX + 1];
@@ -31,9 +32,10 @@ static void shared_destroy(struct shared **sp, int n)
 {
     struct shared *s = *sp;
     if (!s) return;
-    for (int k = 0; s->eval && k < n; k++)
-        dp_eval_destroy(&s->eval[k]);
-    al_free(s->eval);
+    for (int k = 0; s->engine && k < n; k++)
+        dp_engine_destroy(&s->engine[k]);
+    al_free(s->engine);
+    dp_env_free(&s->env);
     al_neigh_destroy(&s->list);
     dp_layout_destroy(&s->layout);
     al_free(s->types);
@@ -65,7 +67,7 @@ static bool same_environment(const struct dp_config *a, const struct dp_config *
 }
 
 // Members must all be Deep Potentials.
-static enum al_err share(struct committee *c)
+static enum al_err share(struct committee *c, enum dp_way way)
 {
     const struct dp_config *first = &dp_potential_model(c->member[0])->c;
     for (int k = 1; k < c->n; k++)
@@ -73,9 +75,13 @@ static enum al_err share(struct committee *c)
     AL_ALLOC(c->shared, 1);
     struct shared *s = c->shared;
     s->c = first;
-    AL_ALLOC(s->eval, c->n);
-    for (int k = 0; k < c->n; k++)
-        AL_TRY(dp_eval_create(dp_potential_model(c->member[k]), &s->eval[k]));
+    AL_ALLOC(s->engine, c->n);
+    s->same_cut = true;
+    for (int k = 0; k < c->n; k++) {
+        const struct dp_model *m = dp_potential_model(c->member[k]);
+        if (m->c.rcut_smth != first->rcut_smth) s->same_cut = false;
+        AL_TRY(dp_engine_create(m, way, &s->engine[k]));
+    }
     AL_TRY(dp_layout_create(&s->layout));
     AL_TRY(al_neigh_create(dp_cut_of(first).rc, SKIN, &s->list));
     for (int z = 0; z <= AL_ZMAX; z++)
@@ -96,13 +102,13 @@ static enum al_err create(int n, struct committee **ret)
     return AL_ERR_OK;
 }
 
-enum al_err committee_open(const char *const paths[], int n, struct committee **ret)
+enum al_err committee_open(const char *const paths[], int n, enum dp_way way, struct committee **ret)
 {
     AL_OWN(committee) c = NULL;
     AL_TRY(create(n, &c));
     for (int k = 0; k < n; k++)
-        AL_TRY_MSG(dp_potential_open(paths[k], &c->member[k]), "member %d of the committee", k);
-    AL_TRY(share(c));
+        AL_TRY_MSG(dp_potential_open(paths[k], way, &c->member[k]), "member %d of the committee", k);
+    AL_TRY(share(c, way));
     *ret = c;
     c = NULL;
     return AL_ERR_OK;
@@ -175,7 +181,9 @@ static enum al_err environment(struct shared *s, const struct al_frame *f)
             AL_FAIL(AL_ERR_INPUT, "atom %d is %s, which the models do not know", i, al_element_symbol(z));
     }
     AL_TRY(al_neigh_update(s->list, f->natoms, (const double(*)[3])f->pos, f->cell, f->pbc));
-    return dp_layout_build(s->layout, s->c, f->natoms, s->types, s->list);
+    AL_TRY(dp_layout_build(s->layout, s->c, f->natoms, s->types, s->list));
+    if (s->same_cut) AL_TRY(dp_env_compute(&s->env, s->c, s->layout));
+    return AL_ERR_OK;
 }
 
 static void average(const struct committee *c, int natoms, struct pot_result *mean)
@@ -201,12 +209,21 @@ enum al_err committee_eval(struct committee *c, const struct al_frame *f, struct
     AL_TRY(reserve(c, f->natoms));
     if (c->shared) AL_TRY(environment(c->shared, f));
     for (int k = 0; k < c->n; k++) {
-        if (c->shared)
-            AL_TRY_MSG(dp_eval_run(c->shared->eval[k], c->shared->layout, &c->res[k]), "member %d", k);
+        struct shared *s = c->shared;
+        if (s)
+            AL_TRY_MSG(dp_engine_run(s->engine[k], s->layout, s->same_cut ? &s->env : NULL, &c->res[k]), "member %d", k);
         else
             AL_TRY_MSG(c->member[k]->ops->eval(c->member[k], f, &c->res[k]), "member %d", k);
     }
     deviation_of(c->n, c->res, f->natoms, ret_d);
     if (mean) average(c, f->natoms, mean);
     return AL_ERR_OK;
+}
+
+long committee_outside(const struct committee *c)
+{
+    long n = 0;
+    for (int k = 0; c->shared && k < c->n; k++)
+        n += dp_engine_outside(c->shared->engine[k]) + dp_potential_outside(c->member[k]);
+    return n;
 }

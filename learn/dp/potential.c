@@ -3,14 +3,14 @@
 #include "dp/potential.h"
 
 #include "base/mem.h"
-#include "dp/eval.h"
+#include "dp/engine.h"
 
 static const double SKIN = 1.0; // Ang; only speed depends on it
 
 struct dp_potential {
     struct potential base;
     struct dp_model *model;
-    struct dp_eval *eval;
+    struct dp_engine *engine;
     struct al_neigh *list;
     struct dp_layout *layout;
     int *types; // [cap]
@@ -42,7 +42,7 @@ static enum al_err eval_dp(struct potential *base, const struct al_frame *f, str
     AL_TRY(set_types(p, f));
     AL_TRY(al_neigh_update(p->list, f->natoms, f->pos, f->cell, f->pbc));
     AL_TRY(dp_layout_build(p->layout, &p->model->c, f->natoms, p->types, p->list));
-    return dp_eval_run(p->eval, p->layout, res);
+    return dp_engine_run(p->engine, p->layout, NULL, res);
 }
 
 static double cutoff_dp(const struct potential *base)
@@ -54,7 +54,7 @@ static void dp_potential_destroy(struct dp_potential **pp)
 {
     struct dp_potential *p = *pp;
     if (!p) return;
-    dp_eval_destroy(&p->eval);
+    dp_engine_destroy(&p->engine);
     dp_layout_destroy(&p->layout);
     al_neigh_destroy(&p->list);
     dp_model_destroy(&p->model);
@@ -75,7 +75,7 @@ static const struct potential_ops dp_ops = {.name = "dp",
                                             .cutoff = cutoff_dp,
                                             .close = close_dp};
 
-static enum al_err open_model(struct dp_model **m, struct potential **ret) // takes the model over
+static enum al_err open_model(struct dp_model **m, enum dp_way way, struct potential **ret) // takes the model over
 {
     AL_OWN(dp_potential) p = NULL;
     AL_ALLOC(p, 1);
@@ -84,7 +84,7 @@ static enum al_err open_model(struct dp_model **m, struct potential **ret) // ta
     *m = NULL;
     for (int z = 0; z <= AL_ZMAX; z++)
         p->type_of[z] = z ? dp_config_type(&p->model->c, z) : -1;
-    AL_TRY(dp_eval_create(p->model, &p->eval));
+    AL_TRY(dp_engine_create(p->model, way, &p->engine));
     AL_TRY(dp_layout_create(&p->layout));
     AL_TRY(al_neigh_create(dp_cut_of(&p->model->c).rc, SKIN, &p->list));
     *ret = &p->base;
@@ -92,21 +92,26 @@ static enum al_err open_model(struct dp_model **m, struct potential **ret) // ta
     return AL_ERR_OK;
 }
 
-enum al_err dp_potential_open(const char *path, struct potential **ret)
+enum al_err dp_potential_open(const char *path, enum dp_way way, struct potential **ret)
 {
     AL_OWN(dp_model) m = NULL;
     AL_TRY(dp_model_read(path, &m));
-    return open_model(&m, ret);
+    return open_model(&m, way, ret);
 }
 
-enum al_err dp_potential_from_model(const struct dp_model *model, struct potential **ret)
+enum al_err dp_potential_from_model(const struct dp_model *model, enum dp_way way, struct potential **ret)
 {
     AL_OWN(dp_model) m = NULL;
     AL_TRY(dp_model_copy(model, &m));
-    return open_model(&m, ret);
+    return open_model(&m, way, ret);
 }
 
 const struct dp_model *dp_potential_model(const struct potential *p)
 {
     return ((const struct dp_potential *)p)->model;
+}
+
+long dp_potential_outside(const struct potential *p)
+{
+    return dp_engine_outside(((const struct dp_potential *)p)->engine);
 }

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Deep Potential behind the potential seam: plain double precision (the reference; `dp_compressed` comes
-// later). Elements are matched to the model's type map by name; a species the model does not know is
+// Deep Potential behind the potential seam, evaluated in the way that is asked for (dp/engine.h). Elements are matched to the model's type map by name; a species the model does not know is
 // AL_ERR_INPUT. Verlet skin 1 Ang inside; the result does not depend on earlier calls, bit for bit.
 #ifndef AL_DP_POTENTIAL_H
 #define AL_DP_POTENTIAL_H
 
-#include "dp/model.h"
+#include "dp/engine.h"
 #include "seam/potential.h"
 
-enum al_err dp_potential_open(const char *path, struct potential **ret);
+enum al_err dp_potential_open(const char *path, enum dp_way way, struct potential **ret);
 // Copies the model.
-enum al_err dp_potential_from_model(const struct dp_model *m, struct potential **ret);
+enum al_err dp_potential_from_model(const struct dp_model *m, enum dp_way way, struct potential **ret);
 // The model of an instance opened by one of these two (borrowed).
 const struct dp_model *dp_potential_model(const struct potential *p);
+// Inputs of such an instance that its tables did not cover, so far.
+long dp_potential_outside(const struct potential *p);
 
 #endif

@@ -59,7 +59,7 @@ static void own_list(void **state)
     alnd_model *m;
     struct potential *p = NULL;
     GOOD(alnd_open(path[0], &m));
-    MUST(dp_potential_open(path[0], &p));
+    MUST(dp_potential_open(path[0], DP_WAY_PLAIN, &p));
     assert_int_equal(alnd_models(m), 1);
     assert_true(alnd_cutoff(m) == 4.5);
     assert_int_equal(alnd_types(m), 4);
@@ -263,7 +263,7 @@ static void whole_committee(void **state)
     GOOD(alnd_open_committee(paths, MODELS, &m));
     assert_int_equal(alnd_models(m), MODELS);
     assert_true(alnd_cutoff(m) == 5.0); // of the last member
-    MUST(committee_open(paths, MODELS, &c));
+    MUST(committee_open(paths, MODELS, DP_WAY_PLAIN, &c));
     MUST(committee_eval(c, f, &want, NULL));
     alnd_result r = all_of(ours);
     GOOD(alnd_eval(m, ALND_ALL, N, &f->pos[0][0], t, &f->cell[0][0], &r));

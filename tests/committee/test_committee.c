@@ -66,7 +66,7 @@ static void members(void **state) // from files; environment shared, results tho
         paths[k] = path[k];
     }
     struct committee *c = NULL;
-    MUST(committee_open(paths, N, &c));
+    MUST(committee_open(paths, N, DP_WAY_PLAIN, &c));
     assert_int_equal(committee_size(c), N);
     near(committee_cutoff(c), 4.5, 0);
     for (int frame = 0; frame < 2; frame++) { // the second is larger: room must grow
@@ -79,7 +79,7 @@ static void members(void **state) // from files; environment shared, results tho
         assert_true(d.max_f > 0 && d.e > 0 && d.max_v > 0 && d.min_f <= d.avg_f && d.avg_f <= d.max_f);
         for (int k = 0; k < N; k++) {
             struct potential *p = NULL;
-            MUST(dp_potential_from_model(m[k], &p));
+            MUST(dp_potential_from_model(m[k], DP_WAY_PLAIN, &p));
             struct pot_result one = {.forces = force};
             MUST(p->ops->eval(p, f, &one));
             energy += one.energy / N;
@@ -106,8 +106,8 @@ static void different_environments(void **state) // members of different cut-off
     other.rcut = 4.0;
     struct dp_model *b = fixture_model(&other, 21);
     struct potential *p[2] = {0};
-    MUST(dp_potential_from_model(a, &p[0]));
-    MUST(dp_potential_from_model(b, &p[1]));
+    MUST(dp_potential_from_model(a, DP_WAY_PLAIN, &p[0]));
+    MUST(dp_potential_from_model(b, DP_WAY_PLAIN, &p[1]));
     struct committee *c = NULL;
     MUST(committee_from_potentials(p, 2, &c));
     assert_null(p[0]);

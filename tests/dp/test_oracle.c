@@ -52,7 +52,7 @@ static void check(const char *name)
     FILE *in = fopen(command, "r");
     assert_non_null(in);
     struct potential *p = NULL;
-    MUST(dp_potential_open(path, &p));
+    MUST(dp_potential_open(path, DP_WAY_PLAIN, &p));
     int n, pbc, frames = 0;
     while (fscanf(in, "%d %d", &n, &pbc) == 2) {
         struct al_frame *f = NULL;
