@@ -10,7 +10,7 @@
 static const double SKIN = 1.0; // Ang; only speed depends on it
 
 struct shared { // Deep Potential members with the same types, cut-off and sel: one environment for all
-    struct dp_engine **engine; // [n]
+    struct dp_engine **engine; // [n] those of the members
     struct al_neigh *list;
     struct dp_layout *layout;
     struct dp_env env; // for all where `same_cut`
@@ -28,12 +28,10 @@ struct committee {
     struct shared *shared;     // NULL: members are evaluated one by one
 };
 
-static void shared_destroy(struct shared **sp, int n)
+static void shared_destroy(struct shared **sp)
 {
     struct shared *s = *sp;
     if (!s) return;
-    for (int k = 0; s->engine && k < n; k++)
-        dp_engine_destroy(&s->engine[k]);
     al_free(s->engine);
     dp_env_free(&s->env);
     al_neigh_destroy(&s->list);
@@ -47,7 +45,7 @@ void committee_destroy(struct committee **cp)
 {
     struct committee *c = *cp;
     if (!c) return;
-    shared_destroy(&c->shared, c->n);
+    shared_destroy(&c->shared);
     for (int k = 0; c->member && k < c->n; k++)
         potential_destroy(&c->member[k]);
     for (int k = 0; c->res && k < c->n; k++)
@@ -67,7 +65,7 @@ static bool same_environment(const struct dp_config *a, const struct dp_config *
 }
 
 // Members must all be Deep Potentials.
-static enum al_err share(struct committee *c, enum dp_way way)
+static enum al_err share(struct committee *c)
 {
     const struct dp_config *first = &dp_potential_model(c->member[0])->c;
     for (int k = 1; k < c->n; k++)
@@ -78,9 +76,8 @@ static enum al_err share(struct committee *c, enum dp_way way)
     AL_ALLOC(s->engine, c->n);
     s->same_cut = true;
     for (int k = 0; k < c->n; k++) {
-        const struct dp_model *m = dp_potential_model(c->member[k]);
-        if (m->c.rcut_smth != first->rcut_smth) s->same_cut = false;
-        AL_TRY(dp_engine_create(m, way, &s->engine[k]));
+        if (dp_potential_model(c->member[k])->c.rcut_smth != first->rcut_smth) s->same_cut = false;
+        s->engine[k] = dp_potential_engine(c->member[k]);
     }
     AL_TRY(dp_layout_create(&s->layout));
     AL_TRY(al_neigh_create(dp_cut_of(first).rc, SKIN, &s->list));
@@ -108,7 +105,7 @@ enum al_err committee_open(const char *const paths[], int n, enum dp_way way, st
     AL_TRY(create(n, &c));
     for (int k = 0; k < n; k++)
         AL_TRY_MSG(dp_potential_open(paths[k], way, &c->member[k]), "member %d of the committee", k);
-    AL_TRY(share(c, way));
+    AL_TRY(share(c));
     *ret = c;
     c = NULL;
     return AL_ERR_OK;
@@ -223,7 +220,7 @@ enum al_err committee_eval(struct committee *c, const struct al_frame *f, struct
 long committee_outside(const struct committee *c)
 {
     long n = 0;
-    for (int k = 0; c->shared && k < c->n; k++)
-        n += dp_engine_outside(c->shared->engine[k]) + dp_potential_outside(c->member[k]);
+    for (int k = 0; k < c->n; k++)
+        n += strcmp(c->member[k]->ops->name, "dp") == 0 ? dp_potential_outside(c->member[k]) : 0;
     return n;
 }

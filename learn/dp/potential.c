@@ -111,6 +111,11 @@ const struct dp_model *dp_potential_model(const struct potential *p)
     return ((const struct dp_potential *)p)->model;
 }
 
+struct dp_engine *dp_potential_engine(struct potential *p)
+{
+    return ((struct dp_potential *)p)->engine;
+}
+
 long dp_potential_outside(const struct potential *p)
 {
     return dp_engine_outside(((const struct dp_potential *)p)->engine);

@@ -14,6 +14,8 @@ enum al_err dp_potential_open(const char *path, enum dp_way way, struct potentia
 enum al_err dp_potential_from_model(const struct dp_model *m, enum dp_way way, struct potential **ret);
 // The model of an instance opened by one of these two (borrowed).
 const struct dp_model *dp_potential_model(const struct potential *p);
+// What evaluates it (borrowed): for other layouts of the same model.
+struct dp_engine *dp_potential_engine(struct potential *p);
 // Inputs of such an instance that its tables did not cover, so far.
 long dp_potential_outside(const struct potential *p);
 

@@ -51,9 +51,8 @@ static void population(void **state)
     near(d.max_f, sqrt(2), 1e-14);
 }
 
-static void members(void **state) // from files; environment shared, results those of single potentials
+static void members_in(enum dp_way way) // from files; environment shared, results those of single potentials
 {
-    (void)state;
     enum { N = 3 };
     char dir[] = "/tmp/alnd-committee-XXXXXX", path[N][64];
     assert_non_null(mkdtemp(dir));
@@ -66,7 +65,7 @@ static void members(void **state) // from files; environment shared, results tho
         paths[k] = path[k];
     }
     struct committee *c = NULL;
-    MUST(committee_open(paths, N, DP_WAY_PLAIN, &c));
+    MUST(committee_open(paths, N, way, &c));
     assert_int_equal(committee_size(c), N);
     near(committee_cutoff(c), 4.5, 0);
     for (int frame = 0; frame < 2; frame++) { // the second is larger: room must grow
@@ -79,7 +78,7 @@ static void members(void **state) // from files; environment shared, results tho
         assert_true(d.max_f > 0 && d.e > 0 && d.max_v > 0 && d.min_f <= d.avg_f && d.avg_f <= d.max_f);
         for (int k = 0; k < N; k++) {
             struct potential *p = NULL;
-            MUST(dp_potential_from_model(m[k], DP_WAY_PLAIN, &p));
+            MUST(dp_potential_from_model(m[k], way, &p));
             struct pot_result one = {.forces = force};
             MUST(p->ops->eval(p, f, &one));
             energy += one.energy / N;
@@ -96,6 +95,14 @@ static void members(void **state) // from files; environment shared, results tho
         dp_model_destroy(&m[k]);
     }
     rmdir(dir);
+}
+
+static void members(void **state)
+{
+    (void)state;
+    members_in(DP_WAY_PLAIN);
+    members_in(DP_WAY_DOUBLE);
+    members_in(DP_WAY_MIXED);
 }
 
 static void different_environments(void **state) // members of different cut-off work one by one
