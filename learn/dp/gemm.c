@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Tiles of three vectors of columns: 8 rows with AVX-512 (24 accumulators of 32 registers), else 4 rows. Columns that do
-// not fill a vector are computed in a window that ends at the last column; only the missing ones are stored.
+// Tiles of three vectors of columns: 8 rows with AVX-512 (24 accumulators of 32 registers), else 4 rows. Columns that
+// do not fill a vector are computed in a window that ends at the last column; only the missing ones are stored.
 #include "dp/gemm.h"
 
 #include "dp/vec.h"

@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "train/trainer_impl.h"
 
-// deepmd-kit keeps these constants, and the powers of the first two, in float32, whatever the type of the weights; with the
-// same roundings its steps are ours to rounding (tests/train/test_peer_steps.c).
+// deepmd-kit keeps these constants, and the powers of the first two, in float32, whatever the type of the weights;
+// with the same roundings its steps are ours (tests/train/test_peer_steps.c).
 static const float BETA1 = 0.9f, BETA2 = 0.999f, EPSILON = 1e-8f;
 
 enum al_err adam_create(size_t n, struct adam *ret)

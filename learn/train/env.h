@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Environments (neighbours, sorted by type) of the frames of a data set. They do not change in training:
-// built at first use and kept (8 bytes a neighbour) while the memory limit allows, else built again each time, with the same bits.
+// Environments (neighbours, sorted by type) of the frames of a data set. They do not change in training: built at
+// first use and kept, in 8 bytes a neighbour, while the memory limit allows, else built again each time, with the same
+// bits.
 #ifndef AL_TRAIN_ENV_H
 #define AL_TRAIN_ENV_H
 

@@ -163,8 +163,9 @@ static enum al_err FN(reserve_rows)(struct FN(fast) *f, size_t n, size_t nseg)
         struct {
             void *at;
             size_t bytes;
-        } list[] = {{&f->x, sizeof *f->x},   {&f->interval, sizeof(int)}, {&f->j, sizeof(int)}, {&f->geo, sizeof *f->geo},
-                    {&f->R, sizeof *f->R},   {&f->Rt, sizeof *f->Rt},     {&f->t, sizeof *f->t}, {&f->at, sizeof *f->at}};
+        } list[] = {{&f->x, sizeof *f->x},     {&f->interval, sizeof(int)}, {&f->j, sizeof(int)},
+                    {&f->geo, sizeof *f->geo}, {&f->R, sizeof *f->R},       {&f->Rt, sizeof *f->Rt},
+                    {&f->t, sizeof *f->t},     {&f->at, sizeof *f->at}};
         f->cap_rows = 0;
         for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
             void **p = list[i].at;
@@ -332,8 +333,10 @@ static void FN(descriptors)(struct FN(fast) *f, bool tangent)
     for (size_t i = 0; i < (size_t)f->nslot * size; i++)
         X[i] *= inv;
     for (int t = 0; t < f->T; t++)
-        for (int s = f->type_first[t]; s < f->type_first[t + 1]; s++)
-            FN(descriptor)(f->m1, f->m2, f->mp, f->A + (size_t)s * size, X + (size_t)s * size, FN(D_of)(f, t, s, tangent));
+        for (int s = f->type_first[t]; s < f->type_first[t + 1]; s++) {
+            size_t at = (size_t)s * size;
+            FN(descriptor)(f->m1, f->m2, f->mp, f->A + at, X + at, FN(D_of)(f, t, s, tangent));
+        }
 }
 
 static void FN(sum_rows)(struct FN(fast) *f, bool tangent)

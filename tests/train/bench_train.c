@@ -167,8 +167,8 @@ static enum al_err arithmetic(const struct dp_model *m, const struct dp_dataset 
     double sum = 0;
     for (int i = 0; i < 6; i++)
         sum += mega[i];
-    printf("arithmetic of a step, MFLOP: first fitting layer %.0f, other fitting layers %.0f, embedding nets %.0f, rows %.0f, "
-           "descriptors %.0f, Adam %.0f; sum %.0f (%.0f atoms, %.0f rows, %.0f nodes)\n",
+    printf("arithmetic of a step, MFLOP: first fitting layer %.0f, other fitting layers %.0f, embedding nets %.0f, "
+           "rows %.0f, descriptors %.0f, Adam %.0f; sum %.0f (%.0f atoms, %.0f rows, %.0f nodes)\n",
            mega[0], mega[1], mega[2], mega[3], mega[4], mega[5], sum, atoms, rows, nodes);
     return AL_ERR_OK;
 }
@@ -237,7 +237,8 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && !strcmp(argv[1], "peak")) return peak() != AL_ERR_OK;
     if (argc < 7) {
-        fprintf(stderr, "usage: %s TRAIN VALID full|small mixed|double|plain STEPS SECONDS [LR_START LR_STOP [SEED]]\n", argv[0]);
+        fprintf(stderr, "usage: %s TRAIN VALID full|small mixed|double|plain STEPS SECONDS [LR_START LR_STOP [SEED]]\n",
+                argv[0]);
         return 2;
     }
     enum al_err e = bench(argv, argc);

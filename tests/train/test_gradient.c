@@ -249,6 +249,27 @@ static void agrees_with_potential(void **state)
     close_setup(&s);
 }
 
+// Atoms on top of each other are beyond the grid of the nodes: the fast paths give the frame to the plain one.
+static void overlapping_atoms(void **state)
+{
+    (void)state;
+    double loss[3];
+    for (enum gradient_path path = GRADIENT_MIXED; path <= GRADIENT_PLAIN; path++) {
+        struct setup s;
+        int types[18];
+        open_setup(&s, path, NULL, 8, 18, 8.0);
+        for (int a = 0; a < 3; a++)
+            s.f->pos[1][a] = s.f->pos[0][a] + 1e-6;
+        for (int i = 0; i < 18; i++)
+            types[i] = dp_config_type(&s.m->c, s.f->z[i]);
+        MUST(al_neigh_update(s.list, 18, (const double(*)[3])s.f->pos, s.f->cell, true));
+        MUST(dp_layout_build(s.layout, &s.m->c, 18, types, s.list));
+        loss[path] = loss_at(&s, &(struct loss_weights){1, 1, 1});
+        close_setup(&s);
+    }
+    assert_true(loss[0] == loss[2] && loss[1] == loss[2] && loss[2] > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +278,7 @@ int main(void)
         cmocka_unit_test(overflow_and_scalar_skip),
         cmocka_unit_test(small_cell),
         cmocka_unit_test(agrees_with_potential),
+        cmocka_unit_test(overlapping_atoms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// From the same .dp file with the same batches in the same order: our weights after 100 steps (plain path) equal those of
-// deepmd-kit (TensorFlow) to 1e-7, relative to the largest of their array. Needs deepmd-kit: ALND_PEER_PYTHON or
+// From the same .dp file with the same batches in the same order: our weights after 100 steps (plain path) equal those
+// of deepmd-kit (TensorFlow) to 1e-7, relative to the largest of their array. Needs deepmd-kit: ALND_PEER_PYTHON or
 // /opt/dpvenv/bin/python.
 #include "train_fixture.h"
 

@@ -446,7 +446,8 @@ int main(void)
     if (!mkdtemp(dir)) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adam),        cmocka_unit_test(learning_rate), cmocka_unit_test(statistics),
-        cmocka_unit_test(energy_bias), cmocka_unit_test(energy_bias_many), cmocka_unit_test(batches),       cmocka_unit_test(restart),
+        cmocka_unit_test(energy_bias), cmocka_unit_test(energy_bias_many),
+        cmocka_unit_test(batches),     cmocka_unit_test(restart),
         cmocka_unit_test(killed),      cmocka_unit_test(warm_start),    cmocka_unit_test(bad_input),
         cmocka_unit_test(evaluation),
     };
