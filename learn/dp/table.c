@@ -2,6 +2,7 @@
 // Copyright the alnd authors
 #include "dp/table.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "base/mem.h"
@@ -128,7 +129,7 @@ static void fill(const struct dp_net *net, struct dp_table *t, double *work)
             worst[1] = fmax(worst[1], fabs(s * t->per_unit - p[2].y[1][j]));
         }
     }
-    t->error = fmax(worst[0] / largest[0], worst[1] / largest[1]);
+    t->error = fmax(worst[0] / fmax(largest[0], DBL_MIN), worst[1] / fmax(largest[1], DBL_MIN));
 }
 
 enum al_err dp_table_build(const struct dp_net *net, double lo, double up, int degree, double tolerance,

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright the alnd authors
-"""Microseconds per atom and step of the stock LAMMPS on one core: deepmd-kit's library with the .pb (frozen, and compressed), ours with the
+"""Microseconds of processor time per atom and step of the stock LAMMPS on one core: deepmd-kit's library with the .pb (frozen, and compressed), ours with the
 .dp (plain, double, mixed: ALND_PRECISION), in turn, the same input (../shared/bench/lammps_nve.in with a time step of 0.25 fs), the same model: random weights, the sizes
 of ../shared/bench/deepmd_train.json. Run by hand:
 
-bench_lammps.py BIN_DIR LIB_DIR MAKE_MODELS [REPETITIONS]"""
+bench_lammps.py BIN_DIR LIB_DIR MAKE_MODELS [REPETITIONS [PATTERN]]      PATTERN: only ways whose names it matches"""
 import os
 import re
 import subprocess
@@ -16,6 +16,7 @@ PEER = os.environ.get('ALND_PEER_PYTHON', '/opt/dpvenv/bin/python')
 VENV = os.path.dirname(PEER)
 BIN, LIB, MAKE = (os.path.abspath(p) for p in sys.argv[1:4])
 REPEAT = int(sys.argv[4]) if len(sys.argv) > 4 else 2
+PATTERN = sys.argv[5] if len(sys.argv) > 5 else ''
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SHARED = os.path.join(SOURCE, '../shared')
 ONE = {v: '1' for v in ('OMP_NUM_THREADS', 'TF_INTRA_OP_PARALLELISM_THREADS', 'TF_INTER_OP_PARALLELISM_THREADS',
@@ -34,7 +35,9 @@ def run(*command, **env):
 def time_of(program, model, precision, atoms, steps):
     out = run('taskset', '-c', '1', program, '-in', 'nve.in', '-var', 'model', model, '-var', 'data', f'd{atoms}.lmp', '-var',
               'n', str(steps), ALND_PRECISION=precision)
-    return float(re.search(r'Loop time of (\S+)', out).group(1)) * 1e6 / (atoms * steps)
+    loop = float(re.search(r'Loop time of (\S+)', out).group(1))
+    share = float(re.search(r'([\d.]+)% CPU use', out).group(1)) / 100  # of the processor; others may use it, too
+    return loop * share * 1e6 / (atoms * steps)
 
 
 def main(top):
@@ -53,6 +56,7 @@ def main(top):
     ways = (('deepmd-kit, frozen', os.path.join(VENV, 'lmp'), '0.pb', ''),
             ('deepmd-kit, compressed', os.path.join(VENV, 'lmp'), 'compressed.pb', '')) + tuple(
             (f'alnd, {p}', os.path.join(BIN, 'alnd-lmp'), '0.dp', p) for p in ('plain', 'double', 'mixed'))
+    ways = [w for w in ways if re.search(PATTERN, w[0])]
     print('| atoms | ' + ' | '.join(w[0] for w in ways) + ' |\n' + '|---' * (len(ways) + 1) + '|', flush=True)
     for atoms, steps in ((64, 200), (512, 40), (4096, 8)):
         best = {}
