@@ -7,17 +7,12 @@
 #include "base/mem.h"
 #include "dp/potential.h"
 
-static const double SKIN = 1.0; // Ang; only speed depends on it
-
-struct shared { // Deep Potential members with the same types, cut-off and sel: one environment for all
-    struct dp_engine **engine; // [n] those of the members
-    struct al_neigh *list;
-    struct dp_layout *layout;
+// Deep Potential members with the same types, cut-off and sel: one environment for all, that of member 0, whose neighbour
+// list MD keeps up to date anyway.
+struct shared {
+    const struct dp_config *c;
     struct dp_env env; // for all where `same_cut`
     bool same_cut;
-    const struct dp_config *c;
-    int *types; // [cap]
-    int type_of[AL_ZMAX + 1];
 };
 
 struct committee {
@@ -30,14 +25,9 @@ struct committee {
 
 static void shared_destroy(struct shared **sp)
 {
-    struct shared *s = *sp;
-    if (!s) return;
-    al_free(s->engine);
-    dp_env_free(&s->env);
-    al_neigh_destroy(&s->list);
-    dp_layout_destroy(&s->layout);
-    al_free(s->types);
-    al_free(s);
+    if (!*sp) return;
+    dp_env_free(&(*sp)->env);
+    al_free(*sp);
     *sp = NULL;
 }
 
@@ -73,16 +63,9 @@ static enum al_err share(struct committee *c)
     AL_ALLOC(c->shared, 1);
     struct shared *s = c->shared;
     s->c = first;
-    AL_ALLOC(s->engine, c->n);
     s->same_cut = true;
-    for (int k = 0; k < c->n; k++) {
+    for (int k = 1; k < c->n; k++)
         if (dp_potential_model(c->member[k])->c.rcut_smth != first->rcut_smth) s->same_cut = false;
-        s->engine[k] = dp_potential_engine(c->member[k]);
-    }
-    AL_TRY(dp_layout_create(&s->layout));
-    AL_TRY(al_neigh_create(dp_cut_of(first).rc, SKIN, &s->list));
-    for (int z = 0; z <= AL_ZMAX; z++)
-        s->type_of[z] = z ? dp_config_type(first, z) : -1;
     return AL_ERR_OK;
 }
 
@@ -160,26 +143,7 @@ static enum al_err reserve(struct committee *c, int natoms)
         c->res[k].forces = NULL;
         AL_ALLOC(c->res[k].forces, natoms);
     }
-    if (c->shared) {
-        al_free(c->shared->types);
-        c->shared->types = NULL;
-        AL_ALLOC(c->shared->types, natoms);
-    }
     c->cap = (size_t)natoms;
-    return AL_ERR_OK;
-}
-
-static enum al_err environment(struct shared *s, const struct al_frame *f)
-{
-    for (int i = 0; i < f->natoms; i++) {
-        int z = f->z[i];
-        s->types[i] = z >= 0 && z <= AL_ZMAX ? s->type_of[z] : -1;
-        if (s->types[i] < 0)
-            AL_FAIL(AL_ERR_INPUT, "atom %d is %s, which the models do not know", i, al_element_symbol(z));
-    }
-    AL_TRY(al_neigh_update(s->list, f->natoms, (const double(*)[3])f->pos, f->cell, f->pbc));
-    AL_TRY(dp_layout_build(s->layout, s->c, f->natoms, s->types, s->list));
-    if (s->same_cut) AL_TRY(dp_env_compute(&s->env, s->c, s->layout));
     return AL_ERR_OK;
 }
 
@@ -204,13 +168,18 @@ enum al_err committee_eval(struct committee *c, const struct al_frame *f, struct
                            struct pot_result *mean)
 {
     AL_TRY(reserve(c, f->natoms));
-    if (c->shared) AL_TRY(environment(c->shared, f));
-    for (int k = 0; k < c->n; k++) {
-        struct shared *s = c->shared;
+    struct shared *s = c->shared;
+    const struct dp_layout *l = NULL;
+    // MD has just evaluated member 0 at this very frame as a rule.
+    bool known = s && dp_potential_recall(c->member[0], f, &c->res[0], &l);
+    if (s && !known) AL_TRY(dp_potential_layout(c->member[0], f, &l));
+    if (s && s->same_cut) AL_TRY(dp_env_compute(&s->env, s->c, l));
+    for (int k = known ? 1 : 0; k < c->n; k++) {
+        struct potential *m = c->member[k];
         if (s)
-            AL_TRY_MSG(dp_engine_run(s->engine[k], s->layout, s->same_cut ? &s->env : NULL, &c->res[k]), "member %d", k);
+            AL_TRY_MSG(dp_engine_run(dp_potential_engine(m), l, s->same_cut ? &s->env : NULL, &c->res[k]), "member %d", k);
         else
-            AL_TRY_MSG(c->member[k]->ops->eval(c->member[k], f, &c->res[k]), "member %d", k);
+            AL_TRY_MSG(m->ops->eval(m, f, &c->res[k]), "member %d", k);
     }
     deviation_of(c->n, c->res, f->natoms, ret_d);
     if (mean) average(c, f->natoms, mean);

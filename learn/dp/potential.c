@@ -15,6 +15,12 @@ struct dp_potential {
     struct dp_layout *layout;
     int *types; // [cap]
     size_t cap;
+    struct { // the last evaluation, for dp_potential_recall
+        bool known, pbc;
+        int natoms;
+        double cell[3][3], energy, virial[3][3];
+        double (*pos)[3], (*forces)[3]; // [cap]
+    } last;
     int type_of[AL_ZMAX + 1]; // -1 = unknown
 };
 
@@ -22,9 +28,14 @@ static enum al_err set_types(struct dp_potential *p, const struct al_frame *f)
 {
     if ((size_t)f->natoms > p->cap) {
         al_free(p->types);
+        al_free(p->last.pos);
+        al_free(p->last.forces);
         p->types = NULL;
+        p->last.pos = p->last.forces = NULL;
         p->cap = 0;
         AL_ALLOC(p->types, f->natoms);
+        AL_ALLOC(p->last.pos, f->natoms);
+        AL_ALLOC(p->last.forces, f->natoms);
         p->cap = (size_t)f->natoms;
     }
     for (int i = 0; i < f->natoms; i++) {
@@ -36,13 +47,60 @@ static enum al_err set_types(struct dp_potential *p, const struct al_frame *f)
     return AL_ERR_OK;
 }
 
-static enum al_err eval_dp(struct potential *base, const struct al_frame *f, struct pot_result *res)
+enum al_err dp_potential_layout(struct potential *base, const struct al_frame *f, const struct dp_layout **ret)
 {
     struct dp_potential *p = (struct dp_potential *)base;
+    p->last.known = false;
     AL_TRY(set_types(p, f));
     AL_TRY(al_neigh_update(p->list, f->natoms, f->pos, f->cell, f->pbc));
     AL_TRY(dp_layout_build(p->layout, &p->model->c, f->natoms, p->types, p->list));
-    return dp_engine_run(p->engine, p->layout, NULL, res);
+    *ret = p->layout;
+    return AL_ERR_OK;
+}
+
+static void remember(struct dp_potential *p, const struct al_frame *f, const struct pot_result *res)
+{
+    if (!res->forces) return;
+    p->last.pbc = f->pbc;
+    p->last.natoms = f->natoms;
+    p->last.energy = res->energy;
+    memcpy(p->last.cell, f->cell, sizeof p->last.cell);
+    memcpy(p->last.virial, res->virial, sizeof p->last.virial);
+    memcpy(p->last.pos, f->pos, (size_t)f->natoms * sizeof *f->pos);
+    memcpy(p->last.forces, res->forces, (size_t)f->natoms * sizeof *res->forces);
+    p->last.known = true;
+}
+
+static enum al_err eval_dp(struct potential *base, const struct al_frame *f, struct pot_result *res)
+{
+    struct dp_potential *p = (struct dp_potential *)base;
+    const struct dp_layout *l;
+    AL_TRY(dp_potential_layout(base, f, &l));
+    AL_TRY(dp_engine_run(p->engine, l, NULL, res));
+    remember(p, f, res);
+    return AL_ERR_OK;
+}
+
+// Types stand in p->types: another list of elements with the same positions does not pass.
+static bool same_frame(const struct dp_potential *p, const struct al_frame *f)
+{
+    if (!p->last.known || f->natoms != p->last.natoms || f->pbc != p->last.pbc) return false;
+    for (int i = 0; i < f->natoms; i++)
+        if (f->z[i] < 0 || f->z[i] > AL_ZMAX || p->type_of[f->z[i]] != p->types[i]) return false;
+    return memcmp(f->cell, p->last.cell, sizeof p->last.cell) == 0 &&
+           memcmp(f->pos, p->last.pos, (size_t)f->natoms * sizeof *f->pos) == 0;
+}
+
+bool dp_potential_recall(struct potential *base, const struct al_frame *f, struct pot_result *res,
+                         const struct dp_layout **ret)
+{
+    struct dp_potential *p = (struct dp_potential *)base;
+    if (!same_frame(p, f)) return false;
+    res->energy = p->last.energy;
+    memcpy(res->virial, p->last.virial, sizeof res->virial);
+    memcpy(res->forces, p->last.forces, (size_t)f->natoms * sizeof *res->forces);
+    *ret = p->layout;
+    return true;
 }
 
 static double cutoff_dp(const struct potential *base)
@@ -59,6 +117,8 @@ static void dp_potential_destroy(struct dp_potential **pp)
     al_neigh_destroy(&p->list);
     dp_model_destroy(&p->model);
     al_free(p->types);
+    al_free(p->last.pos);
+    al_free(p->last.forces);
     al_free(p);
     *pp = NULL;
 }

@@ -14,6 +14,12 @@ enum al_err dp_potential_open(const char *path, enum dp_way way, struct potentia
 enum al_err dp_potential_from_model(const struct dp_model *m, enum dp_way way, struct potential **ret);
 // The model of an instance opened by one of these two (borrowed).
 const struct dp_model *dp_potential_model(const struct potential *p);
+// The environment of a frame as this instance has it, until its next evaluation (borrowed): for other models with the same
+// types, cut-off and sel. Failures as of an evaluation.
+enum al_err dp_potential_layout(struct potential *p, const struct al_frame *f, const struct dp_layout **ret);
+// When f is, bit for bit, the frame of the last evaluation: its energy, virial and forces (not NULL) again without computing,
+// and its environment as above. False: nothing was done.
+bool dp_potential_recall(struct potential *p, const struct al_frame *f, struct pot_result *res, const struct dp_layout **ret);
 // What evaluates it (borrowed): for other layouts of the same model.
 struct dp_engine *dp_potential_engine(struct potential *p);
 // Inputs of such an instance that its tables did not cover, so far.

@@ -74,6 +74,10 @@ static void members_in(enum dp_way way) // from files; environment shared, resul
         double mean_f[24][3], force[24][3], energy = 0;
         struct deviation d = {0};
         struct pot_result mean = {.forces = mean_f};
+        if (frame) { // as MD does: the leader is not evaluated again
+            struct pot_result lead = {.forces = force};
+            MUST(committee_leader(c)->ops->eval(committee_leader(c), f, &lead));
+        }
         MUST(committee_eval(c, f, &d, &mean));
         assert_true(d.max_f > 0 && d.e > 0 && d.max_v > 0 && d.min_f <= d.avg_f && d.avg_f <= d.max_f);
         for (int k = 0; k < N; k++) {
@@ -87,6 +91,10 @@ static void members_in(enum dp_way way) // from files; environment shared, resul
             potential_destroy(&p);
         }
         near(mean.energy, energy, 1e-12 * fabs(energy));
+        double first = mean_f[0][0]; // another frame: the last one is not taken for it
+        f->pos[0][0] += 1e-3;
+        MUST(committee_eval(c, f, &d, &mean));
+        assert_true(mean_f[0][0] != first);
         al_frame_destroy(&f);
     }
     committee_destroy(&c);
