@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "dp/compress_ops.h"
 
-static const double TOLERANCE[] = {[DP_DOUBLE] = 1e-10, [DP_MIXED] = 1e-6}; // of the tables; see dp_table_build
+static const double TOLERANCE[] = {[DP_DOUBLE] = 1e-11, [DP_MIXED] = 1e-6}; // of the tables; see dp_table_build
 
 struct dp_compressed {
     const struct dp_model *m;

@@ -120,8 +120,8 @@ static void forms(void **state)
     (void)state;
     struct dp_config c = {.ntypes = 2,
                           .type_map = {"Li", "P"},
-                          .rcut = 5.0,
-                          .rcut_smth = 1.0,
+                          .rcut = 5.1, // not a float32 number
+                          .rcut_smth = 0.3,
                           .sel = {9, 40},
                           .nneuron = 3,
                           .neuron = {5, 10, 37},
@@ -246,6 +246,20 @@ static void tables(void **state)
     dp_model_destroy(&m);
 }
 
+// Cut-offs are rounded to float32 (a compiler once left that out).
+static void rounded_cut_off(void **state)
+{
+    (void)state;
+    struct dp_config c;
+    dp_config_default(&c);
+    c.rcut = 5.1;
+    c.rcut_smth = 0.3;
+    struct dp_cut cut = dp_cut_of(&c);
+    assert_true(cut.rc == 5.099999904632568359375);
+    assert_true(cut.rs == 0.300000011920928955078125);
+    assert_true(cut.den == 4.799999713897705078125);
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -263,7 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kernels),  cmocka_unit_test(forms),       cmocka_unit_test(isolated),
         cmocka_unit_test(outside_tables), cmocka_unit_test(differences), cmocka_unit_test(shared_environment),
-        cmocka_unit_test(tables),       cmocka_unit_test(refused),
+        cmocka_unit_test(tables),       cmocka_unit_test(rounded_cut_off), cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
