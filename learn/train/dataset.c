@@ -28,6 +28,7 @@ static void free_system(struct dp_system *s)
     al_free(s->energy);
     al_free(s->force);
     al_free(s->virial);
+    al_free(s->weight);
     al_free(s->set_frames);
     *s = (struct dp_system){0};
 }
@@ -76,6 +77,9 @@ static enum al_err grow_system(struct dp_system *s, int more)
     AL_GROW(s->box, a * 9, b * 9);
     AL_GROW(s->virial, a * 9, b * 9);
     AL_GROW(s->energy, a, b);
+    AL_GROW(s->weight, a, b);
+    for (; a < b; a++)
+        s->weight[a] = 1;
     return AL_ERR_OK;
 }
 

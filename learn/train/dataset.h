@@ -21,6 +21,7 @@ struct dp_system {
     double *energy;         // [nframes]
     double *force;          // [nframes][natoms][3]
     double *virial;         // [nframes][3][3]
+    double *weight;         // [nframes] of the frame in the loss; 1 where nothing else was given
     int nsets, *set_frames; // frames of each set, in the order of the set names
 };
 

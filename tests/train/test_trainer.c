@@ -347,6 +347,114 @@ static void bad_input(void **state)
     dp_dataset_destroy(&d);
 }
 
+static int warned;
+static char last_warning[512];
+
+static void on_warn(void *ctx, const char *text)
+{
+    (void)ctx;
+    warned++;
+    snprintf(last_warning, sizeof last_warning, "%s", text);
+}
+
+// A learning rate at which the second step's loss overflows: the rate is halved until it does not, from step 0 and from a
+// checkpoint, and a stop in between keeps the halved rate.
+static void not_finite(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(4, false, 900);
+    struct train_options o = fixture_options(20);
+    o.lr_start = 3e38;
+    o.lr_stop = 2.9e38;
+    o.decay_steps = 1;
+    o.pref_e[0] = 1e150; // Adam's squares of the first gradient do not overflow; the loss after a step of this size does
+    o.pref_e[1] = 1e160;
+    o.pref_f[0] = o.pref_f[1] = o.pref_v[0] = o.pref_v[1] = 0;
+    o.report_every = 1;
+    o.warn = on_warn;
+    struct trainer *t = NULL;
+    MUST(trainer_create(&o, d, NULL, &t));
+    MUST(trainer_run(t));
+    int n = trainer_recoveries(t);
+    assert_true(n >= 1 && n <= 10 && warned == n);
+    assert_non_null(strstr(last_warning, "not finite; back to step 0 with the learning rate times"));
+    for (size_t i = 0; i < trainer_model(t)->nparam; i++)
+        assert_true(isfinite(trainer_model(t)->param[i]));
+    trainer_destroy(&t);
+    // With a checkpoint after every step, the one before the overflow is lost already: tried once, then step 0. Stopped after
+    // the first recovery, another process goes on with the halved rate: the same bits.
+    char *curve = NULL, *model[2] = {NULL, NULL};
+    size_t len[2];
+    o.checkpoint_seconds = 0;
+    MUST(run(&o, "calm", d, NULL));
+    o.check_stop = check_stop;
+    asked = warned = 0;
+    stop_after = 3;
+    assert_int_equal(run(&o, "lost", d, NULL), AL_ERR_STOPPED);
+    assert_true(warned >= 1);
+    o.check_stop = NULL;
+    MUST(run(&o, "lost", d, NULL));
+    file_of("calm", "model.dp", &model[0], &len[0]);
+    file_of("lost", "model.dp", &model[1], &len[1]);
+    assert_int_equal(len[0], len[1]);
+    assert_memory_equal(model[0], model[1], len[0]);
+    al_free(model[0]);
+    al_free(model[1]);
+    file_of("lost", "lcurve.out", &curve, &len[0]);
+    assert_non_null(strstr(curve, "# step"));
+    assert_non_null(strstr(curve, "not finite"));
+    al_free(curve);
+    // hopeless: infinite at any rate
+    o.dir = NULL;
+    o.pref_e[0] = o.pref_e[1] = 1e300;
+    d->sys[0].energy[0] = d->sys[0].energy[1] = 1e150;
+    MUST(trainer_create(&o, d, NULL, &t));
+    assert_int_equal(trainer_run(t), AL_ERR_UNPHYSICAL);
+    assert_non_null(strstr(al_err_message(), "did not help"));
+    trainer_destroy(&t);
+    dp_dataset_destroy(&d);
+}
+
+// A weight of 2 for every frame doubles the gradient, which Adam does not see; a weight of 0 takes a frame out.
+static void weights(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(6, false, 950), *few = fixture_data(6, false, 950);
+    struct train_options o = fixture_options(1);
+    o.batch = 6;
+    struct trainer *a = NULL, *b = NULL, *c = NULL;
+    MUST(trainer_create(&o, d, NULL, &a));
+    MUST(trainer_run(a));
+    for (int i = 0; i < 6; i++)
+        few->sys[0].weight[i] = i == 2 ? 0 : 2;
+    MUST(trainer_create(&o, few, NULL, &b));
+    MUST(trainer_run(b));
+    few->sys[0].force[2 * 36] += 1000; // of the frame that does not count
+    MUST(trainer_create(&o, few, NULL, &c));
+    MUST(trainer_run(c));
+    size_t n = a->model->nparam;
+    assert_memory_equal(b->grad, c->grad, n * sizeof(double));
+    double same = 0, norm = 0;
+    for (size_t i = 0; i < n; i++) {
+        same += pow(b->grad[i] - 2 * a->grad[i], 2);
+        norm += pow(a->grad[i], 2);
+    }
+    assert_true(same > 1e-6 * norm); // the frame left out is missed
+    for (int i = 0; i < 6; i++)
+        few->sys[0].weight[i] = 2;
+    few->sys[0].force[2 * 36] = d->sys[0].force[2 * 36];
+    trainer_destroy(&c);
+    MUST(trainer_create(&o, few, NULL, &c));
+    MUST(trainer_run(c));
+    for (size_t i = 0; i < n; i++)
+        near(c->grad[i], 2 * a->grad[i], 1e-12 * sqrt(norm));
+    trainer_destroy(&a);
+    trainer_destroy(&b);
+    trainer_destroy(&c);
+    dp_dataset_destroy(&d);
+    dp_dataset_destroy(&few);
+}
+
 // Errors of the teacher on its own data are zero; of another model, the differences written out here.
 static void evaluation(void **state)
 {
@@ -397,6 +505,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adam),        cmocka_unit_test(learning_rate), cmocka_unit_test(statistics),
         cmocka_unit_test(energy_bias), cmocka_unit_test(batches),       cmocka_unit_test(restart),
+        cmocka_unit_test(not_finite),  cmocka_unit_test(weights),
         cmocka_unit_test(killed),      cmocka_unit_test(warm_start),    cmocka_unit_test(bad_input),
         cmocka_unit_test(evaluation),
     };
