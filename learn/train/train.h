@@ -17,6 +17,7 @@
 struct train_progress {
     long step, steps;
     double lr;
+    double loss;                               // of the training batch
     double rmse_e, rmse_f, rmse_v;             // training batch: eV/atom, eV/Ang, eV/atom; NaN when absent
     double val_rmse_e, val_rmse_f, val_rmse_v; // validation batches; NaN without validation data
 };
@@ -71,6 +72,9 @@ struct train_error {
     int system, frame; // index in the data set
     int natoms;
     const int *z;    // [natoms] borrowed from the data set
+    double energy;             // of the model, eV
+    const double (*force)[3];  // of the model, [natoms] eV/Ang; borrowed, valid during the call
+    double virial[9];          // of the model, eV
     double de;       // eV/atom
     double (*df)[3]; // [natoms] eV/Ang; borrowed, valid during the call
     double dv[9];    // eV/atom

@@ -273,7 +273,7 @@ static enum al_err report(struct trainer *t, const struct row *trn)
         fflush(t->lcurve);
     }
     if (t->o.observe) {
-        struct train_progress p = {t->step,       t->o.steps,   lr,           sqrt(trn->e2), sqrt(trn->f2),
+        struct train_progress p = {t->step,       t->o.steps,   lr,           trn->loss,    sqrt(trn->e2), sqrt(trn->f2),
                                    sqrt(trn->v2), sqrt(val.e2), sqrt(val.f2), sqrt(val.v2)};
         t->o.observe(t->o.ctx, &p);
     }
