@@ -53,6 +53,27 @@ static enum al_err check_labelled(const struct al_frames *fs, const char *path)
     return AL_ERR_OK;
 }
 
+// Frames go together by their key system=, where they have one; else under the file's name.
+static enum al_err add_by_system(struct dp_dataset *d, const char *name, const struct al_frames *fs)
+{
+    AL_AUTOFREE bool *done = NULL;
+    AL_AUTOFREE struct al_frame **same = NULL;
+    AL_ALLOC(done, fs->n);
+    AL_ALLOC(same, fs->n);
+    for (int i = 0; i < fs->n; i++) {
+        const char *system = al_frame_info(fs->f[i], "system");
+        struct al_frames part = {.f = same}; // borrowed frames
+        for (int k = i; k < fs->n && !done[i]; k++) {
+            const char *other = al_frame_info(fs->f[k], "system");
+            if (done[k] || !system != !other || (system && strcmp(system, other) != 0)) continue;
+            if (k > i) done[k] = true;
+            same[part.n++] = fs->f[k];
+        }
+        if (part.n) AL_TRY(dp_dataset_add_frames(d, system && system[0] ? system : name, &part));
+    }
+    return AL_ERR_OK;
+}
+
 enum al_err dp_read_xyz(struct dp_dataset *d, const char *path)
 {
     AL_OWN(al_frames) fs = NULL;
@@ -68,7 +89,7 @@ enum al_err dp_read_xyz(struct dp_dataset *d, const char *path)
                                   "in %d, by up to %.3g eV)", path, s.free_energy, fs->n, s.other, s.difference));
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
     AL_TRY(al_path(name, "%.*s", (int)(dot && dot != base ? (size_t)(dot - base) : strlen(base)), base));
-    return dp_dataset_add_frames(d, name, fs);
+    return add_by_system(d, name, fs);
 }
 
 enum al_err dp_dataset_write_xyz(const struct dp_dataset *d, const char *path)
