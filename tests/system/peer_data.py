@@ -77,7 +77,7 @@ same(np.sort(q['forces'].ravel()), np.sort(s['forces'].ravel()), 'dpdata extxyz 
 
 # dpdata -> ours: npy in single precision and several sets, HDF5, mixed type; each back as extxyz, compared with what dpdata holds.
 def compare(frames, system, tol=0.0):
-    """Frames read by ASE against a dpdata system; atoms may be in another order of types."""
+    """Frames read by ASE (which takes nine numbers by columns) against a dpdata system; atoms may be in another order of types."""
     names = [system['atom_names'][t] for t in system['atom_types']]
     for k, f in enumerate(frames):
         mine, theirs = np.argsort(f.get_chemical_symbols(), kind='stable'), np.argsort(names, kind='stable')
@@ -85,7 +85,7 @@ def compare(frames, system, tol=0.0):
         same(f.positions[mine], system['coords'][k][theirs], 'coords', tol)
         same(f.get_potential_energy(), system['energies'][k], 'energy', tol * 1e4)
         same(f.get_forces()[mine], system['forces'][k][theirs], 'forces', tol)
-        same(np.array(f.info['virial']).reshape(3, 3), system['virials'][k], 'virial', tol)
+        same(np.array(f.info['virial']).reshape(3, 3).T, system['virials'][k], 'virial', tol)
 
 
 s.to('deepmd/npy', 'theirs', set_size=2, prec=np.float64)

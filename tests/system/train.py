@@ -190,18 +190,19 @@ def steps_done(out):
 
 def test_kill():
     write('a.extxyz', extxyz(frames(40)))
-    args = ('a.extxyz', '--steps', '12000', *SMALL)
+    args = ('a.extxyz', '--steps', '40000', *SMALL)
     alnd('train', *args, '--out', 'calm')
     at = 0
     for how in ('ctrl-c', 'all', 'alnd', 'ctrl-c', 'all'):
         p = subprocess.Popen([ALND, 'train', *args, '--out', 'wild'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, text=True)
         for _ in range(3000):
-            if steps_done('wild') >= at + 1500:
+            if steps_done('wild') >= at + 3000:
                 break
             check(p.poll() is None, 'alnd ended before it was stopped: ' + (p.stdout.read() if p.poll() is not None else ''))
             time.sleep(0.01)
         if how == 'ctrl-c':
+            time.sleep(0.5)  # a worker that outlived the alnd before may be that far before this alnd listens to signals
             p.send_signal(signal.SIGINT)
             text = p.communicate(timeout=60)[0]
             check(p.returncode == 3 and 'the same command goes on' in text, f'Ctrl-C: exit {p.returncode}\n{text}')
