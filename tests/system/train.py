@@ -6,6 +6,7 @@
 train.py BIN_DIR SOURCE_DIR run    defaults, split, from a model, weights, force-only and stress-only frames, tables and plots
 train.py BIN_DIR SOURCE_DIR kill   Ctrl-C, SIGKILL: the same command goes on, model and curve bit for bit those of an undisturbed run
 train.py BIN_DIR SOURCE_DIR input  every kind of bad data and bad usage: one message, its exit code, nothing created
+train.py BIN_DIR SOURCE_DIR sel    automatic sel; molecular dynamics beyond it
 train.py BIN_DIR SOURCE_DIR data   (peer) HDF5, mixed type, npy and extxyz against numpy, h5py, dpdata and ASE, both ways
 train.py BIN_DIR SOURCE_DIR test   (peer) the figures and detail files of alnd test are those of dp test on the same model
 Exit 77: skipped, with the reason."""
@@ -164,6 +165,23 @@ def test_run():
     write('w.extxyz', extxyz(frames(40), more=lambda i: f' weight={1 + i % 2}'))
     train('w.extxyz', '--out', 'ten', '--steps', '400')
     check(read('ten/model.dp') != read('one/model.dp'), 'weights change nothing')
+
+
+def test_sel():
+    """Molecular dynamics counts atoms with more neighbours than sel and says so once, through a stop as well."""
+    write('a.extxyz', extxyz(frames(20)))
+    write('start.extxyz', extxyz(frames(1, seed=9), energy=False, forces=False, virial=False))
+    train('a.extxyz', '--out', 'm', '--steps', '300')
+    sel = re.search(r'^sel: \[(\d+), (\d+)\]', read('m/summary.yaml').decode(), re.M)
+    check(sel and min(int(sel[1]), int(sel[2])) >= 4, 'automatic sel')
+    args = ('start.extxyz', '--ensemble', 'nve', '--temperature', '50 K', '--time', '0.2 ps')
+    out, _ = alnd('md', 'm/model.dp', *args, '--out', 'good')
+    check('WARNING' not in out and 'sel_overflow_steps: 0' in read('good/summary.yaml').decode(), out)
+    train('a.extxyz', '--out', 'few', '--steps', '300', '--descriptor.sel', '[2, 2]')
+    out, _ = alnd('md', 'few/model.dp', *args, '--out', 'md')
+    check(re.search(r'WARNING: in 201 of the steps: 8 atoms with more neighbours than the model.s sel \(\d (Li|S), sel 2\)', out), out)
+    log = read(glob.glob('md/tasks/*/worker.log')[0]).decode()
+    check(log.count('ev=sel') == 1 and 'sel_overflow_steps: 201' in read('md/summary.yaml').decode(), log)
 
 
 def children():
