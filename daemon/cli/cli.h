@@ -46,12 +46,13 @@ const char *cli_duration(double seconds, char buf[32]);
 void cli_demonstration(void);
 
 // Live display on a terminal: a block of lines that is redrawn below the messages.
+enum { DISPLAY_NAME = 34 }; // columns for the longest names
 struct display;
 enum al_err display_create(struct display **ret);
 void display_destroy(struct display **d); // clears the block
 void display_message(struct display *d, const char *text);
 void display_status(struct display *d, const struct status *s);
-// One line for a running task: name, bar, percent, text; width in columns.
-void display_bar(const struct status_task *t, int width, char *ret, size_t n);
+// One line for a running task: name (cut to name_columns), bar, percent, text; width in columns, 0: not limited.
+void display_bar(const struct status_task *t, int name_columns, int width, char *ret, size_t n);
 
 #endif
