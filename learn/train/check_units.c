@@ -56,6 +56,82 @@ static double rms(const double *x, size_t n)
     return n ? sqrt(s / (double)n) : 0;
 }
 
+// ---- work against energy ---------------------------------------------------------------------------------
+
+struct sums { // of the pairs of a set: dE against w (forces) and b (virial)
+    int n;
+    double ww, wb, bb, we, be, ee;
+};
+
+struct pair {
+    double first, second; // work of the forces of either frame, half of it each
+    double w, b, de, step; // w: both
+};
+
+// Half of the work that the forces of frame k do; that of its virial goes into p->b.
+static double end_work(const struct dp_system *s, int k, const double (*ds)[3], const double strain[3][3], struct pair *p)
+{
+    double w = 0;
+    size_t n = (size_t)s->natoms;
+    const double(*h)[3] = (const double(*)[3])(s->box + 9 * (size_t)k);
+    const double(*f)[3] = (const double(*)[3])(s->force + 3 * n * (size_t)k);
+    const double *v = s->virial + 9 * (size_t)k;
+    for (size_t i = 0; i < n; i++) {
+        double u[3];
+        memcpy(u, ds[i], sizeof u);
+        if (s->pbc) al_vecmat3(ds[i], h, u);
+        w -= 0.5 * (f[i][0] * u[0] + f[i][1] * u[1] + f[i][2] * u[2]);
+        p->step += (u[0] * u[0] + u[1] * u[1] + u[2] * u[2]) / (2 * (double)n);
+    }
+    for (int a = 0; a < 9; a++)
+        p->b -= 0.5 * v[a] * strain[a / 3][a % 3];
+    return w;
+}
+
+// From frame k to frame m. ds: room for natoms.
+static struct pair work(const struct dp_system *s, int k, int m, double (*ds)[3])
+{
+    struct pair p = {.de = s->energy[m] - s->energy[k]};
+    size_t n = (size_t)s->natoms;
+    const double(*x)[3] = (const double(*)[3])(s->coord + 3 * n * (size_t)k), (*y)[3] = (const double(*)[3])(s->coord + 3 * n * (size_t)m);
+    const double(*g)[3] = (const double(*)[3])(s->box + 9 * (size_t)k), (*h)[3] = (const double(*)[3])(s->box + 9 * (size_t)m);
+    double gi[3][3], hi[3][3], first[3][3] = {{0}}, second[3][3] = {{0}};
+    if (s->pbc) {
+        al_inv3(g, gi);
+        al_inv3(h, hi);
+        for (int a = 0; a < 3; a++) {
+            al_vecmat3(gi[a], h, first[a]);  // 1 + strain seen from k
+            al_vecmat3(hi[a], g, second[a]); // 1 - strain seen from m
+            for (int b = 0; b < 3; b++) {
+                first[a][b] -= a == b;
+                second[a][b] = (a == b) - second[a][b];
+            }
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        double a[3], b[3];
+        memcpy(a, x[i], sizeof a);
+        memcpy(b, y[i], sizeof b);
+        if (s->pbc) al_vecmat3(x[i], gi, a);
+        if (s->pbc) al_vecmat3(y[i], hi, b);
+        for (int c = 0; c < 3; c++)
+            ds[i][c] = b[c] - a[c] - (s->pbc ? round(b[c] - a[c]) : 0);
+    }
+    p.first = end_work(s, k, (const double(*)[3])ds, (const double(*)[3])first, &p);
+    p.second = end_work(s, m, (const double(*)[3])ds, (const double(*)[3])second, &p);
+    p.w = p.first + p.second;
+    p.step = sqrt(p.step);
+    return p;
+}
+
+static bool same_cell(const struct dp_system *s, int k, int m)
+{
+    const double *g = s->box + 9 * (size_t)k, *h = s->box + 9 * (size_t)m;
+    for (int a = 0; a < 9; a++)
+        if (fabs(g[a] - h[a]) > 1e-6) return false;
+    return true;
+}
+
 // ---- single frames ---------------------------------------------------------------------------------------
 
 // One finding for all frames of a system that are off by the same factor, or nearly: single frames differ anyway, so the factor is that
@@ -117,6 +193,53 @@ static void magnitude_ratio(const double *label, size_t per, int n, double far, 
     }
 }
 
+// By which factor the forces of frame k are to be multiplied to fit the energies of the frames around it: 1 or a known one; 0 when it
+// cannot be told. Frames with odd[] do not count as others.
+static double fitting_factor(const struct dp_system *s, int k, const double *odd, double (*ds)[3])
+{
+    static const double known[] = {1, 13.605693, 27.211386, 51.422067, 160.21766, 1602.1766};
+    enum { NKNOWN = sizeof known / sizeof *known };
+    double left[2 * NKNOWN] = {0}, total = 0, best = 0, least = INFINITY;
+    int n = 0;
+    for (int m = k - MAX_LAG; m <= k + MAX_LAG; m++) {
+        if (m < 0 || m >= s->nframes || m == k || odd[m]) continue;
+        if (s->pbc && !same_cell(s, k, m) && !(s->have & AL_HAVE_VIRIAL)) continue;
+        struct pair p = work(s, k, m, ds);
+        if (!(p.step < MAX_STEP)) continue;
+        n++;
+        total += p.de * p.de;
+        for (int i = 0; i < 2 * NKNOWN; i++) {
+            double f = i < NKNOWN ? known[i] : 1 / known[i - NKNOWN], d = p.de - f * p.first - p.second - p.b;
+            left[i] += d * d;
+        }
+    }
+    for (int i = 0; i < 2 * NKNOWN; i++)
+        if (left[i] < least) {
+            least = left[i];
+            best = i < NKNOWN ? known[i] : 1 / known[i - NKNOWN];
+        }
+    return n >= 2 && least < (1 - MIN_FIT) * total ? best : 0;
+}
+
+// Forces that are large or small without being wrong (a relaxed frame at the start of a trajectory) fit the energies around them.
+static enum al_err force_outliers(struct check *c, const struct dp_system *s, double *x, double *ratio, bool *mark)
+{
+    AL_AUTOFREE double(*ds)[3] = NULL;
+    AL_AUTOFREE double *odd = NULL;
+    AL_ALLOC(ds, s->natoms);
+    AL_ALLOC(odd, s->nframes);
+    magnitude_ratio(s->force, 3 * (size_t)s->natoms, s->nframes, 9, x, ratio);
+    for (int i = 0; i < s->nframes; i++)
+        odd[i] = ratio[i] != 0 || mark[i];
+    for (int i = 0; i < s->nframes; i++) {
+        if (!ratio[i]) continue;
+        double f = s->have & AL_HAVE_ENERGY ? fitting_factor(s, i, odd, ds) : 0;
+        if (f == 1 || (!f && ratio[i] < 1)) ratio[i] = 0;
+        else if (f) ratio[i] = 1 / f;
+    }
+    return tell_outliers(c, s, "forces", ratio, mark);
+}
+
 enum al_err check_outliers(struct check *c, const struct dp_system *s, bool *mark)
 {
     enum { ENOUGH = 5 };
@@ -126,12 +249,7 @@ enum al_err check_outliers(struct check *c, const struct dp_system *s, bool *mar
     AL_ALLOC(x, s->nframes);
     AL_ALLOC(ratio, s->nframes);
     if (s->have & AL_HAVE_ENERGY) AL_TRY(energy_outliers(c, s, x, ratio, mark));
-    if (s->have & AL_HAVE_FORCES) {
-        magnitude_ratio(s->force, 3 * (size_t)s->natoms, s->nframes, 9, x, ratio);
-        for (int i = 0; i < s->nframes; i++) // relaxed frames have no forces: no fault
-            if (ratio[i] < 1 && !check_factor(ratio[i])) ratio[i] = 0;
-        AL_TRY(tell_outliers(c, s, "forces", ratio, mark));
-    }
+    if (s->have & AL_HAVE_FORCES) AL_TRY(force_outliers(c, s, x, ratio, mark));
     if (s->have & AL_HAVE_VIRIAL) { // of cells that differ virials may well differ by a factor of ten
         magnitude_ratio(s->virial, 9, s->nframes, 40, x, ratio);
         for (int i = 0; i < s->nframes; i++)
@@ -141,76 +259,7 @@ enum al_err check_outliers(struct check *c, const struct dp_system *s, bool *mar
     return AL_ERR_OK;
 }
 
-// ---- work against energy ---------------------------------------------------------------------------------
-
-struct sums { // of the pairs of a set: dE against w (forces) and b (virial)
-    int n;
-    double ww, wb, bb, we, be, ee;
-};
-
-struct pair {
-    double w, b, de, step;
-};
-
-static void end_work(const struct dp_system *s, int k, const double (*ds)[3], const double strain[3][3], struct pair *p)
-{
-    size_t n = (size_t)s->natoms;
-    const double(*h)[3] = (const double(*)[3])(s->box + 9 * (size_t)k);
-    const double(*f)[3] = (const double(*)[3])(s->force + 3 * n * (size_t)k);
-    const double *v = s->virial + 9 * (size_t)k;
-    for (size_t i = 0; i < n; i++) {
-        double u[3];
-        memcpy(u, ds[i], sizeof u);
-        if (s->pbc) al_vecmat3(ds[i], h, u);
-        p->w -= 0.5 * (f[i][0] * u[0] + f[i][1] * u[1] + f[i][2] * u[2]);
-        p->step += (u[0] * u[0] + u[1] * u[1] + u[2] * u[2]) / (2 * (double)n);
-    }
-    for (int a = 0; a < 9; a++)
-        p->b -= 0.5 * v[a] * strain[a / 3][a % 3];
-}
-
-// From frame k to frame m. ds: room for natoms.
-static struct pair work(const struct dp_system *s, int k, int m, double (*ds)[3])
-{
-    struct pair p = {.de = s->energy[m] - s->energy[k]};
-    size_t n = (size_t)s->natoms;
-    const double(*x)[3] = (const double(*)[3])(s->coord + 3 * n * (size_t)k), (*y)[3] = (const double(*)[3])(s->coord + 3 * n * (size_t)m);
-    const double(*g)[3] = (const double(*)[3])(s->box + 9 * (size_t)k), (*h)[3] = (const double(*)[3])(s->box + 9 * (size_t)m);
-    double gi[3][3], hi[3][3], first[3][3] = {{0}}, second[3][3] = {{0}};
-    if (s->pbc) {
-        al_inv3(g, gi);
-        al_inv3(h, hi);
-        for (int a = 0; a < 3; a++) {
-            al_vecmat3(gi[a], h, first[a]);  // 1 + strain seen from k
-            al_vecmat3(hi[a], g, second[a]); // 1 - strain seen from m
-            for (int b = 0; b < 3; b++) {
-                first[a][b] -= a == b;
-                second[a][b] = (a == b) - second[a][b];
-            }
-        }
-    }
-    for (size_t i = 0; i < n; i++) {
-        double a[3], b[3];
-        memcpy(a, x[i], sizeof a);
-        memcpy(b, y[i], sizeof b);
-        if (s->pbc) al_vecmat3(x[i], gi, a);
-        if (s->pbc) al_vecmat3(y[i], hi, b);
-        for (int c = 0; c < 3; c++)
-            ds[i][c] = b[c] - a[c] - (s->pbc ? round(b[c] - a[c]) : 0);
-    }
-    end_work(s, k, (const double(*)[3])ds, (const double(*)[3])first, &p);
-    end_work(s, m, (const double(*)[3])ds, (const double(*)[3])second, &p);
-    p.step = sqrt(p.step);
-    return p;
-}
-
-static bool same_cell(const struct dp_system *s, int k, int m)
-{
-    const double *g = s->box + 9 * (size_t)k, *h = s->box + 9 * (size_t)m;
-    for (int a = 0; a < 9; a++)
-        if (fabs(g[a] - h[a]) > 1e-6) return false;
-    return true;
-}
+// ---- whole sets ------------------------------------------------------------------------------------------
 
 static void add_pairs(const struct dp_system *s, int first, int n, int lag, const bool *mark, double (*ds)[3], struct sums *t)
 {
