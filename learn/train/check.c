@@ -294,6 +294,7 @@ enum al_err dataset_check(const struct dp_dataset *d, const struct dp_dataset *v
         AL_TRY(check_system(c, &d->sys[s]));
     for (int s = 0; valid && s < valid->nsys; s++)
         AL_TRY(check_system(c, &valid->sys[s]));
+    AL_TRY(check_across(c, d));
     AL_TRY(check_duplicates(c, d, valid));
     *ret = c;
     c = NULL;

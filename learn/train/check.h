@@ -45,5 +45,7 @@ double check_factor(double f);
 enum al_err check_outliers(struct check *c, const struct dp_system *s, bool *mark);
 // Units of whole sets; marked frames are left out. d_nn: mean distance of nearest neighbours, Ang.
 enum al_err check_units(struct check *c, const struct dp_system *s, const bool *mark, double d_nn);
+// Energies per atom of systems of the same composition against each other: what a single frame alone does not show.
+enum al_err check_across(struct check *c, const struct dp_dataset *d);
 
 #endif

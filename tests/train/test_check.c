@@ -90,7 +90,7 @@ static void expect(struct dp_dataset *d, const struct dp_dataset *valid, const c
 static void expect_units(struct dp_dataset *d, const char *frames, const char *what, double factor, const char *size)
 {
     char number[32], too[32];
-    snprintf(number, sizeof number, "%.6g (", factor);
+    snprintf(number, sizeof number, "%.6g ", factor);
     snprintf(too, sizeof too, "too %s", size);
     expect(d, NULL, "units", (const char *const[]){what, frames, number, too, NULL});
 }
@@ -238,6 +238,32 @@ static void duplicates(void **state)
     dp_dataset_destroy(&other);
 }
 
+static void across(void **state) // single frames, each in its own system
+{
+    (void)state;
+    struct dp_dataset *all = NULL;
+    MUST(dp_dataset_create(&all));
+    for (int k = 0; k < 4; k++) {
+        struct dp_dataset *more = crystal(2 + k, true);
+        struct al_frames *one = NULL;
+        struct al_frame *f = NULL;
+        char name[16];
+        MUST(al_frames_create(&one));
+        MUST(dp_system_frame(&more->sys[0], 1 + k, &f));
+        if (k == 2) f->energy /= FACTOR[1];
+        MUST(al_frames_push(one, &f));
+        snprintf(name, sizeof name, "one-%d", k);
+        MUST(dp_dataset_add_frames(all, name, one));
+        al_frames_destroy(&one);
+        dp_dataset_destroy(&more);
+    }
+    assert_int_equal(all->nsys, 4);
+    expect_units(all, "frames 0-0", "energies of", FACTOR[1], "small");
+    all->sys[2].energy[0] *= FACTOR[1];
+    expect(all, NULL, NULL, NULL);
+    dp_dataset_destroy(&all);
+}
+
 static void overlaps(void **state)
 {
     (void)state;
@@ -262,7 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strained_crystal), cmocka_unit_test(melts),    cmocka_unit_test(some_frames),
-        cmocka_unit_test(relaxed_frame),
+        cmocka_unit_test(relaxed_frame),    cmocka_unit_test(across),
         cmocka_unit_test(duplicates),       cmocka_unit_test(overlaps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
