@@ -165,6 +165,7 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
     if (!e) e = j->json ? data_job_json(j, "errors.yaml") : al_yaml_read(path, &n);
     if (e) return cli_fail(e);
     if (j->json) return EXIT_OK;
+    data_tell_model(al_node_get(n, "data"), stdout);
     print_rows(al_node_get(n, "rows"));
     print_elements(al_node_get(n, "rows"));
     print_outliers(n);

@@ -192,6 +192,7 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
     printf("%s steps, %.4g s a step\n", bag_fact(t, "steps"), bag_fact_real(t, "seconds_per_step"));
     if (bag_fact_real(t, "halved") > 0)
         printf("WARNING: the loss was not finite; the learning rate was halved %s times (train.log)\n", bag_fact(t, "halved"));
+    data_tell_model(s, stdout);
     puts("root mean square errors, forces by element:");
     tell_rmse(s, "train", "training");
     tell_rmse(s, "valid", "validation");

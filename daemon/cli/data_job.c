@@ -159,6 +159,14 @@ void data_tell(const struct al_node *a, FILE *out)
     fflush(out);
 }
 
+void data_tell_model(const struct al_node *a, FILE *out)
+{
+    for (const struct al_node *f = children(a, "findings"); f; f = f->next) {
+        const char *kind = al_node_str(f, "kind", "");
+        if (strcmp(kind, "sel") == 0 || strcmp(kind, "reference") == 0) fprintf(out, "WARNING: %s: %s\n", kind, al_node_str(f, "text", ""));
+    }
+}
+
 enum al_err data_refuse(const struct al_node *a)
 {
     for (const struct al_node *f = children(a, "findings"); f; f = f->next)

@@ -28,6 +28,8 @@ enum al_err data_ask(const struct paths *train, const struct paths *valid, const
 // Systems, notes and warnings for people; AL_ERR_INPUT when a finding is fatal.
 void data_tell(const struct al_node *answer, FILE *out);
 enum al_err data_refuse(const struct al_node *answer);
+// Those findings that need the model (kinds sel, reference), of a result.
+void data_tell_model(const struct al_node *result, FILE *out);
 
 // The file RUN in the job's directory, made when absent; another one with another identity is refused.
 enum al_err data_job_check(const struct label_job *j, const char *run, const char *identity);

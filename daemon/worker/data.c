@@ -8,6 +8,7 @@
 #include "base/fsio.h"
 #include "base/mem.h"
 #include "base/yaml.h"
+#include "train/env.h"
 
 static void describe_systems(FILE *out, const struct dp_dataset *d, const char *part)
 {
@@ -97,6 +98,41 @@ enum al_err data_describe(FILE *out, const struct dp_dataset *train, const struc
         fputs("}\n", out);
     }
     if (ferror(out)) AL_FAIL(AL_ERR_IO, "cannot write what the data are");
+    return AL_ERR_OK;
+}
+
+struct offset { // of the energies, eV/atom
+    long n;
+    double sum, square;
+};
+
+static void add_energy(void *ctx, const struct train_error *e)
+{
+    struct offset *o = ctx;
+    if (isnan(e->de)) return;
+    o->n++;
+    o->sum += e->de;
+    o->square += e->de * e->de;
+}
+
+enum al_err data_against_model(struct check *c, const struct dp_model *m, const struct dp_dataset *d)
+{
+    enum { SAMPLE = 50 };
+    static const double FAR = 0.1; // eV/atom
+    struct offset o = {0};
+    int most[DP_MAX_TYPES], total = dp_dataset_nframes(d);
+    double dmin;
+    if (!total) return AL_ERR_OK;
+    AL_TRY(env_scan(&m->c, d, most, &dmin));
+    for (int t = 0; t < m->c.ntypes; t++)
+        if (most[t] > m->c.sel[t])
+            AL_TRY(check_add(c, "sel", false, &d->sys[0], "atoms with up to %d neighbours %s; the model's sel has room for %d: the farthest are "
+                             "left out (all data)", most[t], m->c.type_map[t], m->c.sel[t]));
+    AL_TRY(train_evaluate(m, d, total / SAMPLE + 1, add_energy, &o));
+    double mean = o.n ? o.sum / (double)o.n : 0, spread = o.n ? sqrt(fmax(o.square / (double)o.n - mean * mean, 0)) : 0;
+    if (fabs(mean) > FAR && fabs(mean) > 3 * spread)
+        AL_TRY(check_add(c, "reference", false, &d->sys[0], "the model's energies are off by %.4g +- %.2g eV/atom in %ld frames looked at: another "
+                         "reference of energy, other settings of the labels, or too few steps? (all data)", mean, spread, o.n));
     return AL_ERR_OK;
 }
 

@@ -123,6 +123,11 @@ static enum al_err read_input(const struct task *t, const struct al_node *run, s
     AL_TRY(read_paths(run, "valid", &in->valid));
     AL_TRY(dataset_check(in->train, in->valid, &in->check));
     AL_TRY(data_refuse(in->check));
+    if (in->from) {
+        AL_OWN(dp_model) m = NULL;
+        AL_TRY(dp_model_read(in->from, &m));
+        AL_TRY(data_against_model(in->check, m, in->train));
+    }
     if (in->valid) return AL_ERR_OK;
     in->split = true;
     AL_TRY(dp_dataset_split(in->train, t->cfg->train.validation, t->cfg->seed, &in->valid));

@@ -145,6 +145,7 @@ enum al_err verb_test(struct task *t)
     AL_TRY(read_data(run, &d));
     AL_TRY(dataset_check(d, NULL, &c));
     AL_TRY(data_refuse(c));
+    AL_TRY(data_against_model(c, m, d));
     AL_TRY(score_model(m, d, ".", on_progress, t, &s));
     AL_TRY(score_plots(s, "."));
     AL_TRY(write_errors(path, d, s, c));

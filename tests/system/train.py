@@ -171,13 +171,22 @@ def test_sel():
     """Molecular dynamics counts atoms with more neighbours than sel and says so once, through a stop as well."""
     write('a.extxyz', extxyz(frames(20)))
     write('start.extxyz', extxyz(frames(1, seed=9), energy=False, forces=False, virial=False))
-    train('a.extxyz', '--out', 'm', '--steps', '300')
+    train('a.extxyz', '--out', 'm', '--steps', '3000')
     sel = re.search(r'^sel: \[(\d+), (\d+)\]', read('m/summary.yaml').decode(), re.M)
     check(sel and min(int(sel[1]), int(sel[2])) >= 4, 'automatic sel')
     args = ('start.extxyz', '--ensemble', 'nve', '--temperature', '50 K', '--time', '0.2 ps')
     out, _ = alnd('md', 'm/model.dp', *args, '--out', 'good')
     check('WARNING' not in out and 'sel_overflow_steps: 0' in read('good/summary.yaml').decode(), out)
     train('a.extxyz', '--out', 'few', '--steps', '300', '--descriptor.sel', '[2, 2]')
+    out, _ = alnd('test', 'few/model.dp', 'a.extxyz')
+    check(len(re.findall(r'WARNING: sel: atoms with up to \d neighbours', out)) == 2, out)
+    check('WARNING' not in alnd('test', 'm/model.dp', 'a.extxyz')[0], 'no warning where all is well')
+    moved = frames(20)
+    for f in moved:
+        f['e'] += 8 * 3.5
+    write('moved.extxyz', extxyz(moved))
+    out, _ = alnd('train', 'moved.extxyz', '--from', 'm/model.dp', '--out', 'tuned', '--steps', '20')
+    check(re.search(r"WARNING: reference: the model's energies are off by -3.5\d* \+- 0.0", out), out)
     out, _ = alnd('md', 'few/model.dp', *args, '--out', 'md')
     check(re.search(r'WARNING: in 201 of the steps: 8 atoms with more neighbours than the model.s sel \(\d (Li|S), sel 2\)', out), out)
     log = read(glob.glob('md/tasks/*/worker.log')[0]).decode()
