@@ -55,6 +55,7 @@ struct cfg_train {
     bool type_one_side;
     long steps, steps_next;    // first iteration; later ones (warm start)
     int batch;                 // frames a step
+    char precision[8];         // mixed | double | plain
     double lr_start, lr_stop, lr_start_next;
     double pref_e[2], pref_f[2], pref_v[2]; // start, limit
     double validation;         // fraction of the labelled frames kept for validation

@@ -298,6 +298,9 @@ const struct schema_key loop_keys[] = {
     {"train.steps_next", KEY_LONG, 0, AT(train.steps_next), RANGE(0, 1e9), .otherwise = "0", .flags = P,
      .doc = "Adam steps of later iterations; 0 = as the first."},
     {"train.batch", KEY_INT, 0, AT(train.batch), RANGE(1, 1000), .otherwise = "1", .flags = P, .doc = "Frames of a step."},
+    {"train.precision", KEY_CHOICE, 0, STRING(train.precision), .otherwise = "mixed", .flags = P, .choices = "mixed|double|plain",
+     .doc = "Arithmetic of training: mixed (float where the error shows no difference), double, or plain: double without "
+            "interpolated embedding nets, as deepmd-kit, several times slower. Models are double in any case."},
     {"train.warm_start", KEY_BOOL, 0, AT(train.warm_start), .otherwise = "true", .flags = P,
      .doc = "From iteration 1 on, start from the previous iteration's network."},
     {"train.learning_rate.start", KEY_REAL, 0, AT(train.lr_start), RANGE(1e-8, 1), .otherwise = "1e-3", .flags = P,

@@ -84,6 +84,12 @@ static enum al_err results(struct task *t, struct trainer *tr, const struct dp_d
     return AL_ERR_OK;
 }
 
+static enum gradient_path path_of(const char *precision)
+{
+    if (!strcmp(precision, "mixed")) return GRADIENT_MIXED;
+    return strcmp(precision, "double") ? GRADIENT_PLAIN : GRADIENT_DOUBLE;
+}
+
 enum al_err train_options_of(const struct loop_config *cfg, bool warm, struct train_options *ret)
 {
     const struct cfg_train *c = &cfg->train;
@@ -92,6 +98,7 @@ enum al_err train_options_of(const struct loop_config *cfg, bool warm, struct tr
     AL_TRY(model_of(cfg, &o.model));
     o.steps = warm && c->steps_next ? c->steps_next : c->steps;
     o.batch = c->batch;
+    o.path = path_of(c->precision);
     o.lr_start = warm && c->lr_start_next > 0 ? c->lr_start_next : c->lr_start;
     o.lr_stop = c->lr_stop;
     o.decay_steps = o.steps / 200 > 0 ? o.steps / 200 : 1; // deepmd's own rule hardly decays in runs of some thousand steps

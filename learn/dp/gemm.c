@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Tiles of 4 rows x 12 columns: twelve accumulators of four doubles, three loads of b and four broadcasts of
-// a for twelve fused multiply-adds. Columns that do not fill a vector are computed in a window that ends at
-// the last column; only the missing ones are stored.
+// Tiles of three vectors of columns: 8 rows with AVX-512 (24 accumulators of 32 registers), else 4 rows. Columns that
+// do not fill a vector are computed in a window that ends at the last column; only the missing ones are stored.
 #include "dp/gemm.h"
 
 #include "dp/vec.h"
+
+#if defined __AVX512F__
+enum { LANES = 8, ROWS = 8 };
+#else
+enum { LANES = 4, ROWS = 4 };
+#endif
+typedef double vec __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -22,37 +28,38 @@ struct operands {
 // R rows from r, V vectors of columns from j; of the last vector only the lanes from `from` on are stored.
 INLINE void tile(const struct operands *o, size_t r, size_t j, const int R, const int V, int from)
 {
-    v4d acc[4][3];
-#pragma GCC unroll 4
+    vec acc[ROWS][3];
+#pragma GCC unroll 8
     for (int i = 0; i < R; i++)
 #pragma GCC unroll 3
         for (int v = 0; v < V; v++)
-            acc[i][v] = v4_set(0);
+            acc[i][v] = (vec){0};
     const double *a = o->a + r * o->rs, *b = o->b + j;
     for (size_t k = 0; k < o->k; k++, a += o->cs, b += o->n) {
-        v4d bv[3];
+        vec bv[3];
 #pragma GCC unroll 3
         for (int v = 0; v < V; v++)
-            bv[v] = v4_load(b + 4 * v);
-#pragma GCC unroll 4
+            bv[v] = *(const vec *)(b + LANES * v);
+#pragma GCC unroll 8
         for (int i = 0; i < R; i++) {
-            v4d x = v4_set(a[(size_t)i * o->rs]);
+            vec x = a[(size_t)i * o->rs] - (vec){0};
 #pragma GCC unroll 3
             for (int v = 0; v < V; v++)
                 acc[i][v] += x * bv[v];
         }
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int i = 0; i < R; i++) {
         double *c = o->c + (r + (size_t)i) * o->n + j;
 #pragma GCC unroll 3
         for (int v = 0; v < V; v++) {
-            v4d s = o->add ? v4_load(c + 4 * v) + acc[i][v] : acc[i][v];
+            vec s = acc[i][v];
+            if (o->add) s += *(const vec *)(c + LANES * v);
             if (!from)
-                v4_store(c + 4 * v, s);
+                *(vec *)(c + LANES * v) = s;
             else
-                for (int q = from; q < 4; q++)
-                    c[4 * v + q] = s[q];
+                for (int q = from; q < LANES; q++)
+                    c[LANES * v + q] = s[q];
         }
     }
 }
@@ -60,14 +67,20 @@ INLINE void tile(const struct operands *o, size_t r, size_t j, const int R, cons
 INLINE void panel(const struct operands *o, size_t m, size_t j, const int V, int from)
 {
     size_t r = 0;
-    for (; r + 4 <= m; r += 4)
+    for (; r + ROWS <= m; r += ROWS)
+        tile(o, r, j, ROWS, V, from);
+    if (ROWS > 4 && m - r >= 4) {
         tile(o, r, j, 4, V, from);
-    if (m - r == 3) tile(o, r, j, 3, V, from);
-    if (m - r == 2) tile(o, r, j, 2, V, from);
-    if (m - r == 1) tile(o, r, j, 1, V, from);
+        r += 4;
+    }
+    if (m - r >= 2) {
+        tile(o, r, j, 2, V, from);
+        r += 2;
+    }
+    if (r < m) tile(o, r, j, 1, V, from);
 }
 
-static void narrow(const struct operands *o, size_t m) // fewer than four columns
+static void narrow(const struct operands *o, size_t m) // fewer columns than a vector has lanes
 {
     for (size_t r = 0; r < m; r++)
         for (size_t j = 0; j < o->n; j++) {
@@ -81,20 +94,20 @@ static void narrow(const struct operands *o, size_t m) // fewer than four column
 static void multiply(const struct operands *o, size_t m)
 {
     size_t j = 0;
-    if (o->n < 4) {
+    if (o->n < LANES) {
         narrow(o, m);
         return;
     }
-    for (; j + 12 <= o->n; j += 12)
+    for (; j + 3 * LANES <= o->n; j += 3 * LANES)
         panel(o, m, j, 3, 0);
-    if (o->n - j >= 8) {
+    if (o->n - j >= 2 * LANES) {
         panel(o, m, j, 2, 0);
-        j += 8;
-    } else if (o->n - j >= 4) {
+        j += 2 * LANES;
+    } else if (o->n - j >= LANES) {
         panel(o, m, j, 1, 0);
-        j += 4;
+        j += LANES;
     }
-    if (j < o->n) panel(o, m, o->n - 4, 1, (int)(4 - (o->n - j)));
+    if (j < o->n) panel(o, m, o->n - LANES, 1, (int)(LANES - (o->n - j)));
 }
 
 void dp_gemm_nn(int m, int n, int k, const double *a, const double *b, bool add, double *c)
@@ -155,15 +168,56 @@ INLINE void dot_panel(const struct operands *o, size_t m, size_t i, const int I)
         dots(o, r, i, 1, I);
 }
 
+typedef double v8d __attribute__((vector_size(64), aligned(sizeof(double)), may_alias));
+typedef long v8i __attribute__((vector_size(64)));
+
+// bt[r][c] = b[c][r], 8 by 8: three rounds of exchanges between vectors.
+INLINE void transpose8(const double *b, size_t ldb, double *bt, size_t ldbt)
+{
+    v8d x[8], y[8];
+#pragma GCC unroll 8
+    for (size_t c = 0; c < 8; c++)
+        x[c] = *(const v8d *)(b + c * ldb);
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+        y[c] = __builtin_shuffle(x[c], x[c + 4], (v8i){0, 1, 2, 3, 8, 9, 10, 11});
+        y[c + 4] = __builtin_shuffle(x[c], x[c + 4], (v8i){4, 5, 6, 7, 12, 13, 14, 15});
+    }
+#pragma GCC unroll 4
+    for (int q = 0; q < 4; q++) {
+        int c = q / 2 * 4 + q % 2;
+        x[c] = __builtin_shuffle(y[c], y[c + 2], (v8i){0, 1, 8, 9, 4, 5, 12, 13});
+        x[c + 2] = __builtin_shuffle(y[c], y[c + 2], (v8i){2, 3, 10, 11, 6, 7, 14, 15});
+    }
+#pragma GCC unroll 4
+    for (int c = 0; c < 8; c += 2) {
+        y[c] = __builtin_shuffle(x[c], x[c + 1], (v8i){0, 8, 2, 10, 4, 12, 6, 14});
+        y[c + 1] = __builtin_shuffle(x[c], x[c + 1], (v8i){1, 9, 3, 11, 5, 13, 7, 15});
+    }
+#pragma GCC unroll 8
+    for (size_t r = 0; r < 8; r++)
+        *(v8d *)(bt + r * ldbt) = y[r];
+}
+
+// bt [k][n] = transpose of b [n][k].
+static void transpose(size_t n, size_t k, const double *b, double *bt)
+{
+    size_t n8 = n / 8 * 8, k8 = k / 8 * 8;
+    for (size_t j = 0; j < n8; j += 8)
+        for (size_t q = 0; q < k8; q += 8)
+            transpose8(b + j * k + q, k, bt + q * n + j, n);
+    for (size_t j = 0; j < n; j++)
+        for (size_t q = j < n8 ? k8 : 0; q < k; q++)
+            bt[q * n + j] = b[j * k + q];
+}
+
 void dp_gemm_nt(int m, int n, int k, const double *a, const double *b, bool add, double *c)
 {
-    enum { ROOM = 6144 }; // transposed b on the stack, where that is cheaper than sums across vectors
+    enum { ROOM = 16384 }; // transposed b on the stack, where that is cheaper than sums across vectors
     struct operands o = {a, (size_t)k, 1, b, c, (size_t)n, (size_t)k, add};
-    if (m >= 32 && n * k <= ROOM) {
+    if (m >= 8 && n * k <= ROOM) {
         double bt[ROOM];
-        for (int j = 0; j < n; j++)
-            for (int q = 0; q < k; q++)
-                bt[q * n + j] = b[j * k + q];
+        transpose((size_t)n, (size_t)k, b, bt);
         o.b = bt;
         multiply(&o, (size_t)m);
         return;

@@ -142,15 +142,30 @@ static enum al_err take(struct dp_layout *l, const struct al_neigh *list, const 
     return AL_ERR_OK;
 }
 
-enum al_err dp_layout_build(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
-                            const struct al_neigh *list)
+enum al_err dp_layout_start(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
+                            size_t neighbours)
 {
     AL_TRY(reserve_atoms(l, natoms, c->ntypes));
     l->natoms = natoms;
     l->ntypes = c->ntypes;
     sort_centres(l, natoms, types, c->ntypes);
+    return reserve_rows(l, neighbours + (size_t)l->nblock * (size_t)c->ntypes);
+}
+
+void dp_layout_close(struct dp_layout *l, int block, int type, int *row)
+{
+    int *seg = (int *)dp_layout_seg(l, block, type) + dp_block_size(l, block);
+    seg[0] = *row;
+    l->j[*row] = -1;
+    memset(l->d[*row], 0, sizeof l->d[*row]);
+    seg[1] = ++*row;
+}
+
+enum al_err dp_layout_build(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
+                            const struct al_neigh *list)
+{
     // Dropped neighbours only make this an upper bound.
-    AL_TRY(reserve_rows(l, (size_t)list->first[natoms] + (size_t)l->nblock * (size_t)c->ntypes));
+    AL_TRY(dp_layout_start(l, c, natoms, types, (size_t)list->first[natoms]));
     double rc = dp_cut_of(c).rc;
     int row = 0;
     for (int b = 0; b < l->nblock; b++)
@@ -163,10 +178,7 @@ enum al_err dp_layout_build(struct dp_layout *l, const struct dp_config *c, int 
                 seg[k] = row;
                 row += n;
             }
-            seg[nc] = row;
-            l->j[row] = -1;
-            memset(l->d[row], 0, sizeof l->d[row]);
-            seg[nc + 1] = ++row;
+            dp_layout_close(l, b, t, &row);
         }
     l->nrow = row;
     return AL_ERR_OK;
@@ -192,22 +204,6 @@ void dp_rows_free(struct dp_rows *rows)
     *rows = (struct dp_rows){0};
 }
 
-static inline v4d environment_row(const double d[3], const struct dp_cut *cut, struct dp_geo *g)
-{
-    double r = __builtin_sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
-    double u = (r - cut->rs) / cut->den;
-    u = u < 0 ? 0 : u > 1 || !(r < cut->rc) ? 1 : u;
-    double w = 1 + u * u * u * (-10 + u * (15 - 6 * u));
-    double dw = -30 * u * u * (1 - u) * (1 - u) / cut->den;
-    double s = w / r;
-    for (int a = 0; a < 3; a++)
-        g->h[a] = d[a] / r;
-    g->r = r;
-    g->sr = s / r;
-    g->ds = dw / r - g->sr;
-    return (v4d){s, s * g->h[0], s * g->h[1], s * g->h[2]};
-}
-
 void dp_rows_compute(struct dp_rows *rows, const struct dp_model *m, const struct dp_layout *l)
 {
     struct dp_cut cut = dp_cut_of(&m->c);
@@ -217,7 +213,7 @@ void dp_rows_compute(struct dp_rows *rows, const struct dp_model *m, const struc
         for (int k = dp_layout_seg(l, b, 0)[0]; k < dp_block_end(l, b); k++) {
             v4d R = v4_set(0);
             rows->geo[k] = (struct dp_geo){0};
-            if (l->j[k] >= 0) R = environment_row(l->d[k], &cut, &rows->geo[k]);
+            if (l->j[k] >= 0) R = dp_environment_row(l->d[k], &cut, &rows->geo[k]);
             rows->R[k] = (R - avg) / std;
             rows->x[k] = rows->R[k][0];
         }

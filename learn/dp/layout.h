@@ -50,6 +50,23 @@ struct dp_cut { // TensorFlow's switch: rcut and rcut_smth and their difference 
 };
 struct dp_cut dp_cut_of(const struct dp_config *c);
 
+// R (not normalised) and geometry of a neighbour at d.
+static inline v4d dp_environment_row(const double d[3], const struct dp_cut *cut, struct dp_geo *g)
+{
+    double r = __builtin_sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
+    double u = (r - cut->rs) / cut->den;
+    u = u < 0 ? 0 : u > 1 || !(r < cut->rc) ? 1 : u;
+    double w = 1 + u * u * u * (-10 + u * (15 - 6 * u));
+    double dw = -30 * u * u * (1 - u) * (1 - u) / cut->den;
+    double s = w / r;
+    for (int a = 0; a < 3; a++)
+        g->h[a] = d[a] / r;
+    g->r = r;
+    g->sr = s / r;
+    g->ds = dw / r - g->sr;
+    return (v4d){s, s * g->h[0], s * g->h[1], s * g->h[2]};
+}
+
 static inline const int *dp_layout_seg(const struct dp_layout *l, int block, int type)
 {
     return l->seg + ((size_t)block * (size_t)l->ntypes + (size_t)type) * (DP_BLOCK + 2);
@@ -69,6 +86,10 @@ enum al_err dp_layout_create(struct dp_layout **ret);
 // types [natoms] of the model; list: full, cut-off >= that of the model.
 enum al_err dp_layout_build(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
                             const struct al_neigh *list);
+// Parts of building, for dp/pack.h: sorted centres and room; the row of empty slots at the end of a segment.
+enum al_err dp_layout_start(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
+                            size_t neighbours);
+void dp_layout_close(struct dp_layout *l, int block, int type, int *row);
 enum al_err dp_rows_reserve(struct dp_rows *rows, size_t nrow);
 void dp_rows_free(struct dp_rows *rows);
 void dp_rows_compute(struct dp_rows *rows, const struct dp_model *m, const struct dp_layout *l);

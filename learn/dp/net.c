@@ -17,6 +17,19 @@ int dp_net_width(const struct dp_net *net)
     return w;
 }
 
+struct dp_tape dp_tape_from(const struct dp_net *net, const struct dp_tape *t, int n)
+{
+    struct dp_tape s;
+    for (int l = 0; l < net->nlayers; l++) {
+        size_t at = (size_t)n * (size_t)net->layer[l].nout;
+        s.h[l] = t->h[l] + at;
+        s.y[l] = t->y[l] + at;
+        s.zt[l] = t->zt[l] + at;
+        s.yt[l] = t->yt[l] + at;
+    }
+    return s;
+}
+
 // out [nout] += x for skip 1, (x, x) for skip 2.
 static inline void add_skip(const struct dp_layer *la, const double *restrict x, double *restrict out)
 {

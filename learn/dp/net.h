@@ -25,6 +25,8 @@ static inline bool dp_layer_plain(const struct dp_layer *la)
     return !la->skip && !la->idt;
 }
 int dp_net_width(const struct dp_net *net); // widest layer output
+// The tape from row n on.
+struct dp_tape dp_tape_from(const struct dp_net *net, const struct dp_tape *t, int n);
 
 void dp_net_forward(const struct dp_net *net, int n, const double *x, struct dp_tape *tape);
 void dp_net_tangent(const struct dp_net *net, int n, const double *xt, struct dp_tape *tape);

@@ -5,17 +5,21 @@
 #include "base/mem.h"
 #include "train/trainer_impl.h"
 
-static const double BETA1 = 0.9, BETA2 = 0.999, EPSILON = 1e-8;
+// deepmd-kit keeps these constants, and the powers of the first two, in float32, whatever the type of the weights;
+// with the same roundings its steps are ours (tests/train/test_peer_steps.c).
+static const float BETA1 = 0.9f, BETA2 = 0.999f, EPSILON = 1e-8f;
 
 enum al_err adam_create(size_t n, struct adam *ret)
 {
     struct adam a = {.n = n};
-    AL_ALLOC(a.m, n);
-    enum al_err e = al_alloc(n, sizeof *a.v, &a.v);
+    enum al_err e = al_alloc(n, sizeof *a.m, &a.m);
+    if (e == AL_ERR_OK) e = al_alloc(n, sizeof *a.v, &a.v);
+    if (e == AL_ERR_OK) e = al_alloc(n / ADAM_CHUNK + 1, sizeof *a.idle, &a.idle);
     if (e != AL_ERR_OK) {
-        al_free(a.m);
+        adam_free(&a);
         return e;
     }
+    adam_loaded(&a);
     *ret = a;
     return AL_ERR_OK;
 }
@@ -24,17 +28,58 @@ void adam_free(struct adam *a)
 {
     al_free(a->m);
     al_free(a->v);
+    al_free(a->idle);
     *a = (struct adam){0};
+}
+
+static bool all_zero(const double *x, size_t n)
+{
+    bool some = false;
+    for (size_t i = 0; i < n; i++)
+        some |= x[i] != 0;
+    return !some;
+}
+
+static size_t chunk_size(const struct adam *a, size_t first)
+{
+    return a->n - first < ADAM_CHUNK ? a->n - first : ADAM_CHUNK;
+}
+
+void adam_loaded(struct adam *a)
+{
+    for (size_t i = 0; i < a->n; i += ADAM_CHUNK)
+        a->idle[i / ADAM_CHUNK] = all_zero(a->m + i, chunk_size(a, i)) && all_zero(a->v + i, chunk_size(a, i));
+}
+
+static void powers(struct adam *a, long t) // b1^t, b2^t by t - 1 products
+{
+    if (t < a->t || !a->t) {
+        a->t = 1;
+        a->power[0] = BETA1;
+        a->power[1] = BETA2;
+    }
+    for (; a->t < t; a->t++) {
+        a->power[0] *= BETA1;
+        a->power[1] *= BETA2;
+    }
 }
 
 void adam_update(struct adam *a, long t, double lr, const double *grad, double *theta)
 {
-    double rate = lr * sqrt(1 - pow(BETA2, (double)t)) / (1 - pow(BETA1, (double)t));
-    double *restrict m = a->m, *restrict v = a->v, *restrict x = theta;
-    const double *restrict g = grad;
-    for (size_t i = 0; i < a->n; i++) {
-        m[i] = BETA1 * m[i] + (1 - BETA1) * g[i];
-        v[i] = BETA2 * v[i] + (1 - BETA2) * g[i] * g[i];
-        x[i] -= rate * m[i] / (sqrt(v[i]) + EPSILON);
+    const double b1 = (double)BETA1, b2 = (double)BETA2, eps = (double)EPSILON;
+    powers(a, t);
+    double rate = lr * sqrt(1 - (double)a->power[1]) / (1 - (double)a->power[0]);
+    for (size_t first = 0; first < a->n; first += ADAM_CHUNK) {
+        size_t n = chunk_size(a, first);
+        double *restrict m = a->m + first, *restrict v = a->v + first, *restrict x = theta + first;
+        const double *restrict g = grad + first;
+        bool *idle = &a->idle[first / ADAM_CHUNK];
+        if (*idle && all_zero(g, n)) continue; // would subtract 0
+        *idle = false;
+        for (size_t i = 0; i < n; i++) {
+            m[i] += (1 - b1) * (g[i] - m[i]);
+            v[i] += (1 - b2) * (g[i] * g[i] - v[i]);
+            x[i] -= rate * m[i] / (sqrt(v[i]) + eps);
+        }
     }
 }

@@ -54,6 +54,7 @@ void train_identity(const struct trainer *t, char ret_hex[65])
     al_sha256_string(&h, o->fingerprint ? o->fingerprint : "");
     al_sha256_int(&h, o->steps);
     al_sha256_int(&h, o->batch);
+    al_sha256_int(&h, (int64_t)o->path);
     al_sha256_int(&h, o->decay_steps);
     const double numbers[] = {o->lr_start,  o->lr_stop,   o->pref_e[0], o->pref_e[1],
                               o->pref_f[0], o->pref_f[1], o->pref_v[0], o->pref_v[1]};
@@ -180,6 +181,7 @@ enum al_err checkpoint_unpack(struct trainer *t, const char *path, const char *b
     AL_TRY(take(&p, end, t->model->param, len));
     AL_TRY(take(&p, end, t->adam.m, len));
     AL_TRY(take(&p, end, t->adam.v, len));
+    adam_loaded(&t->adam);
     AL_TRY(batcher_load(t->batcher, &p, end));
     if (p != end) AL_FAIL(AL_ERR_CORRUPT, "%s has extra bytes", path);
     t->step = (long)step;

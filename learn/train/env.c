@@ -5,15 +5,17 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "dp/pack.h"
 
 struct env_cache {
     struct dp_config c;
     const struct dp_dataset *d;
     struct al_neigh *list;
     int **types;               // [nsys][natoms]
-    struct dp_layout **layout; // [all frames] or NULL, not built yet
-    int *first;                // [nsys] index of a system's frame 0 in layout
-    struct dp_layout *spare;   // for frames beyond the limit
+    struct dp_packed **packed; // [all frames] or NULL, not built yet
+    int *first;                // [nsys] index of a system's frame 0 in packed
+    struct dp_layout **work;   // [nwork] what get returns
+    int nwork;
     size_t used, limit;
 };
 
@@ -38,9 +40,8 @@ enum al_err env_cache_create(const struct dp_config *c, const struct dp_dataset 
     e->limit = limit_bytes;
     AL_ALLOC(e->types, d->nsys);
     AL_ALLOC(e->first, d->nsys);
-    AL_ALLOC(e->layout, dp_dataset_nframes(d));
+    AL_ALLOC(e->packed, dp_dataset_nframes(d));
     AL_TRY(al_neigh_create(dp_cut_of(c).rc, 0, &e->list));
-    AL_TRY(dp_layout_create(&e->spare));
     for (int s = 0, n = 0; s < d->nsys; s++) {
         AL_ALLOC(e->types[s], d->sys[s].natoms);
         AL_TRY(system_types(c, &d->sys[s], e->types[s]));
@@ -58,12 +59,14 @@ void env_cache_destroy(struct env_cache **ep)
     if (!e) return;
     for (int s = 0; e->types && s < e->d->nsys; s++)
         al_free(e->types[s]);
-    for (int i = 0; e->layout && i < dp_dataset_nframes(e->d); i++)
-        dp_layout_destroy(&e->layout[i]);
+    for (int i = 0; e->packed && i < dp_dataset_nframes(e->d); i++)
+        dp_packed_destroy(&e->packed[i]);
+    for (int i = 0; i < e->nwork; i++)
+        dp_layout_destroy(&e->work[i]);
     al_free(e->types);
-    al_free(e->layout);
+    al_free(e->packed);
+    al_free(e->work);
     al_free(e->first);
-    dp_layout_destroy(&e->spare);
     al_neigh_destroy(&e->list);
     al_free(e);
     *ep = NULL;
@@ -77,27 +80,38 @@ static enum al_err neighbours(struct al_neigh *list, const struct dp_system *s, 
     return AL_ERR_OK;
 }
 
-enum al_err env_cache_get(struct env_cache *e, int system, int frame, const struct dp_layout **ret)
+static enum al_err work_layout(struct env_cache *e, int k, struct dp_layout **ret)
+{
+    if (k >= e->nwork) {
+        AL_GROW(e->work, e->nwork, k + 1);
+        e->nwork = k + 1;
+    }
+    if (!e->work[k]) AL_TRY(dp_layout_create(&e->work[k]));
+    *ret = e->work[k];
+    return AL_ERR_OK;
+}
+
+// A frame is packed and unpacked whether it is kept or not: the same bits whatever the memory limit.
+enum al_err env_cache_get(struct env_cache *e, int system, int frame, int k, const struct dp_layout **ret)
 {
     const struct dp_system *s = &e->d->sys[system];
-    struct dp_layout **slot = &e->layout[e->first[system] + frame];
-    if (*slot) {
-        *ret = *slot;
-        return AL_ERR_OK;
-    }
+    const double(*x)[3] = (const double(*)[3])(s->coord + 3 * (size_t)s->natoms * (size_t)frame);
+    const double(*box)[3] = (const double(*)[3])(s->box + 9 * (size_t)frame);
+    struct dp_packed **slot = &e->packed[e->first[system] + frame];
+    struct dp_layout *l;
+    AL_TRY(work_layout(e, k, &l));
+    *ret = l;
+    if (*slot) return dp_layout_unpack(l, &e->c, s->natoms, e->types[system], x, box, *slot);
+    AL_OWN(dp_packed) p = NULL;
     AL_TRY(neighbours(e->list, s, frame));
-    if (e->used >= e->limit) {
-        AL_TRY(dp_layout_build(e->spare, &e->c, s->natoms, e->types[system], e->list));
-        *ret = e->spare;
-        return AL_ERR_OK;
-    }
-    AL_OWN(dp_layout) l = NULL;
-    AL_TRY(dp_layout_create(&l));
     AL_TRY(dp_layout_build(l, &e->c, s->natoms, e->types[system], e->list));
-    e->used += sizeof *l + l->row_cap * (sizeof *l->j + sizeof *l->d) + l->atom_cap * sizeof *l->order +
-               l->block_cap * (size_t)(l->ntypes * (DP_BLOCK + 2) + 2) * sizeof *l->seg;
-    *ret = *slot = l;
-    l = NULL;
+    AL_TRY(dp_layout_pack(l, x, box, s->pbc, &p));
+    if (!p) return AL_ERR_OK;
+    AL_TRY(dp_layout_unpack(l, &e->c, s->natoms, e->types[system], x, box, p));
+    if (e->used + p->bytes > e->limit) return AL_ERR_OK;
+    e->used += p->bytes;
+    *slot = p;
+    p = NULL;
     return AL_ERR_OK;
 }
 

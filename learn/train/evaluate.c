@@ -39,7 +39,7 @@ static enum al_err evaluate(struct dp_eval *ev, struct env_cache *env, const str
             struct pot_result res = {.forces = force};
             struct train_error e = {.system = s, .frame = k, .natoms = q->natoms, .z = q->z,
                                     .force = (const double(*)[3])force, .df = df};
-            AL_TRY(env_cache_get(env, s, k, &l));
+            AL_TRY(env_cache_get(env, s, k, 0, &l));
             AL_TRY_MSG(dp_eval_run(ev, l, &res), "frame %d of system %s", k, q->name);
             differences(q, k, &res, &e);
             each(ctx, &e);

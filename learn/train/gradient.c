@@ -8,11 +8,14 @@
 #include "dp/desc.h"
 #include "dp/eval.h"
 #include "dp/net.h"
+#include "train/fast.h"
 
 enum { ROWS = 128 }; // rows of an embedding net at a time
 
 struct gradient {
     const struct dp_model *m;
+    struct fast_d *fast_d; // of the path in use, else NULL
+    struct fast_s *fast_s;
     int m1, m2, nd;
     size_t atom_cap, row_cap;
     struct dp_rows rows;
@@ -28,21 +31,7 @@ struct gradient {
     double energy, virial[3][3]; // after the loss: virial = W
 };
 
-// The tape from row n on.
-static struct dp_tape tape_from(const struct dp_net *net, const struct dp_tape *t, int n)
-{
-    struct dp_tape s;
-    for (int l = 0; l < net->nlayers; l++) {
-        size_t at = (size_t)n * (size_t)net->layer[l].nout;
-        s.h[l] = t->h[l] + at;
-        s.y[l] = t->y[l] + at;
-        s.zt[l] = t->zt[l] + at;
-        s.yt[l] = t->yt[l] + at;
-    }
-    return s;
-}
-
-enum al_err gradient_create(const struct dp_model *m, struct gradient **ret)
+enum al_err gradient_create(const struct dp_model *m, enum gradient_path path, struct gradient **ret)
 {
     AL_OWN(gradient) g = NULL;
     AL_ALLOC(g, 1);
@@ -54,6 +43,8 @@ enum al_err gradient_create(const struct dp_model *m, struct gradient **ret)
     AL_ALLOC(g->gG, n);
     AL_ALLOC(g->gGt, n);
     AL_ALLOC(g->emb_work, 2 * n);
+    if (path == GRADIENT_DOUBLE && fast_fits(m)) AL_TRY(fast_create_d(m, &g->fast_d));
+    if (path == GRADIENT_MIXED && fast_fits(m)) AL_TRY(fast_create_s(m, &g->fast_s));
     *ret = g;
     g = NULL;
     return AL_ERR_OK;
@@ -80,6 +71,8 @@ void gradient_destroy(struct gradient **gp)
 {
     struct gradient *g = *gp;
     if (!g) return;
+    fast_destroy_d(&g->fast_d);
+    fast_destroy_s(&g->fast_s);
     free_atoms(g);
     dp_rows_free(&g->rows);
     al_free(g->emb_mem);
@@ -145,7 +138,7 @@ static void descriptors(struct gradient *g, const struct dp_layout *l)
             const struct dp_net *net = emb_net(g, l, b, t);
             for (int r = seg[0]; r < seg[nc + 1]; r += ROWS) {
                 int n = seg[nc + 1] - r < ROWS ? seg[nc + 1] - r : ROWS;
-                struct dp_tape tape = tape_from(net, &g->emb, r);
+                struct dp_tape tape = dp_tape_from(net, &g->emb, r);
                 dp_net_forward(net, n, g->rows.x + r, &tape);
                 dp_net_tangent(net, n, NULL, &tape);
             }
@@ -189,7 +182,7 @@ static void energies(struct gradient *g, const struct dp_layout *l)
         int c0, n = atoms_of_type(l, t, &c0) - c0;
         if (!n) continue;
         const struct dp_net *net = &m->fit[t];
-        struct dp_tape tape = tape_from(net, &g->fit, c0);
+        struct dp_tape tape = dp_tape_from(net, &g->fit, c0);
         dp_net_forward(net, n, g->D + (size_t)c0 * nd, &tape);
         double *gy = g->gy + (size_t)c0 * width;
         for (int i = 0; i < n; i++) {
@@ -236,21 +229,20 @@ static void forces(struct gradient *g, const struct dp_layout *l)
         }
 }
 
-// Loss; force and virial become lambda and W (times scale), *ret_c becomes c.
-static enum al_err loss(struct gradient *g, int natoms, const struct frame_label *label,
-                        const struct loss_weights *p, double scale, struct frame_loss *ret, double *ret_c)
+enum al_err frame_loss(int natoms, const struct frame_label *label, const struct loss_weights *p, double scale,
+                       double energy, double (*force)[3], double virial[3][3], struct frame_loss *ret, double *ret_c)
 {
     struct frame_loss r = {0};
-    double n = natoms, de = label->has_energy ? g->energy - label->energy : 0;
+    double n = natoms, de = label->has_energy ? energy - label->energy : 0;
     r.de2 = de * de;
     *ret_c = scale * 2 * p->e / n * de;
     for (int i = 0; i < 3 * natoms; i++) {
-        double *f = &g->force[0][0] + i, df = label->force ? *f - label->force[i] : 0;
+        double *f = &force[0][0] + i, df = label->force ? *f - label->force[i] : 0;
         r.df2 += df * df / (3 * n);
         *f = scale * 2 * p->f / (3 * n) * df;
     }
     for (int a = 0; a < 9; a++) {
-        double *v = &g->virial[0][0] + a, dv = label->virial ? *v - label->virial[a] : 0;
+        double *v = &virial[0][0] + a, dv = label->virial ? *v - label->virial[a] : 0;
         r.dv2 += dv * dv / 9;
         *v = scale * 2 * p->v / (9 * n) * dv;
     }
@@ -307,7 +299,7 @@ static void reverse_fit(struct gradient *g, const struct dp_layout *l, double c,
         int c0, n = atoms_of_type(l, t, &c0) - c0;
         if (!n) continue;
         size_t s = (size_t)c0;
-        struct dp_tape tape = tape_from(&m->fit[t], &g->fit, c0);
+        struct dp_tape tape = dp_tape_from(&m->fit[t], &g->fit, c0);
         dp_net_tangent(&m->fit[t], n, g->Dt + s * nd, &tape);
         double *gy = g->gy + s * width, *gyt = g->gyt + s * width;
         for (int i = 0; i < n; i++) {
@@ -372,7 +364,7 @@ static void reverse_embedding(struct gradient *g, const struct dp_layout *l, dou
             int end = seg[dp_block_size(l, b) + 1];
             for (int r = seg[0]; r < end; r += ROWS) {
                 int n = end - r < ROWS ? end - r : ROWS;
-                struct dp_tape tape = tape_from(net, &g->emb, r);
+                struct dp_tape tape = dp_tape_from(net, &g->emb, r);
                 embedding_adjoints(g, l, b, t, r, n);
                 dp_net_reverse2(net, n, g->rows.x + r, NULL, &tape, g->gG, g->gGt, g->emb_work, g->m->param,
                                 grad, NULL);
@@ -380,20 +372,39 @@ static void reverse_embedding(struct gradient *g, const struct dp_layout *l, dou
         }
 }
 
-enum al_err gradient_frame(struct gradient *g, const struct dp_layout *l, const struct frame_label *label,
-                           const struct loss_weights *p, double scale, double *grad, struct frame_loss *ret)
+static enum al_err plain_frame(struct gradient *g, const struct gradient_frame *in, const struct loss_weights *p,
+                               double scale, double *grad, struct frame_loss *ret)
 {
+    const struct dp_layout *l = in->layout;
     AL_TRY(reserve(g, l));
     dp_rows_compute(&g->rows, g->m, l);
     descriptors(g, l);
     energies(g, l);
     forces(g, l);
     double c;
-    AL_TRY(loss(g, l->natoms, label, p, scale, ret, &c));
+    AL_TRY(frame_loss(l->natoms, &in->label, p, scale * in->weight, g->energy, g->force, g->virial, ret, &c));
     if (!grad) return AL_ERR_OK;
     tangents(g, l);
     reverse_fit(g, l, c, grad);
     reverse_descriptor(g, l);
     reverse_embedding(g, l, grad);
     return AL_ERR_OK;
+}
+
+enum al_err gradient_batch(struct gradient *g, int n, const struct gradient_frame *in, const struct loss_weights *p,
+                           double scale, double *grad, struct frame_loss *ret)
+{
+    bool done = false;
+    if (g->fast_d) AL_TRY(fast_batch_d(g->fast_d, n, in, p, scale, grad, ret, &done));
+    if (g->fast_s) AL_TRY(fast_batch_s(g->fast_s, n, in, p, scale, grad, ret, &done));
+    for (int k = 0; k < n && !done; k++)
+        AL_TRY(plain_frame(g, &in[k], p, scale, grad, &ret[k]));
+    return AL_ERR_OK;
+}
+
+enum al_err gradient_frame(struct gradient *g, const struct dp_layout *l, const struct frame_label *label,
+                           const struct loss_weights *p, double scale, double *grad, struct frame_loss *ret)
+{
+    struct gradient_frame one = {l, *label, 1};
+    return gradient_batch(g, 1, &one, p, scale, grad, ret);
 }

@@ -29,11 +29,26 @@ struct frame_loss {
     double df2, dv2; // means over components of dF^2 and dV^2; 0 without label
 };
 
+struct gradient_frame { // one frame of a batch
+    const struct dp_layout *layout;
+    struct frame_label label;
+    double weight; // factor on the gradient of this frame's loss
+};
+
+// How: PLAIN evaluates the embedding nets for every row, in double; the others on nodes, with interpolation (the loss
+// then differs by the error of interpolation, its gradient is exact): DOUBLE throughout, MIXED with rows, descriptors
+// and the first fitting layer in float (train/fast.h).
+enum gradient_path { GRADIENT_MIXED, GRADIENT_DOUBLE, GRADIENT_PLAIN };
+
 struct gradient;
-enum al_err gradient_create(const struct dp_model *m, struct gradient **ret); // borrows the model
+enum al_err gradient_create(const struct dp_model *m, enum gradient_path path, struct gradient **ret); // borrows m
 void gradient_destroy(struct gradient **g);
 // grad [nparam] += scale * dL/dparam; grad NULL: loss alone. AL_ERR_UNPHYSICAL when the loss is not finite.
 enum al_err gradient_frame(struct gradient *g, const struct dp_layout *l, const struct frame_label *label,
                            const struct loss_weights *p, double scale, double *grad, struct frame_loss *ret);
+
+// The same for n frames at once: ret [n], grad += scale * sum over the frames. A batch costs less than its frames.
+enum al_err gradient_batch(struct gradient *g, int n, const struct gradient_frame *in, const struct loss_weights *p,
+                           double scale, double *grad, struct frame_loss *ret);
 
 #endif

@@ -36,12 +36,18 @@ double train_learning_rate(const struct train_options *o, long step)
     return (double)(float)lr; // deepmd-kit's value passes through float32
 }
 
+// In float32 as deepmd-kit does it, so that its steps are ours.
+static double prefactor(const double pref[2], float lr, float lr0)
+{
+    float change = (float)(pref[0] - pref[1]);
+    return (double)((float)pref[1] + change * lr / lr0);
+}
+
 struct loss_weights train_prefactors(const struct train_options *o, long step)
 {
-    double x = train_learning_rate(o, step) / train_learning_rate(o, 0);
-    return (struct loss_weights){o->pref_e[1] + (o->pref_e[0] - o->pref_e[1]) * x,
-                                 o->pref_f[1] + (o->pref_f[0] - o->pref_f[1]) * x,
-                                 o->pref_v[1] + (o->pref_v[0] - o->pref_v[1]) * x};
+    float lr = (float)train_learning_rate(o, step), lr0 = (float)o->lr_start;
+    return (struct loss_weights){prefactor(o->pref_e, lr, lr0), prefactor(o->pref_f, lr, lr0),
+                                 prefactor(o->pref_v, lr, lr0)};
 }
 
 enum al_err train_options_check(const struct train_options *o)

@@ -2,6 +2,7 @@
 // Copyright the alnd authors
 #include "train/stats.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "base/linalg.h"
@@ -48,7 +49,7 @@ enum al_err stats_environment(struct dp_model *m, const struct dp_dataset *d, st
         long nf = d->sys[s].nframes, want = nf < STATS_FRAMES ? nf : STATS_FRAMES;
         for (long k = 0; k < want && e == AL_ERR_OK; k++) {
             const struct dp_layout *l;
-            e = env_cache_get(env, s, (int)(k * nf / want), &l);
+            e = env_cache_get(env, s, (int)(k * nf / want), 0, &l);
             if (e == AL_ERR_OK) e = dp_rows_reserve(&rows, (size_t)l->nrow);
             if (e != AL_ERR_OK) break;
             dp_rows_compute(&rows, plain, l);
@@ -89,7 +90,8 @@ enum al_err stats_energy_bias(struct dp_model *m, const struct dp_dataset *d, st
             b[k] = d->sys[s].energy[f];
         }
     }
-    AL_TRY_MSG(al_dgelsd(rows, nt, 1, a, rows, b, nb, -1), "energy bias by least squares");
+    // numpy's cut-off: systems of one composition have rank 1 (plus rounding), and the answer wanted has least norm
+    AL_TRY_MSG(al_dgelsd(rows, nt, 1, a, rows, b, nb, DBL_EPSILON * nb), "energy bias by least squares");
     for (int t = 0; t < nt; t++)
         m->bias[t] = b[t];
     return AL_ERR_OK;

@@ -13,6 +13,7 @@
 
 #include "dp/model.h"
 #include "train/dataset.h"
+#include "train/gradient.h"
 
 struct train_progress {
     long step, steps;
@@ -29,6 +30,7 @@ struct train_options {
     const char *init; // .dp to start from (warm start; statistics and energy bias are kept), or NULL
     long steps;
     int batch; // frames a step; 0 = ceil(32/N) of the system
+    enum gradient_path path;
     double lr_start, lr_stop;
     long decay_steps;                       // 0 = deepmd's rule
     double pref_e[2], pref_f[2], pref_v[2]; // start, limit

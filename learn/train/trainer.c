@@ -120,7 +120,7 @@ static enum al_err prepare(struct trainer *t)
     AL_TRY(t->o.init ? warm_model(t) : fresh_model(t));
     if (t->o.meta) AL_TRY(dp_model_set_meta(t->model, t->o.meta));
     if (t->valid) AL_TRY(env_cache_create(&t->model->c, t->valid, t->o.cache_bytes / 4, &t->valid_env));
-    AL_TRY(gradient_create(t->model, &t->gradient));
+    AL_TRY(gradient_create(t->model, t->o.path, &t->gradient));
     AL_TRY(adam_create(t->model->nparam, &t->adam));
     AL_ALLOC(t->grad, t->model->nparam);
     struct al_rng rng;
@@ -165,6 +165,8 @@ void trainer_destroy(struct trainer **tp)
     dp_model_destroy(&t->model);
     al_free(t->grad);
     free(t->initial);
+    al_free(t->batch);
+    al_free(t->batch_loss);
     al_free(t->dir);
     al_free(t);
     *tp = NULL;
@@ -206,15 +208,20 @@ static enum al_err do_batch(struct trainer *t, bool loss_only, struct row *ret)
     batcher_next(t->batcher, &system, &n, &frames);
     const struct dp_system *s = &t->train->sys[system];
     if (!loss_only) memset(t->grad, 0, t->model->nparam * sizeof *t->grad);
-    for (int k = 0; k < n; k++) {
-        const struct dp_layout *l;
-        struct frame_loss loss;
-        struct frame_label label = train_label(s, frames[k]);
-        AL_TRY(env_cache_get(t->env, system, frames[k], &l));
-        AL_TRY_MSG(gradient_frame(t->gradient, l, &label, &w, s->weight[frames[k]] / n, loss_only ? NULL : t->grad, &loss),
-                   "step %ld, frame %d of system %s", t->step, frames[k], s->name);
-        add_row(&r, s, &loss, 1.0 / n);
+    if (n > t->batch_cap) {
+        AL_GROW(t->batch, t->batch_cap, n);
+        AL_GROW(t->batch_loss, t->batch_cap, n);
+        t->batch_cap = n;
     }
+    for (int k = 0; k < n; k++) {
+        t->batch[k].label = train_label(s, frames[k]);
+        t->batch[k].weight = s->weight[frames[k]];
+        AL_TRY(env_cache_get(t->env, system, frames[k], k, &t->batch[k].layout));
+    }
+    AL_TRY_MSG(gradient_batch(t->gradient, n, t->batch, &w, 1.0 / n, loss_only ? NULL : t->grad, t->batch_loss),
+               "step %ld, frames %d ... of system %s", t->step, frames[0], s->name);
+    for (int k = 0; k < n; k++)
+        add_row(&r, s, &t->batch_loss[k], 1.0 / n);
     *ret = r;
     return AL_ERR_OK;
 }
@@ -241,7 +248,7 @@ static enum al_err validate(struct trainer *t, struct row *ret)
             const struct dp_layout *l;
             struct frame_loss loss;
             struct frame_label label = train_label(q, (int)i);
-            AL_TRY(env_cache_get(t->valid_env, s, (int)i, &l));
+            AL_TRY(env_cache_get(t->valid_env, s, (int)i, 0, &l));
             AL_TRY_MSG(gradient_frame(t->gradient, l, &label, &w, 1, NULL, &loss), "validation at step %ld",
                        t->step);
             add_row(&r, q, &loss, q->natoms / weights);

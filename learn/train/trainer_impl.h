@@ -17,9 +17,14 @@
 struct adam {
     size_t n;
     double *m, *v; // [n] first and second moment
+    long t;        // of the powers b1^t, b2^t
+    float power[2];
+    bool *idle;    // by ADAM_CHUNK parameters: m = v = 0, as in nets of elements that the data do not hold; skipped
 };
+enum { ADAM_CHUNK = 4096 };
 enum al_err adam_create(size_t n, struct adam *ret);
 void adam_free(struct adam *a);
+void adam_loaded(struct adam *a); // after m and v were set from outside
 void adam_update(struct adam *a, long t, double lr, const double *grad, double *theta);
 
 struct trainer {
@@ -32,6 +37,9 @@ struct trainer {
     struct batcher *batcher;
     struct adam adam;
     double *grad;      // [nparam]
+    struct gradient_frame *batch; // [batch_cap] of the present step
+    struct frame_loss *batch_loss;
+    int batch_cap;
     long step;         // updates done
     char identity[65]; // of options and data
     FILE *lcurve;

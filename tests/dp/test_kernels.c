@@ -8,6 +8,7 @@
 #include "base/linalg.h"
 #include "dp/desc.h"
 #include "dp/gemm.h"
+#include "dp/panel.h"
 
 enum { MAX = 70 };
 
@@ -59,7 +60,7 @@ static void
 large_transposed(void **state) // beyond the room for the transposed copy, as in the first fitting layer
 {
     (void)state;
-    enum { M = 40, N = 320, K = 60 };
+    enum { M = 40, N = 320, K = 90 };
     static double a[M * K], b[N * K], c[M * N], d[M * N];
     struct al_rng r;
     al_rng_stream(&r, 2, "gemm", 0, 0, 0);
@@ -68,6 +69,65 @@ large_transposed(void **state) // beyond the room for the transposed copy, as in
     dp_gemm_nt(M, N, K, a, b, false, c);
     al_dgemm_row('N', 'T', M, N, K, 1, a, K, b, K, 0, d, N);
     near_array(c, d, M * N, 1e-12);
+}
+
+// Packed products in both precisions for all remainders of tiles and panels, with permuted rows of the packed factor.
+static void panels(void **state)
+{
+    (void)state;
+    enum { WIDE = MAX + 16, DEEP = 600 }; // deep enough for sums in two stretches
+    static double a[MAX * DEEP], b[DEEP * MAX], bt[MAX * DEEP], c[MAX * WIDE], d[MAX * MAX], e[MAX * MAX];
+    static float fa[MAX * DEEP], fb[DEEP * WIDE], fc[MAX * WIDE];
+    static double bp[DEEP * WIDE], fd[MAX * MAX];
+    struct al_rng r;
+    al_rng_stream(&r, 3, "panel", 0, 0, 0);
+    for (int trial = 0; trial < 200; trial++) {
+        int m = 1 + (int)al_rng_below(&r, MAX), n = 1 + (int)al_rng_below(&r, MAX), place[DEEP], rows[MAX];
+        int k = 1 + (int)al_rng_below(&r, trial % 8 ? MAX : DEEP);
+        size_t ldc = dp_panel_width_s((size_t)n), mn = (size_t)(m * n);
+        random_array(&r, a, (size_t)(m * k));
+        for (int i = 0; i < m * k; i++)
+            fa[i] = (float)a[i];
+        for (int i = 0; i < k; i++)
+            place[i] = k - 1 - i;
+        for (int i = 0; i < m; i++)
+            rows[i] = (i + 1) % m;
+        // b stands permuted, bt is its transpose
+        random_array(&r, b, (size_t)(k * n));
+        for (int i = 0; i < k; i++)
+            for (int j = 0; j < n; j++)
+                bt[j * k + i] = b[place[i] * n + j];
+        al_dgemm_row('N', 'T', m, n, k, 1, a, k, bt, k, 0, d, n);
+        for (int way = 0; way < 2; way++) { // columns of bt in order are its rows as packed
+            if (way) {
+                dp_panel_pack_t_d(k, n, bt, (size_t)k, NULL, bp);
+                dp_panel_pack_t_s(k, n, bt, (size_t)k, NULL, fb);
+            } else {
+                dp_panel_pack_d(k, n, b, (size_t)n, place, bp);
+                dp_panel_pack_s(k, n, b, (size_t)n, place, fb);
+            }
+            dp_panel_mul_d(m, n, k, a, (size_t)k, bp, c, ldc);
+            dp_panel_mul_s(m, n, k, fa, (size_t)k, fb, fc, ldc);
+            for (int i = 0; i < m; i++)
+                for (int j = 0; j < n; j++) {
+                    near_array(&c[i * (int)ldc + j], &d[i * n + j], 1, 1e-11);
+                    double single = (double)fc[i * (int)ldc + j];
+                    near_array(&single, &d[i * n + j], 1, 2e-4);
+                }
+        }
+        // c += a^T b with a as [k][m]
+        random_array(&r, e, mn);
+        memcpy(fd, e, mn * sizeof *e);
+        memcpy(d, e, mn * sizeof *e);
+        dp_panel_add_d(m, n, k, a, (size_t)m, bp, rows, e, (size_t)n);
+        dp_panel_add_s(m, n, k, fa, (size_t)m, fb, rows, fd, (size_t)n);
+        for (int i = 0; i < m; i++)
+            for (int j = 0; j < n; j++)
+                for (int q = 0; q < k; q++)
+                    d[rows[i] * n + j] += a[q * m + i] * bt[j * k + q];
+        near_array(e, d, mn, 1e-11);
+        near_array(fd, d, mn, 2e-4);
+    }
 }
 
 static void hyperbolic_tangent(void **state)
@@ -150,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products),
         cmocka_unit_test(large_transposed),
+        cmocka_unit_test(panels),
         cmocka_unit_test(hyperbolic_tangent),
         cmocka_unit_test(descriptor_sums),
     };
