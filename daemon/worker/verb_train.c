@@ -104,8 +104,11 @@ enum al_err verb_train(struct task *t)
     if (!c->warm_start) o.init = NULL;
     o.steps = o.init && c->steps_next ? c->steps_next : c->steps;
     o.batch = c->batch;
+    o.pooled = true; // the sets of the iterations; the newest frames must not wait for the last steps
     o.path = path_of(c->precision);
-    o.lr_start = o.init && c->lr_start_next > 0 ? c->lr_start_next : c->lr_start;
+    if (!optimiser_find(c->optimiser, &o.optimiser)) AL_FAIL(AL_ERR_INPUT, "optimiser '%s'", c->optimiser);
+    o.schedule = strcmp(c->schedule, "cosine") ? SCHEDULE_EXPONENTIAL : SCHEDULE_COSINE;
+    o.lr_start = !o.init ? c->lr_start : c->lr_start_next > 0 ? c->lr_start_next : fmax(c->lr_start / 3, c->lr_stop);
     o.lr_stop = c->lr_stop;
     o.decay_steps = o.steps / 200 > 0 ? o.steps / 200 : 1; // deepmd's own rule hardly decays in runs of some thousand steps
     o.sel_margin = 1.5; // hot and compressed frames have more neighbours than the perturbed ones
@@ -116,7 +119,9 @@ enum al_err verb_train(struct task *t)
     o.key[0] = (uint64_t)t->iteration;
     o.key[1] = (uint64_t)t->index;
     o.report_every = o.steps >= 2000 ? 100 : 20;
-    o.valid_batches = 4;
+    if (c->patience) o.report_every = o.steps / 100 > 0 ? o.steps / 100 : 1;
+    o.valid_batches = c->patience ? 16 : 4;
+    o.patience = c->patience;
     o.dir = t->id;
     o.checkpoint_seconds = 30;
     snprintf(meta, sizeof meta, "{\"program\":\"alnd\",\"task\":\"%s\",\"identity\":\"%s\",\"demonstration\":%s}", t->id,

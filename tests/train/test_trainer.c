@@ -176,7 +176,7 @@ static void batches(void **state) // every frame of a set once per pass; the sta
     struct al_rng rng;
     al_rng_stream(&rng, 1, "b", 0, 0, 0);
     struct batcher *b = NULL, *c = NULL;
-    MUST(batcher_create(d, 2, &rng, &b));
+    MUST(batcher_create(d, 2, false, &rng, &b));
     int seen[2][FRAMES] = {0}, calls[2] = {0}, s, n;
     const int *f;
     for (int k = 0; k < 60; k++) {
@@ -194,7 +194,7 @@ static void batches(void **state) // every frame of a set once per pass; the sta
     FILE *out = open_memstream(&buf, &len);
     batcher_save(b, out);
     fclose(out);
-    MUST(batcher_create(d, 2, &rng, &c));
+    MUST(batcher_create(d, 2, false, &rng, &c));
     const unsigned char *at = (const unsigned char *)buf;
     MUST(batcher_load(c, &at, at + len));
     assert_true(at == (const unsigned char *)buf + len);
@@ -210,6 +210,38 @@ static void batches(void **state) // every frame of a set once per pass; the sta
     free(buf);
     batcher_destroy(&b);
     batcher_destroy(&c);
+    dp_dataset_destroy(&d);
+}
+
+// Two sets of a system, 6 and 3 frames: in order, the second waits for the first; pooled, a pass of 9 draws has them all,
+// mixed.
+static void pools(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(9, false, 300);
+    int sets[2] = {6, 3}, s, n, *own = d->sys[0].set_frames;
+    const int *f;
+    d->sys[0].nsets = 2;
+    d->sys[0].set_frames = sets;
+    for (int pooled = 0; pooled < 2; pooled++) {
+        struct al_rng rng;
+        struct batcher *b = NULL;
+        al_rng_stream(&rng, 1, "b", 0, 0, 0);
+        MUST(batcher_create(d, 1, pooled, &rng, &b));
+        int seen[9] = {0}, early = 0;
+        for (int k = 0; k < 18; k++) {
+            batcher_next(b, &s, &n, &f);
+            assert_int_equal(n, 1);
+            seen[f[0]]++;
+            early += k < 6 && f[0] >= 6;
+        }
+        for (int i = 0; i < 9; i++)
+            assert_int_equal(seen[i], 2);
+        assert_true(pooled ? early > 0 : early == 0);
+        batcher_destroy(&b);
+    }
+    d->sys[0].nsets = 1;
+    d->sys[0].set_frames = own;
     dp_dataset_destroy(&d);
 }
 
@@ -263,11 +295,13 @@ static void forget(const char *sub)
 
 // Stopped twice (once between checkpoints of the clock) and resumed, also with a cache that holds nothing:
 // same files.
-static void restart_on(enum gradient_path path)
+static void restart_on(enum gradient_path path, enum optimiser_kind kind)
 {
     struct dp_dataset *d = fixture_data(7, true, 400), *v = fixture_data(2, false, 500);
     struct train_options o = fixture_options(60);
     o.path = path;
+    o.optimiser = kind;
+    o.schedule = kind == OPTIMISER_ADAM ? SCHEDULE_EXPONENTIAL : SCHEDULE_COSINE;
     o.batch = path == GRADIENT_DOUBLE ? 2 : 1;
     forget("whole");
     forget("parts");
@@ -304,17 +338,18 @@ static void restart_on(enum gradient_path path)
 static void restart(void **state)
 {
     (void)state;
-    restart_on(GRADIENT_PLAIN);
-    restart_on(GRADIENT_DOUBLE);
-    restart_on(GRADIENT_MIXED);
+    restart_on(GRADIENT_PLAIN, OPTIMISER_ADAM);
+    restart_on(GRADIENT_DOUBLE, OPTIMISER_ADAM);
+    restart_on(GRADIENT_MIXED, OPTIMISER_ADAM);
 }
 
 // Killed after a checkpoint in the middle: steps and rows after it are done again.
-static void killed(void **state)
+static void killed_on(enum optimiser_kind kind)
 {
-    (void)state;
     struct dp_dataset *d = fixture_data(7, true, 400), *v = fixture_data(2, false, 500);
     struct train_options o = fixture_options(60);
+    o.optimiser = kind;
+    o.schedule = kind == OPTIMISER_ADAM ? SCHEDULE_EXPONENTIAL : SCHEDULE_COSINE;
     char from[AL_PATH], to[AL_PATH];
     MUST(al_path(to, "%s/keep.bin", dir));
     MUST(al_path(from, "%s/parts", dir));
@@ -343,6 +378,64 @@ static void killed(void **state)
     MUST(al_file_write(from, buf, n));
     assert_int_equal(run(&o, "parts", d, v), AL_ERR_CORRUPT);
     al_free(buf);
+    dp_dataset_destroy(&d);
+    dp_dataset_destroy(&v);
+}
+
+static void killed(void **state)
+{
+    (void)state;
+    killed_on(OPTIMISER_ADAM);
+}
+
+static void soap(void **state)
+{
+    (void)state;
+    restart_on(GRADIENT_MIXED, OPTIMISER_SOAP);
+    killed_on(OPTIMISER_SOAP);
+}
+
+// A rate too low to learn anything: the third row without progress starts the way down, 30/4 + 1 steps to the end; stopped on
+// that way and resumed: same files. A training that learns goes to its last step.
+static void patience(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(7, true, 400), *v = fixture_data(2, false, 500);
+    struct train_options o = fixture_options(60);
+    o.lr_start = 1e-9;
+    o.lr_stop = 1e-10;
+    o.patience = 2;
+    forget("whole");
+    forget("parts");
+    MUST(run(&o, "whole", d, v));
+    o.check_stop = check_stop;
+    for (int k = 0; k < 2; k++) {
+        asked = 0;
+        stop_after = k ? 8 : 26; // at 26, between the rows that count, and at 34, on the way down
+        assert_int_equal(run(&o, "parts", d, v), AL_ERR_STOPPED);
+    }
+    o.check_stop = NULL;
+    MUST(run(&o, "parts", d, v));
+    same_file("model.dp");
+    same_file("checkpoint.bin");
+    same_file("lcurve.out");
+    char *curve = NULL;
+    size_t n;
+    file_of("whole", "lcurve.out", &curve, &n);
+    assert_non_null(strstr(curve, "\n     30 "));
+    char *last = strstr(curve, "\n     38 ");
+    assert_non_null(last);
+    assert_non_null(strstr(last, " 1.0e-10\n")); // all the way down
+    assert_null(strchr(last + 1, '\n')[1] ? last : NULL);
+    al_free(curve);
+    o.lr_start = 1e-2;
+    o.schedule = SCHEDULE_COSINE;
+    o.patience = 3;
+    forget("whole");
+    MUST(run(&o, "whole", d, v));
+    file_of("whole", "lcurve.out", &curve, &n);
+    assert_non_null(strstr(curve, "\n     60 "));
+    al_free(curve);
     dp_dataset_destroy(&d);
     dp_dataset_destroy(&v);
 }
@@ -447,8 +540,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adam),        cmocka_unit_test(learning_rate), cmocka_unit_test(statistics),
         cmocka_unit_test(energy_bias), cmocka_unit_test(energy_bias_many),
-        cmocka_unit_test(batches),     cmocka_unit_test(restart),
-        cmocka_unit_test(killed),      cmocka_unit_test(warm_start),    cmocka_unit_test(bad_input),
+        cmocka_unit_test(batches),     cmocka_unit_test(pools),
+        cmocka_unit_test(restart),     cmocka_unit_test(killed),
+        cmocka_unit_test(soap),        cmocka_unit_test(patience),      cmocka_unit_test(warm_start),    cmocka_unit_test(bad_input),
         cmocka_unit_test(evaluation),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
