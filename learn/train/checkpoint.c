@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// checkpoint.bin: magic, identity of the run, step, length of lcurve.out, watch over the validation error, network, optimiser, batches with
-// their random numbers; then the SHA-256 of all that. Native (little-endian) doubles: a restart gives the
-// same bits.
+// checkpoint.bin: magic, identity of the run, step, length of lcurve.out, watch over the validation error,
+// network, optimiser, batches with their random numbers; then the SHA-256 of all that. Native (little-endian)
+// doubles: a restart gives the same bits.
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>

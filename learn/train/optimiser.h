@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The seam for optimisers: from the gradient of a batch to new parameters. One file each; optimiser_find knows the list.
-// The state is a function of the gradients seen so far and nothing else, and save holds all of it, so that a run that was
-// killed and resumed gives the bits of an undisturbed one.
+// The seam for optimisers: from the gradient of a batch to new parameters. One file each; optimiser_find knows the
+// list. The state is a function of the gradients seen so far and nothing else, and save holds all of it, so that a run
+// that was killed and resumed gives the bits of an undisturbed one.
 #ifndef AL_TRAIN_OPTIMISER_H
 #define AL_TRAIN_OPTIMISER_H
 

@@ -27,16 +27,22 @@ static long decay_steps(const struct train_options *o)
     return o->steps / 10 > 100 ? 100 : o->steps / 100 + 1;
 }
 
+// Half a cosine from a at x = 0 to b at x = 1 and beyond.
+static double half_cosine(double a, double b, double x)
+{
+    return b + (a - b) * 0.5 * (1 + cos(M_PI * fmin(1, x)));
+}
+
 double train_learning_rate(const struct train_options *o, long step)
 {
     if (o->cool_from && step >= o->cool_from) {
         struct train_options before = *o;
         before.cool_from = 0;
-        double x = (double)(step - o->cool_from) / (double)o->cool_steps;
-        return o->lr_stop + (train_learning_rate(&before, o->cool_from) - o->lr_stop) * 0.5 * (1 + cos(M_PI * fmin(1, x)));
+        return half_cosine(train_learning_rate(&before, o->cool_from), o->lr_stop,
+                           (double)(step - o->cool_from) / (double)o->cool_steps);
     }
     if (o->schedule == SCHEDULE_COSINE)
-        return o->lr_stop + (o->lr_start - o->lr_stop) * 0.5 * (1 + cos(M_PI * fmin(1, (double)step / (double)o->steps)));
+        return half_cosine(o->lr_start, o->lr_stop, (double)step / (double)o->steps);
     long s = decay_steps(o);
     double rate = pow(o->lr_stop / o->lr_start, (double)s / (double)o->steps);
     double lr = o->lr_start * pow(rate, (double)(step / s));

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// SOAP (Vyas et al., arXiv:2409.11321): Adam in the eigenbasis of Shampoo's covariances (Gupta et al., arXiv:1802.09568).
-// The weights of a layer are a tensor with one covariance a side, C_k = <G G^T> over the other sides, averaged over steps;
-// gradient and moments live in the product of their eigenbases Q_k, which are renewed every RENEW steps from
-// the gradients of every SAMPLE-th step. The first
-// fitting layer is a tensor of three sides, D = M1 x M2 and the output: 100 x 16 x 120 instead of 1600 x 120, so that the
-// covariances stay small. Vectors (biases, time steps, one-wide layers) go to Adam.
-// State and arithmetic are single precision, the parameters double.
+// SOAP (Vyas et al., arXiv:2409.11321): Adam in the eigenbasis of Shampoo's covariances (Gupta et al.,
+// arXiv:1802.09568). The weights of a layer are a tensor with one covariance a side, C_k = <G G^T> over the other
+// sides, averaged over the gradients of every SAMPLE-th step; gradient and moments live in the product of their
+// eigenbases Q_k, which are renewed every RENEW steps. The first fitting layer is a tensor of three sides, D = M1 x M2
+// and the output: 100 x 16 x 120 instead of 1600 x 120, so that the covariances stay small. Vectors (biases, time
+// steps, one-wide layers) go to Adam. State and arithmetic are single precision, the parameters double.
 #include <math.h>
 
 #include "base/linalg.h"

@@ -252,8 +252,9 @@ static void lcurve_pair(struct trainer *t, double val, double trn)
         fprintf(t->lcurve, "   %11.2e", sqrt(trn));
 }
 
-// Early stop: no validation error lower by 2 % for `patience` rows, then the learning rate comes down over a quarter of the
-// steps done, instead of at the end of all steps. (To stop at once would keep the noise of a high learning rate.)
+// Early stop: no validation error lower by 2 % for `patience` rows, then the learning rate comes down over a
+// quarter of the steps done, instead of at the end of all steps. (To stop at once would keep the noise of a high
+// learning rate.)
 static void watch(struct trainer *t, double error2)
 {
     struct train_options *o = &t->o;

@@ -2,9 +2,10 @@
 // Copyright the alnd authors
 //
 // Training benchmark, run by hand:
-//   bench_train TRAIN_DIR VALID_DIR full|small mixed|double|plain STEPS SECONDS [LR_START LR_STOP [SEED]] [KEY=VALUE ...]
-// keys: optimiser (adam, soap), schedule (cosine), batch, force (limit of the force's prefactor), from (a .dp file), dir (to
-// keep the model in)
+//   bench_train TRAIN_DIR VALID_DIR full|small mixed|double|plain STEPS SECONDS [LR_START LR_STOP [SEED]]
+//               [KEY=VALUE ...]
+// keys: optimiser (adam, soap), schedule (cosine), batch, force (limit of the force's prefactor), patience, valid (frames
+// of a validation row), from (a .dp file), dir (to keep the model in)
 // full: the network of shared/bench/deepmd_train.json; small: the one for the 3-minute run. Prints the
 // learning curve with wall time, seconds per step, and the force errors on all of VALID_DIR. Stops after
 // SECONDS. bench_train peak: what the core does in matrix products.

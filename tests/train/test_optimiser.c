@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Conformance of every optimiser of the seam: it goes down a quadratic valley, a copy through save and load gives the same
-// bits from there on, nets without gradient stay as they are. And what SOAP claims: that valleys whose axes are combinations
-// of parameters cost it no more than valleys along the parameters, where Adam gets stuck.
+// Conformance of every optimiser of the seam: it goes down a quadratic valley, a copy through save and load gives the
+// same bits from there on, nets without gradient stay as they are. And what SOAP claims: that valleys whose axes are
+// combinations of parameters cost it no more than valleys along the parameters; Adam is slow in them.
 #include "dp_fixture.h"
 
 #include <stdio.h>
@@ -46,7 +46,8 @@ static void product(void **state) // every remainder of rows and columns against
                             s += x;
                             size += fabs(x);
                         }
-                        if (!(fabs((double)c[i * n + j] - s) <= 1e-6 * size)) fail_msg("%d %d %d: %d %d", m, n, k, i, j);
+                        if (!(fabs((double)c[i * n + j] - s) <= 1e-6 * size))
+                            fail_msg("%d %d %d: %d %d", m, n, k, i, j);
                     }
                 free(a);
                 free(b);
@@ -115,8 +116,8 @@ static double descend(enum optimiser_kind kind, bool turned, long steps)
         MUST(k->update(o, t, 0.02 * (1 - (double)t / (double)(steps + 1)), grad, m->param));
     }
     double after = valley_gradient(&v, m->param, grad);
-    print_message("%s, valley %s: loss x %.1e in %ld steps\n", k->name, turned ? "turned" : "along the axes", after / before,
-                  steps);
+    print_message("%s, valley %s: loss x %.1e in %ld steps\n", k->name, turned ? "turned" : "along the axes",
+                  after / before, steps);
     k->destroy(o);
     free(grad);
     free(v.h);

@@ -213,8 +213,8 @@ static void batches(void **state) // every frame of a set once per pass; the sta
     dp_dataset_destroy(&d);
 }
 
-// Two sets of a system, 6 and 3 frames: in order, the second waits for the first; pooled, a pass of 9 draws has them all,
-// mixed.
+// Two sets of a system, 6 and 3 frames: in order, the second waits for the first; pooled, a pass of 9 draws has them
+// all, mixed.
 static void pools(void **state)
 {
     (void)state;
@@ -395,8 +395,8 @@ static void soap(void **state)
     killed_on(OPTIMISER_SOAP);
 }
 
-// A rate too low to learn anything: the third row without progress starts the way down, 30/4 + 1 steps to the end; stopped on
-// that way and resumed: same files. A training that learns goes to its last step.
+// A rate too low to learn anything: the second row without progress starts the way down, 30/4 + 1 steps to the end;
+// stopped on that way and resumed: same files. A training that learns goes to its last step.
 static void patience(void **state)
 {
     (void)state;
@@ -542,7 +542,8 @@ int main(void)
         cmocka_unit_test(energy_bias), cmocka_unit_test(energy_bias_many),
         cmocka_unit_test(batches),     cmocka_unit_test(pools),
         cmocka_unit_test(restart),     cmocka_unit_test(killed),
-        cmocka_unit_test(soap),        cmocka_unit_test(patience),      cmocka_unit_test(warm_start),    cmocka_unit_test(bad_input),
+        cmocka_unit_test(soap),        cmocka_unit_test(patience),
+        cmocka_unit_test(warm_start),    cmocka_unit_test(bad_input),
         cmocka_unit_test(evaluation),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
