@@ -15,7 +15,8 @@ struct export
     int nmodels, nelements, z[CFG_MAX_LIST]; // type map
 };
 
-// DIR/lammps: a data file and an input for each system; DIR/ase_md.py; DIR/convert.sh
+extern const char cli_pbfix[]; // text of python/pbfix.py, compiled in so that a hand-off is whole
+// DIR/lammps: a data file and an input for each system; DIR/ase_md.py; DIR/convert.sh with DIR/pbfix.py
 enum al_err export_inputs(const struct export *x);
 // DIR/README.md: what the models are, how good, how to use them
 enum al_err export_card(const struct export *x, const struct view_task *models);

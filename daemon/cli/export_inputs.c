@@ -92,21 +92,22 @@ static enum al_err write_lammps(const struct export *x, const char *name)
     double t = c->production.temperatures.v[0];
     AL_TRY(al_path(path, "%s/lammps/in.%s", x->dir, name));
     AL_TRY(al_outfile_open(path, &o));
-    fprintf(o.out, "# NVT of %s with the committee; LAMMPS with the deepmd plug-in (deepmd-kit >= 3).\n",
-            name);
-    fputs("# First ../convert.sh, then in this directory: lmp -in ", o.out);
-    fprintf(o.out, "in.%s\n", name);
+    fprintf(o.out,
+            "# NVT of %s with the committee. In this directory\n"
+            "#   alnd-lmp -in in.%s                                   the .dp files, without TensorFlow\n"
+            "#   ../convert.sh && lmp -in in.%s -var suffix pb        deepmd-kit's own library\n",
+            name, name, name);
     if (c->demonstration) fprintf(o.out, "# %s\n", demo_note);
     fprintf(o.out,
             "units           metal\natom_style      atomic\nboundary        p p p\nread_data       %s.data\n",
             name);
     fprintf(o.out, "replicate       %d %d %d\n", c->production.supercell[0], c->production.supercell[1],
             c->production.supercell[2]);
-    fputs("# with several models deepmd also writes their force deviation (eV/Ang) to "
-          "model_devi.out\npair_style      deepmd",
+    fputs("# with several models their force deviation (eV/Ang) is written to model_devi.out\n"
+          "variable        suffix index dp\npair_style      deepmd",
           o.out);
     for (int i = 0; i < x->nmodels; i++)
-        fprintf(o.out, " ../models/graph.%d.pb", i);
+        fprintf(o.out, " ../models/graph.%d.${suffix}", i);
     fprintf(o.out, "%s\npair_coeff      * *", x->nmodels > 1 ? " out_file model_devi.out out_freq 100" : "");
     for (int i = 0; i < x->nelements; i++)
         fprintf(o.out, " %s", al_element_symbol(x->z[i]));
@@ -134,15 +135,25 @@ static enum al_err write_ase(const struct export *x)
     struct al_outfile o;
     AL_TRY(al_path(path, "%s/ase_md.py", x->dir));
     AL_TRY(al_outfile_open(path, &o));
-    fprintf(o.out, "# MD with ASE and deepmd-kit >= 3; run convert.sh first.\n");
+    fputs("# MD with ASE: with alnd's Python module on the .dp files, or, where that is not found, with deepmd-kit\n"
+          "# on the .pb files that convert.sh makes.\n",
+          o.out);
     if (x->config->demonstration) fprintf(o.out, "# %s\n", demo_note);
+    fputs("from ase import units\nfrom ase.io import read\nfrom ase.md.langevin import Langevin\n\n"
+          "try:\n    from alnd.ase import Alnd\n    calculator = Alnd(",
+          o.out);
+    for (int i = 0; i < x->nmodels; i++)
+        fprintf(o.out, "%s\"models/graph.%d.dp\"", i ? ", " : "", i);
+    fputs(")\nexcept ImportError:\n    from deepmd.calculator import DP\n"
+          "    calculator = DP(model=\"models/graph.0.pb\")\n\n",
+          o.out);
     fprintf(o.out,
-            "from ase import units\nfrom ase.io import read\nfrom ase.md.langevin import Langevin\n"
-            "from deepmd.calculator import DP\n\n"
             "atoms = read(\"structures/%s.extxyz\", index=0)\n"
-            "atoms.calc = DP(model=\"models/graph.0.pb\")\n"
+            "atoms.calc = calculator\n"
             "print(\"energy\", atoms.get_potential_energy(), \"eV\")\n"
-            "print(\"forces\", atoms.get_forces(), \"eV/Ang\")\n\n"
+            "print(\"forces\", atoms.get_forces(), \"eV/Ang\")\n"
+            "if \"deviation\" in calculator.results:\n"
+            "    print(\"deviation of the committee, eV/Ang, at most\", calculator.results[\"deviation\"].max_force)\n\n"
             "md = Langevin(atoms, timestep=%g * units.fs, temperature_K=%g, friction=0.01 / units.fs, "
             "trajectory=\"md.traj\")\n"
             "md.run(100)\n",
@@ -151,6 +162,22 @@ static enum al_err write_ase(const struct export *x)
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
 }
+
+static const char convert_sh[] =
+    "#!/bin/sh\n"
+    "# convert.sh [--compress]: models/graph.*.dp to .pb for deepmd-kit's own LAMMPS and ASE; --compress: also to\n"
+    "# graph.*.compressed.pb (faster, larger). Needs deepmd-kit >= 3 with TensorFlow (pip install 'deepmd-kit[cpu]').\n"
+    "set -e\ncd \"$(dirname \"$0\")/models\"\n"
+    "python=$(sed -n '1s/^#!//p' \"$(command -v dp)\")\n"
+    "for f in graph.*.dp; do\n"
+    "    n=${f%.dp}\n"
+    "    dp convert-backend \"$f\" \"$n.pb\"\n"
+    "    if [ \"${1:-}\" = --compress ]; then\n"
+    "        \"$python\" ../pbfix.py \"$n.pb\" \"$n.fixed.pb\"\n"
+    "        dp --tf compress -i \"$n.fixed.pb\" -o \"$n.compressed.pb\"\n"
+    "        rm -rf \"$n.fixed.pb\" model-compression compress.json input_v2_compat.json\n"
+    "    fi\n"
+    "done\n";
 
 enum al_err export_inputs(const struct export *x)
 {
@@ -162,12 +189,8 @@ enum al_err export_inputs(const struct export *x)
         AL_TRY(write_lammps(x, x->config->system[i].name));
     }
     AL_TRY(write_ase(x));
-    AL_TRY(write_text(x, "convert.sh",
-                      "#!/bin/sh\n# .dp (deepmd-kit's portable format) to .pb for LAMMPS and fast ASE runs; "
-                      "needs deepmd-kit >= 3\n"
-                      "# with the TensorFlow backend (pip install 'deepmd-kit[cpu]').\nset -e\ncd "
-                      "\"$(dirname \"$0\")/models\"\n"
-                      "for f in graph.*.dp; do dp convert-backend \"$f\" \"${f%.dp}.pb\"; done\n"));
+    AL_TRY(write_text(x, "pbfix.py", cli_pbfix));
+    AL_TRY(write_text(x, "convert.sh", convert_sh));
     AL_TRY(al_path(path, "%s/convert.sh", x->dir));
     if (chmod(path, 0755) != 0) AL_FAIL(AL_ERR_IO, "cannot make %s executable", path);
     return AL_ERR_OK;
@@ -216,14 +239,15 @@ enum al_err export_card(const struct export *x, const struct view_task *models)
           "| errors/ | error tables of each iteration (eV/atom, eV/Ang; test: held-out) |\n"
           "| transport/ | diffusion of the production runs, when there are any |\n"
           "| structures/ | starting structures, extended XYZ |\n| loop.yaml | every setting |\n\n"
-          "## Use\n\n    ./convert.sh                       # .dp -> .pb, needs deepmd-kit >= 3\n",
+          "## Use\n\nThe .dp files directly, with alnd's library (no TensorFlow; alnd's docs/handoff.md):\n\n",
           o.out);
-    fprintf(o.out, "    (cd lammps && lmp -in in.%s)\n    python ase_md.py\n\n", c->system[0].name);
-    fputs("Convert first, whatever uses the models: deepmd-kit reads .dp files with its NumPy backend, which "
-          "has no\n"
-          "derivatives, and gives NaN for forces and virial. After that: `dp test -m models/graph.0.pb -s "
-          "data/test/SYSTEM`.\n",
+    fprintf(o.out, "    (cd lammps && alnd-lmp -in in.%s)\n    python ase_md.py\n\n", c->system[0].name);
+    fputs("With deepmd-kit (>= 3): convert first, whatever uses the models, because deepmd-kit reads .dp files with its\n"
+          "NumPy backend, which has no derivatives, and gives NaN for forces and virial.\n\n"
+          "    ./convert.sh                       # .dp -> .pb; --compress: also compressed\n",
           o.out);
+    fprintf(o.out, "    (cd lammps && lmp -in in.%s -var suffix pb)\n", c->system[0].name);
+    fprintf(o.out, "    dp test -m models/graph.0.pb -s data/test/%s\n", c->system[0].name);
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
 }

@@ -174,6 +174,12 @@ struct cfg_overrides {
 };
 // The sections that labels depend on, as a file that loop_config_read_engine reads.
 enum al_err loop_config_write_label(const struct loop_config *c, const struct cfg_overrides *o, FILE *out);
+// What the command line says of keys below `train`: {"learning_rate.start", "1e-3"}, values as YAML text.
+struct cfg_key_value {
+    const char *key, *value;
+};
+// The section `train` with seed (below 0: the file's) and these keys in their places, as a file that loop_config_read_engine reads.
+enum al_err loop_config_write_train(const struct loop_config *c, long seed, int n, const struct cfg_key_value *set, FILE *out);
 // SHA-256 over the pseudopotential files of z [n].
 enum al_err loop_config_pseudo_hash(const struct loop_config *c, int n, const int *z, char ret_hex[65]);
 // Where the converge table of this file is: label.converge, else NAME.converge.yaml beside it (NAME.yaml, NAME.yml).

@@ -289,10 +289,8 @@ static enum al_err read_tree(const struct reader *r, const json_t *root, struct 
     return AL_ERR_OK;
 }
 
-enum al_err dp_model_read(const char *path, struct dp_model **ret)
+static enum al_err read_file(struct h5 *h, const char *path, struct dp_model **ret)
 {
-    AL_OWN(h5) h = NULL;
-    AL_TRY(h5_open(path, &h));
     AL_AUTOFREE char *text = NULL;
     AL_TRY(h5_read_text(h, "json", &text));
     json_error_t err;
@@ -300,6 +298,22 @@ enum al_err dp_model_read(const char *path, struct dp_model **ret)
     if (!root) AL_FAIL(AL_ERR_CORRUPT, "%s: JSON: %s (column %d)", path, err.text, err.column);
     struct reader r = {h, path};
     AL_TRY_MSG(read_tree(&r, root, ret), "model %s", path);
+    return AL_ERR_OK;
+}
+
+enum al_err dp_model_read(const char *path, struct dp_model **ret)
+{
+    AL_OWN(h5) h = NULL;
+    AL_TRY(h5_open(path, &h));
+    AL_TRY(read_file(h, path, ret));
+    return AL_ERR_OK;
+}
+
+enum al_err dp_model_read_bytes(const char *name, const void *bytes, size_t n, struct dp_model **ret)
+{
+    AL_OWN(h5) h = NULL;
+    AL_TRY(h5_open_bytes(name, bytes, n, &h));
+    AL_TRY(read_file(h, name, ret));
     return AL_ERR_OK;
 }
 

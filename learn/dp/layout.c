@@ -230,3 +230,11 @@ void dp_count_neighbours(int ntypes, int natoms, const int *types, const struct 
             if (n[t] > max[t]) max[t] = n[t];
     }
 }
+
+enum al_err dp_layout_build_local(struct dp_layout *l, const struct dp_config *c, int ncentre, int natoms,
+                                  const int *types, const struct al_neigh *list)
+{
+    AL_TRY(dp_layout_build(l, c, ncentre, types, list)); // asks for atoms beyond ncentre by their type only
+    l->natoms = natoms;
+    return AL_ERR_OK;
+}

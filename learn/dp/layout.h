@@ -20,7 +20,7 @@
 enum { DP_BLOCK = 16 };
 
 struct dp_layout { // depends on positions, types, rcut and sel; not on trained numbers
-    int natoms, ntypes, nblock, nrow;
+    int natoms, ntypes, nblock, nrow; // natoms: that have forces; those in order have energies
     int *order;       // [natoms] atoms sorted by type
     int *block_first; // [nblock + 1] into order
     int *block_type;  // [nblock]
@@ -95,5 +95,9 @@ void dp_rows_free(struct dp_rows *rows);
 void dp_rows_compute(struct dp_rows *rows, const struct dp_model *m, const struct dp_layout *l);
 // Most neighbours of each type seen around any atom: for the choice of sel.
 void dp_count_neighbours(int ntypes, int natoms, const int *types, const struct al_neigh *list, int max[]);
+// dp_layout_build where only the first ncentre atoms have energies (list: of these) and the others, up to natoms, are
+// neighbours only: ghosts of a domain decomposition. Forces are those of all natoms.
+enum al_err dp_layout_build_local(struct dp_layout *l, const struct dp_config *c, int ncentre, int natoms,
+                                  const int *types, const struct al_neigh *list);
 
 #endif

@@ -90,6 +90,8 @@ int dp_config_type(const struct dp_config *c, int z);
 // AL_ERR_UNSUPPORTED (another descriptor, activation, excluded types, ...). Writing is durable and its bytes
 // depend on the model only. meta, where set, must be a JSON object.
 enum al_err dp_model_read(const char *path, struct dp_model **ret);
+// The bytes of a .dp file that is in memory; name: for messages.
+enum al_err dp_model_read_bytes(const char *name, const void *bytes, size_t n, struct dp_model **ret);
 enum al_err dp_model_write(const char *path, const struct dp_model *m);
 enum al_err dp_model_set_meta(struct dp_model *m, const char *json); // NULL: none
 

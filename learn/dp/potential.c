@@ -16,6 +16,7 @@ struct dp_potential {
     int *types; // [cap]
     size_t cap;
     int type_of[AL_ZMAX + 1]; // -1 = unknown
+    struct dp_overflow overflow;
 };
 
 static enum al_err set_types(struct dp_potential *p, const struct al_frame *f)
@@ -36,12 +37,39 @@ static enum al_err set_types(struct dp_potential *p, const struct al_frame *f)
     return AL_ERR_OK;
 }
 
+// The list reaches as far as the cut-off: its entries beyond float32's rounding of it are few, and checked.
+static void count_overflow(struct dp_potential *p, int natoms)
+{
+    const struct dp_config *c = &p->model->c;
+    double rc = dp_cut_of(c).rc;
+    int atoms = 0;
+    for (int i = 0; i < natoms; i++) {
+        int n[DP_MAX_TYPES] = {0};
+        bool over = false;
+        for (int k = p->list->first[i]; k < p->list->first[i + 1]; k++)
+            n[p->types[p->list->pair[k].j]] += p->list->pair[k].r < rc;
+        for (int t = 0; t < c->ntypes; t++) {
+            if (n[t] <= c->sel[t]) continue;
+            over = true;
+            if (n[t] - c->sel[t] <= p->overflow.most - p->overflow.sel) continue;
+            p->overflow.most = n[t];
+            p->overflow.sel = c->sel[t];
+            p->overflow.z = al_element_z(c->type_map[t]);
+        }
+        atoms += over;
+    }
+    if (!atoms) return;
+    p->overflow.evaluations++;
+    if (atoms > p->overflow.atoms) p->overflow.atoms = atoms;
+}
+
 static enum al_err eval_dp(struct potential *base, const struct al_frame *f, struct pot_result *res)
 {
     struct dp_potential *p = (struct dp_potential *)base;
     AL_TRY(set_types(p, f));
     AL_TRY(al_neigh_update(p->list, f->natoms, f->pos, f->cell, f->pbc));
     AL_TRY(dp_layout_build(p->layout, &p->model->c, f->natoms, p->types, p->list));
+    count_overflow(p, f->natoms);
     return dp_eval_run(p->eval, p->layout, res);
 }
 
@@ -104,6 +132,11 @@ enum al_err dp_potential_from_model(const struct dp_model *model, struct potenti
     AL_OWN(dp_model) m = NULL;
     AL_TRY(dp_model_copy(model, &m));
     return open_model(&m, ret);
+}
+
+const struct dp_overflow *dp_potential_overflow(const struct potential *p)
+{
+    return p->ops == &dp_ops ? &((const struct dp_potential *)p)->overflow : NULL;
 }
 
 const struct dp_model *dp_potential_model(const struct potential *p)

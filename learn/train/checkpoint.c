@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// checkpoint.bin: magic, identity of the run, step, length of lcurve.out, watch over the validation error,
-// network, optimiser, batches with their random numbers; then the SHA-256 of all that. Native (little-endian)
-// doubles: a restart gives the same bits.
+// checkpoint.bin: magic, identity of the run, step, length of lcurve.out, factor of the learning rate and how often
+// it was halved, watch over the validation error, network, optimiser, batches with their random numbers; then the
+// SHA-256 of all that. Native (little-endian) doubles: a restart gives the same bits.
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ static void hash_data(struct al_sha256 *h, const struct dp_dataset *d)
         hash_doubles(h, s->energy, nf);
         hash_doubles(h, s->force, n);
         hash_doubles(h, s->virial, 9 * nf);
+        hash_doubles(h, s->weight, nf);
     }
 }
 
@@ -104,19 +106,19 @@ static enum al_err sync_lcurve(struct trainer *t)
     return AL_ERR_OK;
 }
 
-enum al_err checkpoint_write(struct trainer *t)
+enum al_err checkpoint_pack(struct trainer *t, char **ret, size_t *ret_n)
 {
-    AL_TRY(sync_lcurve(t));
-    char *buf = NULL, path[AL_PATH], hex[65];
+    char *buf = NULL, hex[65];
     size_t n = 0;
-    AL_TRY(al_path(path, "%s/checkpoint.bin", t->dir));
     FILE *out = open_memstream(&buf, &n);
     if (!out) AL_FAIL(AL_ERR_NOMEM, "no memory for a checkpoint");
-    int64_t step = t->step, bytes = t->lcurve_bytes, nparam = (int64_t)t->model->nparam;
+    int64_t step = t->step, bytes = t->lcurve_bytes, nparam = (int64_t)t->model->nparam, halved = t->recoveries;
     fwrite(MAGIC, sizeof MAGIC, 1, out);
     fwrite(t->identity, HEX, 1, out);
     fwrite(&step, sizeof step, 1, out);
     fwrite(&bytes, sizeof bytes, 1, out);
+    fwrite(&t->lr_scale, sizeof t->lr_scale, 1, out);
+    fwrite(&halved, sizeof halved, 1, out);
     int64_t cool[2] = {t->o.cool_from, t->o.cool_steps};
     fwrite(&t->best, sizeof t->best, 1, out);
     fwrite(&t->waited, sizeof t->waited, 1, out);
@@ -133,20 +135,38 @@ enum al_err checkpoint_write(struct trainer *t)
         free(buf);
         AL_FAIL(AL_ERR_NOMEM, "no memory for a checkpoint");
     }
+    *ret = buf;
+    *ret_n = n;
+    return AL_ERR_OK;
+}
+
+enum al_err checkpoint_write(struct trainer *t)
+{
+    char *buf, path[AL_PATH];
+    size_t n;
+    for (size_t i = 0; i < t->model->nparam; i++)
+        if (!isfinite(t->model->param[i]))
+            AL_FAIL(AL_ERR_UNPHYSICAL, "step %ld: the weights are not finite", t->step);
+    AL_TRY(sync_lcurve(t));
+    AL_TRY(al_path(path, "%s/checkpoint.bin", t->dir));
+    AL_TRY(checkpoint_pack(t, &buf, &n));
     enum al_err e = al_file_write(path, buf, n);
     free(buf);
+    t->retried = false;
     return e;
 }
 
-static enum al_err load(struct trainer *t, const char *path, const unsigned char *p, size_t n)
+enum al_err checkpoint_unpack(struct trainer *t, const char *path, const char *buf, size_t n)
 {
+    const unsigned char *p = (const unsigned char *)buf;
     char hex[65], magic[sizeof MAGIC], identity[HEX];
     if (n < 2 * HEX) AL_FAIL(AL_ERR_CORRUPT, "%s is damaged", path);
     hash_bytes(p, n - HEX, hex);
     if (memcmp(hex, p + n - HEX, HEX))
         AL_FAIL(AL_ERR_CORRUPT, "%s is damaged: its checksum does not fit", path);
     const unsigned char *end = p + n - HEX;
-    int64_t step, bytes, nparam;
+    int64_t step, bytes, nparam, halved;
+    double scale;
     AL_TRY(optimiser_take(&p, end, magic, sizeof magic));
     AL_TRY(optimiser_take(&p, end, identity, sizeof identity));
     if (memcmp(magic, MAGIC, sizeof magic))
@@ -156,6 +176,8 @@ static enum al_err load(struct trainer *t, const char *path, const unsigned char
                      "%s belongs to other data or options", path);
     AL_TRY(optimiser_take(&p, end, &step, sizeof step));
     AL_TRY(optimiser_take(&p, end, &bytes, sizeof bytes));
+    AL_TRY(optimiser_take(&p, end, &scale, sizeof scale));
+    AL_TRY(optimiser_take(&p, end, &halved, sizeof halved));
     int64_t cool[2];
     AL_TRY(optimiser_take(&p, end, &t->best, sizeof t->best));
     AL_TRY(optimiser_take(&p, end, &t->waited, sizeof t->waited));
@@ -165,7 +187,7 @@ static enum al_err load(struct trainer *t, const char *path, const unsigned char
         AL_FAIL(AL_ERR_CORRUPT, "%s: cooling from step %ld", path, (long)cool[0]);
     t->o.cool_from = (long)cool[0];
     t->o.cool_steps = (long)cool[1];
-    if (nparam != (int64_t)t->model->nparam || step < 0 || step > t->o.steps || bytes < 0)
+    if (nparam != (int64_t)t->model->nparam || step < 0 || step > t->o.steps || bytes < 0 || !(scale > 0) || halved < 0)
         AL_FAIL(AL_ERR_CORRUPT, "%s does not fit the model", path);
     size_t len = t->model->nparam * sizeof(double);
     AL_TRY(optimiser_take(&p, end, t->model->param, len));
@@ -174,6 +196,8 @@ static enum al_err load(struct trainer *t, const char *path, const unsigned char
     if (p != end) AL_FAIL(AL_ERR_CORRUPT, "%s has extra bytes", path);
     t->step = (long)step;
     t->lcurve_bytes = (long)bytes;
+    t->lr_scale = scale;
+    t->recoveries = (int)halved;
     return AL_ERR_OK;
 }
 
@@ -186,7 +210,7 @@ enum al_err checkpoint_read(struct trainer *t, bool *ret_found)
     AL_AUTOFREE char *buf = NULL;
     size_t n;
     AL_TRY(al_file_read(path, (size_t)1 << 34, &buf, &n));
-    AL_TRY(load(t, path, (const unsigned char *)buf, n));
+    AL_TRY(checkpoint_unpack(t, path, buf, n));
     *ret_found = true;
     return AL_ERR_OK;
 }

@@ -19,6 +19,7 @@
 struct train_progress {
     long step, steps;
     double lr;
+    double loss;                               // of the training batch
     double rmse_e, rmse_f, rmse_v;             // training batch: eV/atom, eV/Ang, eV/atom; NaN when absent
     double val_rmse_e, val_rmse_f, val_rmse_v; // validation batches; NaN without validation data
 };
@@ -51,6 +52,7 @@ struct train_options {
     const char *fingerprint;   // identity of the labels, part of the checkpoint's identity; or NULL
     void (*observe)(void *ctx, const struct train_progress *p); // may be NULL
     bool (*check_stop)(void *ctx);                              // asked after every step; may be NULL
+    void (*warn)(void *ctx, const char *text);                  // e.g. of a loss that was not finite; may be NULL
     void *ctx;
     size_t cache_bytes; // limit of cached environments; more frames are rebuilt each time (same bits)
 };
@@ -66,9 +68,11 @@ enum al_err trainer_create(const struct train_options *o, const struct dp_datase
                            const struct dp_dataset *valid, struct trainer **ret);
 void trainer_destroy(struct trainer **t);
 // To the last step; writes model.dp. AL_ERR_STOPPED after check_stop said so (checkpoint written);
-// AL_ERR_UNPHYSICAL when the loss is not finite.
+// a loss that is not finite leads back to the last checkpoint with half the learning rate; AL_ERR_UNPHYSICAL when that did
+// not help ten times.
 enum al_err trainer_run(struct trainer *t);
 long trainer_step(const struct trainer *t);
+int trainer_recoveries(const struct trainer *t);         // times the rate was halved
 const struct dp_model *trainer_model(const struct trainer *t); // borrowed
 
 // Learning rate of step k; deepmd's rule for decay_steps = 0.
@@ -79,6 +83,9 @@ struct train_error {
     int system, frame; // index in the data set
     int natoms;
     const int *z;    // [natoms] borrowed from the data set
+    double energy;             // of the model, eV
+    const double (*force)[3];  // of the model, [natoms] eV/Ang; borrowed, valid during the call
+    double virial[9];          // of the model, eV
     double de;       // eV/atom
     double (*df)[3]; // [natoms] eV/Ang; borrowed, valid during the call
     double dv[9];    // eV/atom

@@ -33,6 +33,11 @@ struct trainer {
     char identity[65]; // of options and data
     FILE *lcurve;
     long lcurve_bytes; // length at the last checkpoint
+    char *initial;     // packed state of step 0
+    size_t initial_bytes;
+    double lr_scale;   // 1, halved each time the loss was not finite
+    int recoveries;
+    bool retried;      // the checkpoint on disk was gone back to already
 };
 
 enum al_err train_options_check(const struct train_options *o);
@@ -43,6 +48,13 @@ void train_identity(const struct trainer *t, char ret_hex[65]);
 enum al_err checkpoint_write(struct trainer *t);
 // *ret_found false when there is none.
 enum al_err checkpoint_read(struct trainer *t, bool *ret_found);
+// The state as checkpoint.bin holds it, to and from memory. *ret: free().
+enum al_err checkpoint_pack(struct trainer *t, char **ret, size_t *ret_n);
+enum al_err checkpoint_unpack(struct trainer *t, const char *name, const char *buf, size_t n);
+// After AL_ERR_UNPHYSICAL: the state of the last checkpoint (of step 0 when that one was gone back to before) with half the
+// learning rate; told in lcurve.out and by options.warn. AL_ERR_UNPHYSICAL when that has been done too often.
+enum al_err trainer_recover(struct trainer *t);
+enum al_err trainer_lcurve_reopen(struct trainer *t);
 struct frame_label train_label(const struct dp_system *s, int frame);
 
 #endif

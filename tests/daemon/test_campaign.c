@@ -509,6 +509,7 @@ static void export_and_describe(void **state)
                                          "lammps/A.data",
                                          "ase_md.py",
                                          "convert.sh",
+                                         "pbfix.py",
                                          "README.md",
                                          "loop.yaml",
                                          "transport/A.yaml",

@@ -18,14 +18,14 @@ ROOT = sys.argv[1]
 ROOMS = {  # directory -> name used in #include "name/..."
     'engines/base': 'base', 'engines/seam': 'seam', 'engines/comm': 'comm', 'engines/dft': 'dft',
     'engines/md': 'md', 'engines/transport': 'transport', 'learn/dp': 'dp', 'learn/train': 'train',
-    'learn/committee': 'committee', 'daemon/config': 'config', 'daemon/core': 'core', 'daemon/cli': 'cli',
-    'daemon/worker': 'worker',
+    'learn/committee': 'committee', 'learn/capi': 'capi', 'learn/dropin': 'dropin', 'daemon/config': 'config',
+    'daemon/core': 'core', 'daemon/cli': 'cli', 'daemon/worker': 'worker',
 }
 findings = []
 
 
 def sources(*ends):
-    for top in ('engines', 'learn', 'daemon', 'tests'):
+    for top in ('engines', 'learn', 'daemon', 'include', 'python', 'examples', 'tests'):
         for path, dirs, files in os.walk(os.path.join(ROOT, top)):
             dirs.sort()
             for f in sorted(files):

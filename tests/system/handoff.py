@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright the alnd authors
+"""`alnd export` of a real (tiny) campaign, and everything that the hand-off promises, tried with deepmd-kit, LAMMPS and ASE:
+convert.sh --compress, forces of the converted and compressed .pb against ours, `dp test` against our own error, LAMMPS on the .dp and on
+the .pb files, ase_md.py both ways.
+
+handoff.py BIN_DIR LIB_DIR SOURCE_DIR     with the Python that has deepmd-kit, LAMMPS and ASE (ALND_PEER_PYTHON or
+/opt/dpvenv/bin/python). Exit 77: skipped."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+PEER = os.environ.get('ALND_PEER_PYTHON', '/opt/dpvenv/bin/python')
+if os.path.realpath(sys.prefix) != os.path.realpath(os.path.dirname(os.path.dirname(PEER))):
+    probe = 'import deepmd, lammps, tensorflow, numpy, ase'
+    if not os.path.exists(PEER) or subprocess.run([PEER, '-c', probe], capture_output=True).returncode:
+        print(f'skipped: no {PEER} with deepmd-kit, LAMMPS, ASE and TensorFlow (set ALND_PEER_PYTHON)')
+        sys.exit(77)
+    os.execv(PEER, [PEER] + sys.argv)
+
+import numpy as np
+
+BIN, LIB, SOURCE = (os.path.abspath(p) for p in sys.argv[1:4])
+HERE = os.path.join(SOURCE, 'tests/system')
+PSEUDO = os.environ.get('ALND_PSEUDO_DIR') or os.path.join(SOURCE, '.alnd/pseudo')
+ENV = dict(os.environ, OMP_NUM_THREADS='1', TF_CPP_MIN_LOG_LEVEL='3', CUDA_VISIBLE_DEVICES='', ALND_PYTHON=PEER,
+           TF_INTRA_OP_PARALLELISM_THREADS='1', TF_INTER_OP_PARALLELISM_THREADS='1',
+           PATH=os.path.dirname(PEER) + ':' + os.environ['PATH'], ALND_LIBRARY=os.path.join(LIB, 'libalnd.so.0'),
+           ALND_DEEPMD_C=os.path.join(LIB, 'alnd/libdeepmd_c.so'))
+os.environ['ALND_LIBRARY'] = ENV['ALND_LIBRARY']
+sys.path.insert(0, os.path.join(SOURCE, 'python'))
+import alnd
+
+
+def fail(text):
+    print('FAIL:', text)
+    sys.exit(1)
+
+
+def run(*command, cwd=None, env=ENV, limit=400):
+    p = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=limit)
+    if p.returncode:
+        fail(f'{" ".join(command)}: exit code {p.returncode}\n{p.stdout[-3000:]}\n{p.stderr[-3000:]}')
+    return p.stdout + p.stderr
+
+
+def close(what, a, b, tolerance):
+    worst = np.abs(np.asarray(a) - np.asarray(b)).max()
+    print(f'  {what:42s} {worst:.1e}')
+    if np.shape(a) != np.shape(b) or not worst <= tolerance:
+        fail(f'{what} differs by {worst:.2e}, more than {tolerance:.0e}')
+
+
+def frames(system):
+    names = open(system + '/type_map.raw').read().split()
+    symbols = [names[int(t)] for t in open(system + '/type.raw').read().split()]
+    for s in sorted(glob.glob(system + '/set.*')):
+        x, box = (np.load(f'{s}/{n}.npy') for n in ('coord', 'box'))
+        force = np.load(s + '/force.npy')
+        for k in range(len(x)):
+            yield symbols, x[k].reshape(-1, 3), box[k].reshape(3, 3), force[k].reshape(-1, 3)
+
+
+def compare_models(system):
+    """Ours against DeepPot, on every frame; our error against that of `dp test`."""
+    from deepmd.infer import DeepPot
+    error, n = 0.0, 0
+    for k in range(2):
+        ours = alnd.Model(f'models/graph.{k}.dp')
+        for kind, tolerance in (('pb', 1e-10), ('compressed.pb', 1e-7)):
+            peer = DeepPot(f'models/graph.{k}.{kind}')
+            e, f, v = [], [], []
+            for symbols, x, box, label in frames(system):
+                r = ours.evaluate(x, symbols=symbols, cell=box)
+                types = [peer.get_type_map().index(s) for s in symbols]
+                pe, pf, pv = peer.eval(x.reshape(1, -1), box.reshape(1, 9), types)[:3]
+                e.append(r.energy - pe.item())
+                f.append(r.forces - pf[0])
+                v.append(r.virial.ravel() - pv.ravel())
+                if k == 0 and kind == 'pb':
+                    error, n = error + ((r.forces - label) ** 2).sum(), n + r.forces.size
+                    if not np.abs(r.forces).max() > 1e-4:
+                        fail('forces are zero')
+            for what, d in (('energy', e), ('forces', f), ('virial', v)):
+                close(f'{what}, graph.{k}.{kind}', np.zeros_like(np.concatenate([np.ravel(q) for q in d])),
+                      np.concatenate([np.ravel(q) for q in d]), tolerance)
+    out = run('dp', 'test', '-m', 'models/graph.0.pb', '-s', system, '-n', '1000000')
+    theirs = float(re.search(r'Force\s+RMSE\s*:\s*(\S+)', out).group(1))
+    close('force RMSE of dp test, relative', theirs / np.sqrt(error / n), 1.0, 1e-5)
+
+
+def thermo(path):
+    table = re.search(r'\n( *Step .*?)\nLoop time', open(path).read(), re.S).group(1).splitlines()[1:]
+    return np.array([[float(v) for v in line.split()] for line in table if not line.startswith('WARNING')])
+
+
+def run_lammps(system):
+    name = os.path.join('lammps', 'in.' + system)
+    text = open(name).read()
+    short = text.replace('run             10000', 'run 50').replace('thermo          100', 'thermo 10')
+    short = short.replace('out_freq 100', 'out_freq 10')
+    if short.count('run 50') != 1:
+        fail('no run of 10000 steps in ' + name)
+    with open('lammps/in.short', 'w') as f:
+        f.write(short.replace('press vol', 'press vol\nthermo_modify format float %.15g'))
+    run(os.path.join(BIN, 'alnd-lmp'), '-in', 'in.short', '-log', 'log.ours', cwd='lammps')
+    os.rename('lammps/model_devi.out', 'lammps/devi.ours')
+    run('lmp', '-in', 'in.short', '-log', 'log.stock', '-var', 'suffix', 'pb', cwd='lammps')
+    a, b = thermo('lammps/log.ours'), thermo('lammps/log.stock')
+    close('LAMMPS thermo, relative', a / np.abs(b).max(axis=0), b / np.abs(b).max(axis=0), 1e-9)
+    close('LAMMPS deviation', np.loadtxt('lammps/devi.ours'), np.loadtxt('lammps/model_devi.out'), 1e-6)
+
+
+def run_ase():
+    out = run(PEER, 'ase_md.py', env=dict(ENV, PYTHONPATH=os.path.join(SOURCE, 'python')))
+    if 'deviation of the committee' not in out:
+        fail('ase_md.py did not use alnd\n' + out)
+    other = run(PEER, 'ase_md.py')
+    if 'deviation of the committee' in other:
+        fail('alnd is found without PYTHONPATH: deepmd-kit is not tried')
+    energies = [float(re.search(r'^energy (\S+) eV', text, re.M).group(1)) for text in (out, other)]
+    close('energy of ase_md.py', energies[0], energies[1], 1e-9)
+
+
+def main():
+    shutil.copy(os.path.join(HERE, 'mini.yaml'), '.')
+    shutil.copy(os.path.join(HERE, 'li2s.extxyz'), '.')
+    run(os.path.join(BIN, 'alnd'), 'start', 'mini.yaml')
+    run(os.path.join(BIN, 'alnd'), 'export', 'run', 'handoff')
+    os.chdir('handoff')
+    run('./convert.sh', '--compress')
+    left = sorted(os.path.basename(p) for p in glob.glob('models/*'))
+    want = sorted([f'graph.{k}.{s}' for k in range(2) for s in ('dp', 'pb', 'compressed.pb')] + ['model.yaml'])
+    if left != want:
+        fail(f'models/ holds {left}, expected {want}')
+    compare_models('data/test/Li2S')
+    run_lammps('Li2S')
+    run_ase()
+
+
+if not glob.glob(os.path.join(PSEUDO, '**/*.psp8'), recursive=True):
+    print(f'skipped: no pseudopotentials in {PSEUDO}')
+    sys.exit(77)
+with tempfile.TemporaryDirectory(prefix='alnd-handoff-') as d:
+    os.chdir(d)
+    main()
+    os.chdir('/')
