@@ -301,11 +301,11 @@ const struct schema_key loop_keys[] = {
     {"train.precision", KEY_CHOICE, 0, STRING(train.precision), .otherwise = "mixed", .flags = P, .choices = "mixed|double|plain",
      .doc = "Arithmetic of training: mixed (float where the error shows no difference), double, or plain: double without "
             "interpolated embedding nets, as deepmd-kit, several times slower. Models are double in any case."},
-    {"train.optimiser", KEY_CHOICE, 0, STRING(train.optimiser), .otherwise = "adam", .flags = P, .choices = "adam|soap",
+    {"train.optimiser", KEY_CHOICE, 0, STRING(train.optimiser), .otherwise = "soap", .flags = P, .choices = "adam|soap",
      .doc = "Adam, or Adam in the eigenbasis of the gradient's covariances (SOAP): fewer, dearer steps."},
     {"train.warm_start", KEY_BOOL, 0, AT(train.warm_start), .otherwise = "true", .flags = P,
      .doc = "From iteration 1 on, start from the previous iteration's network."},
-    {"train.learning_rate.start", KEY_REAL, 0, AT(train.lr_start), RANGE(1e-8, 1), .otherwise = "1e-3", .flags = P,
+    {"train.learning_rate.start", KEY_REAL, 0, AT(train.lr_start), RANGE(1e-8, 1), .otherwise = "1e-2", .flags = P,
      .doc = "Learning rate at the first step."},
     {"train.learning_rate.stop", KEY_REAL, 0, AT(train.lr_stop), RANGE(1e-12, 1), .otherwise = "1e-6", .flags = P,
      .doc = "Learning rate at the last step."},
