@@ -171,7 +171,7 @@ def test_sel():
     """Molecular dynamics counts atoms with more neighbours than sel and says so once, through a stop as well."""
     write('a.extxyz', extxyz(frames(20)))
     write('start.extxyz', extxyz(frames(1, seed=9), energy=False, forces=False, virial=False))
-    # Adam: from 20 frames SOAP fits these clusters closer (0.017 against 0.023 eV/Ang), but MD leaves what they cover, and
+    # Adam: from 20 frames SOAP fits these clusters closer (0.019 against 0.023 eV/Ang), but MD leaves what they cover, and
     # there its potential is the rougher one: 3500 K after 60 steps.
     train('a.extxyz', '--out', 'm', '--steps', '3000', '--optimiser', 'adam')
     sel = re.search(r'^sel: \[(\d+), (\d+)\]', read('m/summary.yaml').decode(), re.M)

@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import statistics
 import subprocess
 import tempfile
@@ -45,19 +46,28 @@ def ours(o, path):
 
 
 def deepmd(o):
-    """Wall seconds a step as deepmd-kit reports them, without its first 100."""
+    """Wall seconds a step as deepmd-kit reports them, without its first 100; processor seconds a step."""
+    wall, more = deepmd_run(o, o.deepmd_steps + 100)
+    return wall, (more - deepmd_run(o, 100)[1]) / o.deepmd_steps
+
+
+def deepmd_run(o, steps):
+    """Wall seconds a step, processor seconds of the whole run."""
     with open(os.path.join(SHARED, 'bench/deepmd_train.json')) as f:
         j = json.load(f)
     for part in ('training_data', 'validation_data'):
         j['training'][part]['systems'] = [os.path.join(SHARED, s.removeprefix('../'))
                                           for s in j['training'][part]['systems']]
-    j['training'].update(numb_steps=o.deepmd_steps + 100, disp_freq=100)
+    j['training'].update(numb_steps=steps, disp_freq=100)
     python = os.environ.get('ALND_PEER_PYTHON', '/opt/dpvenv/bin/python')
     with tempfile.TemporaryDirectory() as d:
         with open(os.path.join(d, 'in.json'), 'w') as f:
             json.dump(j, f)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         out = run(o.core, [os.path.join(os.path.dirname(python), 'dp'), '--tf', 'train', 'in.json'], cwd=d)
-    return float(re.search(r'average training time: ([0-9.]+) s/batch', out)[1])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (float(re.search(r'average training time: ([0-9.]+) s/batch', out)[1]),
+            after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
 
 def main():
@@ -73,24 +83,27 @@ def main():
     peak = run(o.core, [os.path.join(o.build, 'tests/train/bench_train'), 'peak'])
     print(peak.strip())
     for k in range(o.rounds):
-        for path in ('plain', 'double', 'mixed'):
-            w, c, line = ours(o, path)
+        for path in ('plain', 'double', 'mixed', 'deepmd-kit'):
+            if path == 'deepmd-kit':
+                w, c = deepmd(o)
+            else:
+                w, c, line = ours(o, path)
             wall.setdefault(path, []).append(w)
             cpu.setdefault(path, []).append(c)
-        wall.setdefault('deepmd-kit', []).append(deepmd(o))
-        print('round %d:' % (k + 1), ', '.join('%s %.5f s' % (n, t[-1]) for n, t in wall.items()), flush=True)
+        print('round %d, wall (processor) seconds:' % (k + 1),
+              ', '.join('%s %.5f (%.5f)' % (n, t[-1], cpu[n][-1]) for n, t in wall.items()), flush=True)
     print(line)
     mflop = float(re.search(r'sum ([0-9]+)', line)[1])
     double, single = (float(re.search(n + r' ([0-9.]+)', peak)[1]) for n in ('panels double', 'panels float'))
-    theirs = statistics.median(wall['deepmd-kit'])
-    print('| path | seconds a step | processor | times deepmd-kit | GF/s | of peak |\n|---|---|---|---|---|---|')
-    for n in ('plain', 'double', 'mixed'):
-        t = statistics.median(wall[n])
-        rate = mflop / 1e3 / t
-        tail = ' - | - |' if n == 'plain' else ' %.0f | %.0f %% |' % (
+    med = {n: (statistics.median(wall[n]), statistics.median(cpu[n])) for n in wall}
+    print('| path | wall, s | processor, s | times deepmd-kit (wall, processor) | GF/s | of peak |')
+    print('|---|---|---|---|---|---|')
+    for n, (w, c) in med.items():
+        rate = mflop / 1e3 / c
+        tail = '- | - |' if n in ('plain', 'deepmd-kit') else '%.0f | %.0f %% |' % (
             rate, 100 * rate / (double if n == 'double' else single))
-        print('| %s | %.5f | %.5f | %.1f |%s' % (n, t, statistics.median(cpu[n]), theirs / t, tail))
-    print('| deepmd-kit | %.5f | | 1 | | |' % theirs)
+        times = med['deepmd-kit'][0] / w, med['deepmd-kit'][1] / c
+        print('| %s | %.4f | %.4f | %.1f, %.1f | %s' % (n, w, c, *times, tail))
 
 
 if __name__ == '__main__':
