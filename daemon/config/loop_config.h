@@ -56,8 +56,11 @@ struct cfg_train {
     long steps, steps_next;    // first iteration; later ones (warm start)
     int batch;                 // frames a step
     char precision[8];         // mixed | double | plain
+    char optimiser[8];         // adam | soap
+    char schedule[16];         // cosine | exponential
     double lr_start, lr_stop, lr_start_next;
     double pref_e[2], pref_f[2], pref_v[2]; // start, limit
+    int patience;              // validation rows without a lower error before the learning rate comes down; 0: never
     double validation;         // fraction of the labelled frames kept for validation
     bool warm_start;
 };

@@ -98,8 +98,11 @@ enum al_err train_options_of(const struct loop_config *cfg, bool warm, struct tr
     AL_TRY(model_of(cfg, &o.model));
     o.steps = warm && c->steps_next ? c->steps_next : c->steps;
     o.batch = c->batch;
+    o.pooled = true; // the sets of the iterations; the newest frames must not wait for the last steps
     o.path = path_of(c->precision);
-    o.lr_start = warm && c->lr_start_next > 0 ? c->lr_start_next : c->lr_start;
+    if (!optimiser_find(c->optimiser, &o.optimiser)) AL_FAIL(AL_ERR_INPUT, "optimiser '%s'", c->optimiser);
+    o.schedule = strcmp(c->schedule, "cosine") ? SCHEDULE_EXPONENTIAL : SCHEDULE_COSINE;
+    o.lr_start = !warm ? c->lr_start : c->lr_start_next > 0 ? c->lr_start_next : fmax(c->lr_start / 3, c->lr_stop);
     o.lr_stop = c->lr_stop;
     o.decay_steps = o.steps / 200 > 0 ? o.steps / 200 : 1; // deepmd's own rule hardly decays in runs of some thousand steps
     o.sel_margin = 1.5; // hot and compressed frames have more neighbours than the perturbed ones
@@ -108,7 +111,9 @@ enum al_err train_options_of(const struct loop_config *cfg, bool warm, struct tr
     memcpy(o.pref_v, c->pref_v, sizeof o.pref_v);
     o.seed = cfg->seed;
     o.report_every = o.steps >= 2000 ? 100 : 20;
-    o.valid_batches = 4;
+    if (c->patience) o.report_every = o.steps / 100 > 0 ? o.steps / 100 : 1;
+    o.valid_batches = c->patience ? 16 : 4;
+    o.patience = c->patience;
     o.checkpoint_seconds = 30;
     *ret = o;
     return AL_ERR_OK;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// checkpoint.bin: magic, identity of the run, step, length of lcurve.out, factor of the learning rate and how often it was halved, network, moments, batches with
-// their random numbers; then the SHA-256 of all that. Native (little-endian) doubles: a restart gives the
-// same bits.
+// checkpoint.bin: magic, identity of the run, step, length of lcurve.out, factor of the learning rate and how often
+// it was halved, watch over the validation error, network, optimiser, batches with their random numbers; then the
+// SHA-256 of all that. Native (little-endian) doubles: a restart gives the same bits.
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -50,12 +50,21 @@ void train_identity(const struct trainer *t, char ret_hex[65])
     const struct train_options *o = &t->o;
     struct al_sha256 h;
     al_sha256_init(&h);
-    al_sha256_string(&h, "alnd-train-1");
+    al_sha256_string(&h, "alnd-train-2");
     al_sha256_string(&h, o->fingerprint ? o->fingerprint : "");
     al_sha256_int(&h, o->steps);
     al_sha256_int(&h, o->batch);
+    al_sha256_int(&h, o->pooled);
     al_sha256_int(&h, (int64_t)o->path);
     al_sha256_int(&h, o->decay_steps);
+    al_sha256_int(&h, (int64_t)o->optimiser);
+    al_sha256_int(&h, (int64_t)o->schedule);
+    al_sha256_int(&h, o->patience);
+    if (o->patience) {
+        al_sha256_int(&h, o->report_every);
+        al_sha256_int(&h, o->valid_batches);
+        if (t->valid) hash_data(&h, t->valid);
+    }
     const double numbers[] = {o->lr_start,  o->lr_stop,   o->pref_e[0], o->pref_e[1],
                               o->pref_f[0], o->pref_f[1], o->pref_v[0], o->pref_v[1]};
     hash_doubles(&h, numbers, sizeof numbers / sizeof *numbers);
@@ -110,10 +119,13 @@ enum al_err checkpoint_pack(struct trainer *t, char **ret, size_t *ret_n)
     fwrite(&bytes, sizeof bytes, 1, out);
     fwrite(&t->lr_scale, sizeof t->lr_scale, 1, out);
     fwrite(&halved, sizeof halved, 1, out);
+    int64_t cool[2] = {t->o.cool_from, t->o.cool_steps};
+    fwrite(&t->best, sizeof t->best, 1, out);
+    fwrite(&t->waited, sizeof t->waited, 1, out);
+    fwrite(cool, sizeof cool, 1, out);
     fwrite(&nparam, sizeof nparam, 1, out);
     fwrite(t->model->param, sizeof(double), t->model->nparam, out);
-    fwrite(t->adam.m, sizeof(double), t->model->nparam, out);
-    fwrite(t->adam.v, sizeof(double), t->model->nparam, out);
+    t->optimiser->save(t->optimiser_state, out);
     batcher_save(t->batcher, out);
     fflush(out);
     hash_bytes(buf, n, hex);
@@ -144,14 +156,6 @@ enum al_err checkpoint_write(struct trainer *t)
     return e;
 }
 
-static enum al_err take(const unsigned char **at, const unsigned char *end, void *dst, size_t n)
-{
-    if ((size_t)(end - *at) < n) AL_FAIL(AL_ERR_CORRUPT, "checkpoint is too short");
-    memcpy(dst, *at, n);
-    *at += n;
-    return AL_ERR_OK;
-}
-
 enum al_err checkpoint_unpack(struct trainer *t, const char *path, const char *buf, size_t n)
 {
     const unsigned char *p = (const unsigned char *)buf;
@@ -163,25 +167,31 @@ enum al_err checkpoint_unpack(struct trainer *t, const char *path, const char *b
     const unsigned char *end = p + n - HEX;
     int64_t step, bytes, nparam, halved;
     double scale;
-    AL_TRY(take(&p, end, magic, sizeof magic));
-    AL_TRY(take(&p, end, identity, sizeof identity));
+    AL_TRY(optimiser_take(&p, end, magic, sizeof magic));
+    AL_TRY(optimiser_take(&p, end, identity, sizeof identity));
     if (memcmp(magic, MAGIC, sizeof magic))
         AL_FAIL(AL_ERR_CORRUPT, "%s is no checkpoint of this version", path);
     if (memcmp(identity, t->identity, HEX))
         AL_FAIL_HINT(AL_ERR_CORRUPT, "remove it to train from the start",
                      "%s belongs to other data or options", path);
-    AL_TRY(take(&p, end, &step, sizeof step));
-    AL_TRY(take(&p, end, &bytes, sizeof bytes));
-    AL_TRY(take(&p, end, &scale, sizeof scale));
-    AL_TRY(take(&p, end, &halved, sizeof halved));
-    AL_TRY(take(&p, end, &nparam, sizeof nparam));
+    AL_TRY(optimiser_take(&p, end, &step, sizeof step));
+    AL_TRY(optimiser_take(&p, end, &bytes, sizeof bytes));
+    AL_TRY(optimiser_take(&p, end, &scale, sizeof scale));
+    AL_TRY(optimiser_take(&p, end, &halved, sizeof halved));
+    int64_t cool[2];
+    AL_TRY(optimiser_take(&p, end, &t->best, sizeof t->best));
+    AL_TRY(optimiser_take(&p, end, &t->waited, sizeof t->waited));
+    AL_TRY(optimiser_take(&p, end, cool, sizeof cool));
+    AL_TRY(optimiser_take(&p, end, &nparam, sizeof nparam));
+    if (cool[0] < 0 || cool[1] < (cool[0] > 0) || cool[0] > t->o.steps - cool[1])
+        AL_FAIL(AL_ERR_CORRUPT, "%s: cooling from step %ld", path, (long)cool[0]);
+    t->o.cool_from = (long)cool[0];
+    t->o.cool_steps = (long)cool[1];
     if (nparam != (int64_t)t->model->nparam || step < 0 || step > t->o.steps || bytes < 0 || !(scale > 0) || halved < 0)
         AL_FAIL(AL_ERR_CORRUPT, "%s does not fit the model", path);
     size_t len = t->model->nparam * sizeof(double);
-    AL_TRY(take(&p, end, t->model->param, len));
-    AL_TRY(take(&p, end, t->adam.m, len));
-    AL_TRY(take(&p, end, t->adam.v, len));
-    adam_loaded(&t->adam);
+    AL_TRY(optimiser_take(&p, end, t->model->param, len));
+    AL_TRY(t->optimiser->load(t->optimiser_state, &p, end));
     AL_TRY(batcher_load(t->batcher, &p, end));
     if (p != end) AL_FAIL(AL_ERR_CORRUPT, "%s has extra bytes", path);
     t->step = (long)step;

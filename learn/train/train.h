@@ -14,6 +14,7 @@
 #include "dp/model.h"
 #include "train/dataset.h"
 #include "train/gradient.h"
+#include "train/optimiser.h"
 
 struct train_progress {
     long step, steps;
@@ -23,20 +24,28 @@ struct train_progress {
     double val_rmse_e, val_rmse_f, val_rmse_v; // validation batches; NaN without validation data
 };
 
+// Learning rate from start to stop: deepmd-kit's exponential in steps of decay_steps, or half a cosine.
+enum train_schedule { SCHEDULE_EXPONENTIAL, SCHEDULE_COSINE };
+
 struct train_options {
     struct dp_config
         model;        // type_map from the data when ntypes = 0; sel[0] = 0: automatic. Not used with init
     double sel_margin;        // automatic sel: this times the most neighbours met, rounded up to 4 (deepmd: 1.1)
     const char *init; // .dp to start from (warm start; statistics and energy bias are kept), or NULL
     long steps;
+    bool pooled; // sets of a system as one (train/batch.h); deepmd-kit takes them in order
     int batch; // frames a step; 0 = ceil(32/N) of the system
     enum gradient_path path;
+    enum optimiser_kind optimiser;
+    enum train_schedule schedule;
     double lr_start, lr_stop;
     long decay_steps;                       // 0 = deepmd's rule
     double pref_e[2], pref_f[2], pref_v[2]; // start, limit
     uint64_t seed, key[3];     // streams (seed, purpose, key...), e.g. key = iteration, member, 0
     long report_every;         // rows of lcurve.out and calls of observe
     int valid_batches;         // frames of validation in a row of lcurve.out; 0 = all
+    int patience;              // rows without a lower validation error before cooling down; 0 = never
+    long cool_from, cool_steps; // the trainer's: from here half a cosine to lr_stop, then the end; 0 = not yet
     const char *dir;           // existing directory; NULL: nothing is written and nothing resumed
     double checkpoint_seconds; // wall time between checkpoints; 0 = after every step; < 0 = none but on stop
     const char *meta;          // JSON object for the model's ROOT key "alnd", or NULL

@@ -171,13 +171,15 @@ def test_sel():
     """Molecular dynamics counts atoms with more neighbours than sel and says so once, through a stop as well."""
     write('a.extxyz', extxyz(frames(20)))
     write('start.extxyz', extxyz(frames(1, seed=9), energy=False, forces=False, virial=False))
-    train('a.extxyz', '--out', 'm', '--steps', '3000')
+    # Adam: from 20 frames SOAP fits these clusters closer (0.019 against 0.023 eV/Ang), but MD leaves what they cover, and
+    # there its potential is the rougher one: 3500 K after 60 steps.
+    train('a.extxyz', '--out', 'm', '--steps', '3000', '--optimiser', 'adam')
     sel = re.search(r'^sel: \[(\d+), (\d+)\]', read('m/summary.yaml').decode(), re.M)
     check(sel and min(int(sel[1]), int(sel[2])) >= 4, 'automatic sel')
     args = ('start.extxyz', '--ensemble', 'nve', '--temperature', '50 K', '--time', '0.2 ps')
     out, _ = alnd('md', 'm/model.dp', *args, '--out', 'good')
     check('WARNING' not in out and 'sel_overflow_steps: 0' in read('good/summary.yaml').decode(), out)
-    train('a.extxyz', '--out', 'few', '--steps', '300', '--descriptor.sel', '[2, 2]')
+    train('a.extxyz', '--out', 'few', '--steps', '300', '--descriptor.sel', '[2, 2]', '--optimiser', 'adam')
     out, _ = alnd('test', 'few/model.dp', 'a.extxyz')
     check(len(re.findall(r'WARNING: sel: atoms with up to \d neighbours', out)) == 2, out)
     check('WARNING' not in alnd('test', 'm/model.dp', 'a.extxyz')[0], 'no warning where all is well')
