@@ -20,10 +20,14 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, 
       cli_label_usage)                                                                                                 \
     X(plan, "LOOP.yaml | RUN [--json]", "dry run: tasks, core-hours, memory, disk, error of the settings", NULL)       \
     X(md, "dft | MODEL.dp STRUCTURE ...", "molecular dynamics, first-principles or with a model", cli_md_usage)        \
+    X(data, "DATA... ...", "what labelled data are and what is wrong with them; conversion", cli_data_usage)            \
+    X(train, "DATA... --out DIR ...", "train a model on labelled data", cli_train_usage)                               \
+    X(test, "MODEL.dp DATA... ...", "errors of a model on labelled data: tables, parity plots, outliers",             \
+      cli_test_usage)                                                                                                 \
     X(describe, "[KEY] [--markdown]", "the keys of loop.yaml", NULL)                                                   \
     X(help, "[COMMAND]", "this text; alnd COMMAND --help does the same", NULL)
 
-extern const char cli_label_usage[], cli_md_usage[]; // lines after the word "usage: "
+extern const char cli_label_usage[], cli_md_usage[], cli_data_usage[], cli_train_usage[], cli_test_usage[]; // lines after the word "usage: "
 
 #define CLI_DECLARE(name, args, help, usage) int cmd_##name(int argc, char **argv);
 CLI_COMMANDS(CLI_DECLARE)
@@ -42,12 +46,13 @@ const char *cli_duration(double seconds, char buf[32]);
 void cli_demonstration(void);
 
 // Live display on a terminal: a block of lines that is redrawn below the messages.
+enum { DISPLAY_NAME = 34 }; // columns for the longest names
 struct display;
 enum al_err display_create(struct display **ret);
 void display_destroy(struct display **d); // clears the block
 void display_message(struct display *d, const char *text);
 void display_status(struct display *d, const struct status *s);
-// One line for a running task: name, bar, percent, text; width in columns.
-void display_bar(const struct status_task *t, int width, char *ret, size_t n);
+// One line for a running task: name (cut to name_columns), bar, percent, text; width in columns, 0: not limited.
+void display_bar(const struct status_task *t, int name_columns, int width, char *ret, size_t n);
 
 #endif

@@ -252,6 +252,8 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
     printf("conserved energy: drift %.3g eV/atom/ps (%.3g microHa/atom/ps), rms %.3g eV/atom\n",
            bag_fact_real(t, "drift_ev_per_atom_ps"), bag_fact_real(t, "drift_microha_per_atom_ps"),
            bag_fact_real(t, "fluctuation_ev_per_atom"));
+    if (bag_fact(t, "sel_overflow"))
+        printf("WARNING: in %s of the steps: %s\n", bag_fact(t, "sel_overflow"), bag_fact(t, "sel_overflow_text"));
     if (bag_fact(t, "history_lost"))
         puts("went on with another number of ranks: equal within the SCF threshold, not bit for bit");
     printf("trajectory  %s/trajectory.extxyz (%s frames)\nlog         %s/thermo.csv\nsummary     %s/summary.yaml\n", w->out,

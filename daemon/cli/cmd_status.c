@@ -24,7 +24,7 @@ static void print_status(const struct status *s)
         if (s->count[i]) printf("  %d %s", s->count[i], task_state_name((enum task_state)i));
     putchar('\n');
     for (int i = 0; i < s->nrunning; i++) {
-        display_bar(&s->running[i], 0, line, sizeof line);
+        display_bar(&s->running[i], DISPLAY_NAME, 0, line, sizeof line);
         puts(line);
     }
     if (s->message[0]) printf("message     %s\n", s->message);

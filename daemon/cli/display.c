@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 
-enum { BAR_CELLS = 24, NAME_COLUMNS = 34, MAX_BARS = 12, LINE_BYTES = 512 };
+enum { BAR_CELLS = 24, MAX_BARS = 12, LINE_BYTES = 512 };
 
 struct display {
     int nlines; // of the block now on the screen
@@ -59,11 +59,11 @@ void display_message(struct display *d, const char *text)
     fflush(stdout);
 }
 
-void display_bar(const struct status_task *t, int width, char *ret, size_t n)
+void display_bar(const struct status_task *t, int name_columns, int width, char *ret, size_t n)
 {
     char bar[BAR_CELLS + 1], time[32];
     size_t len = strlen(t->id);
-    const char *name = len > NAME_COLUMNS ? t->id + len - NAME_COLUMNS : t->id;
+    const char *name = len > (size_t)name_columns ? t->id + len - name_columns : t->id;
     // the end of a long name tells more than its beginning
     double part = t->total > 0 ? t->done / t->total : 0;
     part = part < 0 ? 0 : part > 1 ? 1 : part;
@@ -71,7 +71,7 @@ void display_bar(const struct status_task *t, int width, char *ret, size_t n)
     for (int i = 0; i < BAR_CELLS; i++)
         bar[i] = i < full ? '#' : '.';
     bar[BAR_CELLS] = '\0';
-    snprintf(ret, n, "  %-*s [%s] %3.0f %%  %-12s %s", NAME_COLUMNS, name, bar, 100 * part,
+    snprintf(ret, n, "  %-*s [%s] %3.0f %%  %-12s %s", name_columns, name, bar, 100 * part,
              cli_duration(t->seconds, time), t->text);
     if (width > 0 && (size_t)width < n) ret[width] = '\0';
 }
@@ -80,12 +80,17 @@ void display_status(struct display *d, const struct status *s)
 {
     char line[LINE_BYTES], time[32];
     int width = columns(), n = s->nrunning < MAX_BARS ? s->nrunning : MAX_BARS;
+    int names = 8;
+    for (int i = 0; i < n; i++) {
+        int len = (int)strlen(s->running[i].id);
+        names = len > DISPLAY_NAME ? DISPLAY_NAME : len > names ? len : names;
+    }
     clear_block(d);
     snprintf(line, sizeof line, "%s: %s  %d/%d tasks  %s%s", s->name, s->stage, s->stage_done, s->stage_total,
              cli_duration(s->seconds, time), strcmp(s->state, "stopping") == 0 ? "  (stopping)" : "");
     put_line(d, line, width);
     for (int i = 0; i < n; i++) {
-        display_bar(&s->running[i], 0, line, sizeof line);
+        display_bar(&s->running[i], names, 0, line, sizeof line);
         put_line(d, line, width);
     }
     if (s->nrunning > n) {

@@ -95,8 +95,10 @@ static enum al_err open_job(const struct label_choice *o, struct label_job *j)
     if (o->config) AL_TRY(loop_config_read_engine(o->config, &j->cfg));
     else AL_TRY(loop_config_default_engine(&j->cfg));
     j->cfg->nsystems = 0; // the frames are given; structures of a whole loop.yaml need not be there
-    AL_TRY(read_frames(o->frames, &j->frames));
-    AL_TRY(list_elements(j));
+    if (o->frames) {
+        AL_TRY(read_frames(o->frames, &j->frames));
+        AL_TRY(list_elements(j));
+    }
     if (!o->model) AL_TRY(loop_config_pseudo_hash(j->cfg, j->cfg->nelements, j->cfg->element, j->pseudo_hash));
     AL_TRY(exec_find_worker(j->worker, sizeof j->worker));
     choose_ranks(j, o);
@@ -216,7 +218,7 @@ enum al_err label_job_task(const struct label_job *j, const struct label_setting
 struct front {
     struct display *display; // NULL: lines
     FILE *out;
-    double started;
+    double started, last_line, lines;
     int done, total;
 };
 
@@ -234,7 +236,15 @@ static void on_message(void *ctx, const char *text)
 static void on_tick(void *ctx, const struct status *s)
 {
     struct front *f = ctx;
-    if (f->display) display_status(f->display, s);
+    char line[256];
+    if (f->display) {
+        display_status(f->display, s);
+        return;
+    }
+    if (!(f->lines > 0) || !s->nrunning || al_clock() - f->last_line < f->lines || !(s->running[0].total > 0)) return;
+    f->last_line = al_clock();
+    snprintf(line, sizeof line, "%s %.0f of %.0f, %s", s->name, s->running[0].done, s->running[0].total, s->running[0].text);
+    on_message(ctx, line);
 }
 
 static const char *failure(const struct bag_task *t)
@@ -262,7 +272,7 @@ static void on_ended(void *ctx, const struct bag_task *t, double seconds)
 
 static enum al_err run_unique(const struct label_job *j, const char *title, int n, struct bag_task *t)
 {
-    struct front f = {.out = j->json ? stderr : stdout, .started = al_clock(), .total = n};
+    struct front f = {.out = j->json ? stderr : stdout, .started = al_clock(), .last_line = al_clock(), .lines = j->lines, .total = n};
     struct bag_observer o = {.ctx = &f, .message = on_message, .ended = on_ended, .tick = on_tick};
     struct bag_options b = {.dir = j->dir, .title = title, .worker = j->worker, .cores = j->cores,
                             .retries = j->cfg->resources.retries, .heartbeat = j->cfg->resources.heartbeat * 1e-15,

@@ -24,6 +24,7 @@ struct label_job {
     int cores, ranks;           // ranks of a task; 0: without mpirun
     int lock;                   // fd, -1
     bool json;                  // progress to stderr
+    double lines;               // s between lines on running tasks where there is no terminal; 0: none
 };
 
 struct label_settings {
@@ -32,7 +33,7 @@ struct label_settings {
 };
 
 struct label_choice {           // what the command line says
-    const char *frames, *config, *work;
+    const char *frames, *config, *work; // frames NULL: none, the data are the worker's own affair
     int cores, ranks;           // 0: not said
     int ntasks;                 // that may run at a time; 0: as many as there are frames
     bool json;

@@ -95,6 +95,82 @@ enum al_err loop_config_write_label(const struct loop_config *c, const struct cf
     return AL_ERR_OK;
 }
 
+// Whether `key` begins with `head` and a dot; *ret_rest is what follows.
+static bool below(const char *key, const char *head, const char **ret_rest)
+{
+    size_t n = strlen(head);
+    if (strncmp(key, head, n) != 0 || key[n] != '.') return false;
+    *ret_rest = key + n + 1;
+    return true;
+}
+
+static void write_set(FILE *out, int depth, const char *key, const char *value)
+{
+    fprintf(out, "%*s%s: %s\n", 2 * depth, "", key, value);
+}
+
+// A child of `train`: itself set on the command line, a map with set children, or as the file has it.
+static void write_train_child(FILE *out, const struct al_node *c, int n, const struct cfg_key_value *set)
+{
+    const char *except[64] = {NULL}, *rest;
+    int m = 0;
+    for (int i = 0; i < n; i++)
+        if (strcmp(set[i].key, c->key) == 0) return; // written by itself
+    for (int i = 0; i < n && m < 63; i++)
+        if (below(set[i].key, c->key, &rest)) except[m++] = rest;
+    if (!m) {
+        fprintf(out, "  %s: ", c->key);
+        write_value(out, c);
+        fputc('\n', out);
+        return;
+    }
+    fprintf(out, "  %s:\n", c->key);
+    write_children(out, c->kind == AL_NODE_MAP ? c : NULL, 2, except);
+    for (int i = 0; i < n; i++)
+        if (below(set[i].key, c->key, &rest)) write_set(out, 2, rest, set[i].value);
+}
+
+// Set keys whose first part the file does not have; those of one part together.
+static void write_train_rest(FILE *out, const struct al_node *train, int n, const struct cfg_key_value *set)
+{
+    for (int i = 0; i < n; i++) {
+        char head[64];
+        const char *rest, *dot = strchr(set[i].key, '.');
+        bool done = false;
+        snprintf(head, sizeof head, "%.*s", (int)(dot ? (size_t)(dot - set[i].key) : strlen(set[i].key)), set[i].key);
+        if (!dot) {
+            write_set(out, 1, set[i].key, set[i].value);
+            continue;
+        }
+        if (train && al_node_get(train, head)) continue;
+        for (int k = 0; k < i; k++)
+            done |= below(set[k].key, head, &rest);
+        if (done) continue;
+        fprintf(out, "  %s:\n", head);
+        for (int k = i; k < n; k++)
+            if (below(set[k].key, head, &rest)) write_set(out, 2, rest, set[k].value);
+    }
+}
+
+enum al_err loop_config_write_train(const struct loop_config *c, long seed, int n, const struct cfg_key_value *set, FILE *out)
+{
+    const struct al_node *train = c->tree ? al_node_get(c->tree, "train") : NULL, *res = c->tree ? al_node_get(c->tree, "resources") : NULL;
+    if (train && train->kind != AL_NODE_MAP) train = NULL;
+    if (seed >= 0) fprintf(out, "seed: %ld\n", seed);
+    else fprintf(out, "seed: %llu\n", (unsigned long long)c->seed);
+    bool any = n || (train && train->nchild);
+    if (any) fputs("train:\n", out);
+    for (const struct al_node *k = train ? train->child : NULL; k; k = k->next)
+        if (k->key) write_train_child(out, k, n, set);
+    write_train_rest(out, train, n, set);
+    if (res && res->kind == AL_NODE_MAP && res->nchild) {
+        fputs("resources:\n", out);
+        write_children(out, res, 1, NULL);
+    }
+    if (ferror(out)) AL_FAIL(AL_ERR_IO, "cannot write the training settings");
+    return AL_ERR_OK;
+}
+
 enum al_err loop_config_pseudo_hash(const struct loop_config *c, int n, const int *z, char ret_hex[65])
 {
     struct al_sha256 s;

@@ -56,8 +56,11 @@ struct cfg_train {
     long steps, steps_next;    // first iteration; later ones (warm start)
     int batch;                 // frames a step
     char precision[8];         // mixed | double | plain
+    char optimiser[8];         // adam | soap
+    char schedule[16];         // cosine | exponential
     double lr_start, lr_stop, lr_start_next;
     double pref_e[2], pref_f[2], pref_v[2]; // start, limit
+    int patience;              // validation rows without a lower error before the learning rate comes down; 0: never
     double validation;         // fraction of the labelled frames kept for validation
     bool warm_start;
 };
@@ -173,6 +176,12 @@ struct cfg_overrides {
 };
 // The sections that labels depend on, as a file that loop_config_read_engine reads.
 enum al_err loop_config_write_label(const struct loop_config *c, const struct cfg_overrides *o, FILE *out);
+// What the command line says of keys below `train`: {"learning_rate.start", "1e-3"}, values as YAML text.
+struct cfg_key_value {
+    const char *key, *value;
+};
+// The section `train` with seed (below 0: the file's) and these keys in their places, as a file that loop_config_read_engine reads.
+enum al_err loop_config_write_train(const struct loop_config *c, long seed, int n, const struct cfg_key_value *set, FILE *out);
 // SHA-256 over the pseudopotential files of z [n].
 enum al_err loop_config_pseudo_hash(const struct loop_config *c, int n, const int *z, char ret_hex[65]);
 // Where the converge table of this file is: label.converge, else NAME.converge.yaml beside it (NAME.yaml, NAME.yml).

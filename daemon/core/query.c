@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 
-enum { MAX_ARG = 12, ANSWER_BYTES = 4 << 20 };
+enum { MAX_ARG = 1024, ANSWER_BYTES = 4 << 20 };
 
 struct answer {
     char *text;
@@ -40,8 +40,11 @@ static enum al_err drain(int fd, struct answer *a)
 static enum al_err ask(const char *worker, const char *const *argv, struct answer *a, int *ret_status)
 {
     char *full[MAX_ARG + 2] = {(char *)(uintptr_t)worker};
-    int fd[2];
-    for (int i = 0; argv[i] && i < MAX_ARG; i++)
+    int fd[2], n = 0;
+    while (argv[n])
+        n++;
+    if (n > MAX_ARG) AL_FAIL(AL_ERR_INPUT, "more than %d arguments for the worker", MAX_ARG);
+    for (int i = 0; i < n; i++)
         full[i + 1] = (char *)(uintptr_t)argv[i];
     if (pipe2(fd, O_CLOEXEC) != 0) AL_FAIL(AL_ERR_IO, "cannot make a pipe: %s", strerror(errno));
     pid_t pid = fork();

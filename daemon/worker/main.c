@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "comm/comm.h"
+#include "worker/data.h"
 #include "worker/task.h"
 
 static const struct verb {
@@ -18,7 +19,7 @@ static const struct verb {
     {"init", verb_init},         {"label", verb_label},       {"gather", verb_gather},   {"train", verb_train},
     {"explore", verb_explore},   {"select", verb_select},     {"evaluate", verb_evaluate}, {"publish", verb_publish},
     {"produce", verb_produce},   {"analyze", verb_analyze},   {"report", verb_report},
-    {"md", verb_md},             {"aimd", verb_aimd},
+    {"md", verb_md},             {"aimd", verb_aimd},         {"fit", verb_fit},         {"test", verb_test},
 };
 enum { NVERBS = sizeof verbs / sizeof verbs[0] };
 
@@ -62,16 +63,17 @@ static int run(const struct verb *v, struct task *t)
     return finish ? 1 : 0;
 }
 
-static int answer_estimate(int argc, char **argv)
+static int answer(enum al_err (*print)(int argc, char **argv, FILE *out), int argc, char **argv)
 {
-    enum al_err e = estimate_print(argc, argv, stdout);
+    enum al_err e = print(argc, argv, stdout);
     if (e) fprintf(stderr, "%s\n", al_err_message());
     return !e ? 0 : al_err_class(e) == AL_CLASS_EXPECTED ? 2 : 1;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "estimate") == 0) return answer_estimate(argc, argv);
+    if (argc > 1 && strcmp(argv[1], "estimate") == 0) return answer(estimate_print, argc, argv);
+    if (argc > 1 && strcmp(argv[1], "data") == 0) return answer(data_print, argc, argv);
     const struct verb *v = argc == 3 ? find_verb(argv[1]) : NULL;
     if (!v) {
         fputs("usage: alnd-worker VERB TASKDIR/task.yaml   (started by alnd; see docs/TASKS.md)\nverbs:", stderr);

@@ -25,9 +25,11 @@ struct mdrun {
     double started;  // monotonic, s
     long first_step; // of this process; -1 before its first call
     long nsteps;
+    long overflow_seen;
     struct { // restored with a checkpoint
         long frames, n;
         double volume, square;
+        struct overflow overflow;
     } memory;
 };
 
@@ -61,6 +63,7 @@ static enum al_err on_step(void *ctx, const struct md_state *s, const struct md_
         x->first_step = s->step;
         x->started = al_clock();
     }
+    overflow_look(x->t, x->p, &x->memory.overflow, &x->overflow_seen);
     if (s->step > 0) {
         x->memory.n++;
         x->memory.volume += th->volume;
@@ -171,6 +174,7 @@ static enum al_err run(struct mdrun *x, struct md_state *s, struct integrator *g
                outside);
     if (m->labels) AL_TRY(drop_history(x, s->step)); // large, and this run goes no further
     ret->frames = x->memory.frames;
+    ret->overflow = x->memory.overflow;
     double n = (double)x->memory.n;
     ret->volume = n > 0 ? x->memory.volume / n : 0;
     ret->volume_std = n > 0 ? sqrt(fmax(x->memory.square / n - ret->volume * ret->volume, 0)) : 0;

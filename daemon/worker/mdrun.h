@@ -7,7 +7,7 @@
 #define AL_WORKER_MDRUN_H
 
 #include "md/md.h"
-#include "worker/task.h"
+#include "worker/overflow.h"
 
 struct mdrun_settings {
     const char *potential;             // registry_potential_open
@@ -31,6 +31,7 @@ struct mdrun_result {
     double volume, volume_std; // Ang^3
     double seconds_per_step;   // of this process; 0 when it did none
     double ns_per_day;
+    struct overflow overflow;  // of a Deep Potential's sel
 };
 
 // Called for each frame before it is written, to add to its info. The frame is a copy.

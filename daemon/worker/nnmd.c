@@ -52,6 +52,17 @@ long nnmd_steps(const struct nnmd_run *r)
     return (long)(r->time / r->timestep + 0.5);
 }
 
+static enum al_err on_step(void *ctx, const struct md_state *s, const struct md_thermo *th, bool *ret_end, char reason[MD_TEXT])
+{
+    struct nnmd *n = ctx;
+    (void)s;
+    (void)th;
+    (void)ret_end;
+    (void)reason;
+    overflow_look(n->t, committee_leader(n->committee), &n->overflow, &n->overflow_seen);
+    return AL_ERR_OK;
+}
+
 enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result *ret)
 {
     struct task *t = n->t;
@@ -61,6 +72,7 @@ enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result 
     AL_TRY(task_path(t, checkpoint, r->checkpoint));
     if (strcmp(r->ensemble, "nve") == 0) AL_TRY(md_nve_open(&g));
     else AL_TRY(md_svr_open(&th, &g));
+    struct md_observer observers[] = {*r->observer, {1, n, on_step, &n->overflow, sizeof n->overflow}};
     struct md_run_options o = {
         .nsteps = nnmd_steps(r),
         .dt = r->timestep,
@@ -72,8 +84,8 @@ enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result 
         .max_temperature = 10 * t->temperature + 3000,
         .check_stop = task_should_stop,
         .stop_ctx = t,
-        .observers = r->observer,
-        .nobservers = 1,
+        .observers = observers,
+        .nobservers = 2,
         .outputs = r->outputs,
         .noutputs = r->noutputs,
     };

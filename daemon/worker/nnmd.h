@@ -9,12 +9,14 @@
 #include "committee/committee.h"
 #include "md/md.h"
 #include "md/output.h"
-#include "worker/task.h"
+#include "worker/overflow.h"
 
 struct nnmd {
     struct task *t;
     struct committee *committee;
     struct md_state *s;
+    struct overflow overflow; // of the first member's sel, over the runs of this task
+    long overflow_seen;
 };
 
 // Opens the task's models and the starting structure `start` (a frame of it: which < 0 draws one, else which modulo

@@ -88,6 +88,7 @@ enum al_err verb_explore(struct task *t)
     AL_TRY(task_artifact(t, deviation->path));
     AL_TRY(task_fact_int(t, "nframes", x.memory.nframes));
     AL_TRY(task_fact_int(t, "steps", r.steps));
+    AL_TRY(overflow_facts(t, &n->overflow));
     AL_TRY(task_fact_text(t, "ended", r.end == MD_END_DONE ? "all steps done" : r.text));
     return AL_ERR_OK;
 }

@@ -25,6 +25,7 @@ static enum al_err facts(struct task *t, const struct mdrun_result *r)
     AL_TRY(task_fact_real(t, "drift_microha_per_atom_ps", m->drift / AL_HARTREE_EV * 1e6));
     AL_TRY(task_fact_real(t, "fluctuation_ev_per_atom", m->fluctuation));
     if (m->history_lost) AL_TRY(task_fact_int(t, "history_lost", 1));
+    AL_TRY(overflow_facts(t, &r->overflow));
     return AL_ERR_OK;
 }
 
@@ -66,6 +67,8 @@ static enum al_err write_summary(const struct mdrun_settings *m, const struct md
     al_yaml_double(o.out, 0, "drift_eV_per_atom_ps", d->drift);
     al_yaml_double(o.out, 0, "drift_microHa_per_atom_ps", d->drift / AL_HARTREE_EV * 1e6);
     al_yaml_double(o.out, 0, "fluctuation_eV_per_atom", d->fluctuation);
+    fputs("# steps at which an atom had more neighbours than the model's sel\n", o.out);
+    al_yaml_int(o.out, 0, "sel_overflow_steps", r->overflow.steps);
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
 }

@@ -117,5 +117,6 @@ enum al_err verb_produce(struct task *t)
     AL_TRY(task_artifact(t, traj->path));
     AL_TRY(task_artifact(t, thermo->path));
     AL_TRY(facts(t, &x, &r));
+    AL_TRY(overflow_facts(t, &n->overflow));
     return AL_ERR_OK;
 }

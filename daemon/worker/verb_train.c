@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "train/train.h"
-#include "worker/task.h"
+#include "worker/trainopt.h"
 
 struct train_ctx {
     struct task *t;
@@ -32,15 +32,17 @@ static enum al_err model_of(const struct loop_config *cfg, struct dp_config *ret
     struct dp_config m;
     int n, z[CFG_MAX_LIST];
     dp_config_default(&m);
-    AL_TRY(loop_config_elements(cfg, &n, z));
+    if (cfg->nsystems) AL_TRY(loop_config_elements(cfg, &n, z));
+    else n = 0; // by hand: the elements of the data
     if (n > DP_MAX_TYPES) AL_FAIL(AL_ERR_UNSUPPORTED, "more than %d elements", DP_MAX_TYPES);
     if (c->nneurons > DP_MAX_LAYERS || c->nfitting > DP_MAX_LAYERS)
         AL_FAIL(AL_ERR_INPUT, "more than %d layers", DP_MAX_LAYERS);
     m.ntypes = n;
     for (int i = 0; i < n; i++) {
         snprintf(m.type_map[i], sizeof m.type_map[i], "%s", al_element_symbol(z[i]));
-        m.sel[i] = c->sel_auto ? 0 : c->sel[i];
     }
+    for (int i = 0; i < DP_MAX_TYPES; i++)
+        m.sel[i] = c->sel_auto || i >= c->nsel ? 0 : c->sel[i];
     m.rcut = c->rcut;
     m.rcut_smth = c->rcut_smooth;
     m.nneuron = c->nneurons;
@@ -88,6 +90,35 @@ static enum gradient_path path_of(const char *precision)
     return strcmp(precision, "double") ? GRADIENT_PLAIN : GRADIENT_DOUBLE;
 }
 
+enum al_err train_options_of(const struct loop_config *cfg, bool warm, struct train_options *ret)
+{
+    const struct cfg_train *c = &cfg->train;
+    struct train_options o;
+    train_options_default(&o);
+    AL_TRY(model_of(cfg, &o.model));
+    o.steps = warm && c->steps_next ? c->steps_next : c->steps;
+    o.batch = c->batch;
+    o.pooled = true; // the sets of the iterations; the newest frames must not wait for the last steps
+    o.path = path_of(c->precision);
+    if (!optimiser_find(c->optimiser, &o.optimiser)) AL_FAIL(AL_ERR_INPUT, "optimiser '%s'", c->optimiser);
+    o.schedule = strcmp(c->schedule, "cosine") ? SCHEDULE_EXPONENTIAL : SCHEDULE_COSINE;
+    o.lr_start = !warm ? c->lr_start : c->lr_start_next > 0 ? c->lr_start_next : fmax(c->lr_start / 3, c->lr_stop);
+    o.lr_stop = c->lr_stop;
+    o.decay_steps = o.steps / 200 > 0 ? o.steps / 200 : 1; // deepmd's own rule hardly decays in runs of some thousand steps
+    o.sel_margin = 1.5; // hot and compressed frames have more neighbours than the perturbed ones
+    memcpy(o.pref_e, c->pref_e, sizeof o.pref_e);
+    memcpy(o.pref_f, c->pref_f, sizeof o.pref_f);
+    memcpy(o.pref_v, c->pref_v, sizeof o.pref_v);
+    o.seed = cfg->seed;
+    o.report_every = o.steps >= 2000 ? 100 : 20;
+    if (c->patience) o.report_every = o.steps / 100 > 0 ? o.steps / 100 : 1;
+    o.valid_batches = c->patience ? 16 : 4;
+    o.patience = c->patience;
+    o.checkpoint_seconds = 30;
+    *ret = o;
+    return AL_ERR_OK;
+}
+
 enum al_err verb_train(struct task *t)
 {
     const struct cfg_train *c = &t->cfg->train;
@@ -98,27 +129,12 @@ enum al_err verb_train(struct task *t)
     struct train_ctx ctx = {.t = t};
     struct train_options o;
     char meta[512];
-    train_options_default(&o);
-    AL_TRY(model_of(t->cfg, &o.model));
-    o.init = al_node_str(t->inputs, "init", NULL);
-    if (!c->warm_start) o.init = NULL;
-    o.steps = o.init && c->steps_next ? c->steps_next : c->steps;
-    o.batch = c->batch;
-    o.path = path_of(c->precision);
-    o.lr_start = o.init && c->lr_start_next > 0 ? c->lr_start_next : c->lr_start;
-    o.lr_stop = c->lr_stop;
-    o.decay_steps = o.steps / 200 > 0 ? o.steps / 200 : 1; // deepmd's own rule hardly decays in runs of some thousand steps
-    o.sel_margin = 1.5; // hot and compressed frames have more neighbours than the perturbed ones
-    memcpy(o.pref_e, c->pref_e, sizeof o.pref_e);
-    memcpy(o.pref_f, c->pref_f, sizeof o.pref_f);
-    memcpy(o.pref_v, c->pref_v, sizeof o.pref_v);
-    o.seed = t->cfg->seed;
+    const char *init = c->warm_start ? al_node_str(t->inputs, "init", NULL) : NULL;
+    AL_TRY(train_options_of(t->cfg, init != NULL, &o));
+    o.init = init;
     o.key[0] = (uint64_t)t->iteration;
     o.key[1] = (uint64_t)t->index;
-    o.report_every = o.steps >= 2000 ? 100 : 20;
-    o.valid_batches = 4;
     o.dir = t->id;
-    o.checkpoint_seconds = 30;
     snprintf(meta, sizeof meta, "{\"program\":\"alnd\",\"task\":\"%s\",\"identity\":\"%s\",\"demonstration\":%s}", t->id,
              t->identity, t->cfg->demonstration ? "true" : "false");
     o.meta = meta;

@@ -83,6 +83,24 @@ static enum al_err parse_properties(const struct reader *r, char *text, enum col
     return AL_ERR_OK;
 }
 
+// Nine numbers, or six in ASE's (Voigt's) order xx yy zz yz xz xy.
+static enum al_err parse_tensor(const struct reader *r, const char *what, const char *text, double v[9])
+{
+    static const int voigt[9] = {0, 5, 4, 5, 1, 3, 4, 3, 2};
+    double six[6];
+    int n = 0;
+    for (const char *p = text + strspn(text, " \t"); *p; p += strspn(p, " \t"), n++)
+        p += strcspn(p, " \t");
+    if (n != 6) {
+        AL_TRY(parse_numbers(r, what, text, 9, v));
+        return AL_ERR_OK;
+    }
+    AL_TRY(parse_numbers(r, what, text, 6, six));
+    for (int k = 0; k < 9; k++)
+        v[k] = six[voigt[k]];
+    return AL_ERR_OK;
+}
+
 struct comment {
     bool lattice, energy, stress, virial, pbc;
     double stress_value[9];
@@ -105,14 +123,50 @@ static enum al_err apply_key(const struct reader *r, struct al_frame *f, struct 
         AL_TRY(parse_numbers(r, "energy", value, 1, &f->energy));
         c->energy = true;
     } else if (strcmp(key, "virial") == 0) {
-        AL_TRY(parse_numbers(r, "virial", value, 9, &f->virial[0][0]));
+        double v[9];
+        AL_TRY(parse_tensor(r, "virial", value, v));
+        memcpy(f->virial, v, sizeof v);
         c->virial = true;
     } else if (strcmp(key, "stress") == 0) {
-        AL_TRY(parse_numbers(r, "stress", value, 9, c->stress_value));
+        AL_TRY(parse_tensor(r, "stress", value, c->stress_value));
         c->stress = true;
     } else {
         AL_TRY(al_frame_info_set(f, key, value));
     }
+    return AL_ERR_OK;
+}
+
+// The value that begins at *p is cut out and returned, *p moved behind it: a word, a quoted text (with \" in it), or an array
+// [1, 2, 3] or {1 2 3}, of which the numbers stay.
+static enum al_err take_value(const struct reader *r, const char *key, char **p, char **ret)
+{
+    char *q = *p, *w;
+    if (*q == '"' || *q == '\'') {
+        char quote = *q++;
+        *ret = w = q;
+        for (; *q && *q != quote; q++) {
+            if (*q == '\\' && q[1]) q++;
+            *w++ = *q;
+        }
+        if (!*q) AL_FAIL(AL_ERR_INPUT, "%s:%ld: value of %s has no closing quote", r->path, r->lineno, key);
+        q++;
+        *w = '\0';
+    } else if (*q == '[' || *q == '{') {
+        int depth = 0;
+        *ret = q;
+        for (; *q; q++) {
+            depth += (*q == '[' || *q == '{') - (*q == ']' || *q == '}');
+            if (strchr("[]{},", *q)) *q = ' ';
+            if (!depth) break;
+        }
+        if (!*q) AL_FAIL(AL_ERR_INPUT, "%s:%ld: value of %s has no closing bracket", r->path, r->lineno, key);
+        *q++ = '\0';
+    } else {
+        *ret = q;
+        q += strcspn(q, " \t");
+        if (*q) *q++ = '\0';
+    }
+    *p = q;
     return AL_ERR_OK;
 }
 
@@ -134,16 +188,7 @@ static enum al_err parse_comment(const struct reader *r, struct al_frame *f, str
             continue;
         }
         *p++ = '\0';
-        if (*p == '"' || *p == '\'') {
-            char quote[2] = {*p, '\0'};
-            value = ++p;
-            p += strcspn(p, quote);
-            if (!*p) AL_FAIL(AL_ERR_INPUT, "%s:%ld: value of %s has no closing quote", r->path, r->lineno, key);
-        } else {
-            value = p;
-            p += strcspn(p, " \t");
-        }
-        if (*p) *p++ = '\0';
+        AL_TRY(take_value(r, key, &p, &value));
         AL_TRY(apply_key(r, f, c, key, value));
     }
     return AL_ERR_OK;
@@ -251,6 +296,7 @@ enum al_err al_xyz_read(const char *path, struct al_frames **ret)
     while (!e) {
         struct al_frame *f = NULL;
         e = read_frame(&r, &f, &end);
+        if (e) al_err_pass(e, __FILE__, __LINE__, __func__, "frame %d", fs->n);
         if (e || end) break;
         e = al_frames_push(fs, &f);
     }

@@ -62,7 +62,7 @@ static enum al_err wrap(hid_t file, const char *path, const struct voice *v, str
 enum al_err h5_open(const char *path, struct h5 **ret)
 {
     FILE *probe = fopen(path, "rb");
-    if (!probe) AL_FAIL(AL_ERR_NOTFOUND, "cannot open model %s", path);
+    if (!probe) AL_FAIL(AL_ERR_NOTFOUND, "cannot open %s", path);
     fclose(probe);
     struct voice v = silence();
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
@@ -187,6 +187,100 @@ enum al_err h5_read_double(struct h5 *h, const char *name, int *ret_rank, size_t
         ret_shape[i] = (size_t)dims[i];
     *ret = data;
     data = NULL;
+    return AL_ERR_OK;
+}
+
+bool h5_exists(struct h5 *h, const char *path)
+{
+    char part[1024];
+    size_t n = strlen(path);
+    if (n >= sizeof part) return false;
+    for (size_t i = 1; i <= n; i++) { // H5Lexists fails where a group in between is missing
+        if (path[i] != '/' && path[i]) continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (strcmp(part, "/") != 0 && H5Lexists(h->file, part, H5P_DEFAULT) <= 0) return false;
+    }
+    return true;
+}
+
+bool h5_is_group(struct h5 *h, const char *path)
+{
+    H5_OWN g = h5_exists(h, path) ? H5Gopen2(h->file, path, H5P_DEFAULT) : -1;
+    return g >= 0;
+}
+
+static void free_words(char **w, int n)
+{
+    for (int i = 0; w && i < n; i++)
+        al_free(w[i]);
+    al_free(w);
+}
+
+static enum al_err list_links(hid_t group, hsize_t n, char **w, int *ret_n)
+{
+    for (hsize_t i = 0; i < n; i++) {
+        char name[256];
+        ssize_t len = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof name, H5P_DEFAULT);
+        if (len < 0 || len >= (ssize_t)sizeof name) AL_FAIL(AL_ERR_CORRUPT, "a name in an HDF5 group cannot be read");
+        AL_TRY(al_strdup(name, &w[(*ret_n)++]));
+    }
+    return AL_ERR_OK;
+}
+
+enum al_err h5_list(struct h5 *h, const char *group, char ***ret, int *ret_n)
+{
+    H5G_info_t info;
+    char **w = NULL;
+    int n = 0;
+    H5_OWN g = H5Gopen2(h->file, group, H5P_DEFAULT);
+    if (g < 0 || H5Gget_info(g, &info) < 0 || info.nlinks > 1 << 20)
+        AL_FAIL(AL_ERR_CORRUPT, "%s has no group %s", h->path, group);
+    AL_ALLOC(w, info.nlinks + 1);
+    enum al_err e = list_links(g, info.nlinks, w, &n);
+    if (e) free_words(w, n);
+    AL_TRY(e);
+    *ret = w;
+    *ret_n = n;
+    return AL_ERR_OK;
+}
+
+static enum al_err copy_words(hid_t set, hid_t type, hid_t space, size_t n, char **w, int *ret_n)
+{
+    bool variable = H5Tis_variable_str(type) > 0;
+    size_t width = variable ? sizeof(char *) : H5Tget_size(type);
+    AL_AUTOFREE char *raw = NULL, *word = NULL;
+    AL_ALLOC(raw, n * width + 1);
+    AL_ALLOC(word, width + 1);
+    if (H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, raw) < 0) AL_FAIL(AL_ERR_CORRUPT, "strings in HDF5 cannot be read");
+    enum al_err e = AL_ERR_OK;
+    for (size_t i = 0; i < n && !e; i++) {
+        char *text = NULL;
+        memcpy(variable ? (void *)&text : (void *)word, raw + i * width, width);
+        e = al_strdup(variable ? (text ? text : "") : word, &w[*ret_n]);
+        if (!e) ++*ret_n;
+    }
+    if (variable) H5Dvlen_reclaim(type, space, H5P_DEFAULT, raw);
+    return e;
+}
+
+enum al_err h5_read_strings(struct h5 *h, const char *name, char ***ret, int *ret_n)
+{
+    char **w = NULL;
+    int n = 0;
+    H5_OWN set = H5Dopen2(h->file, name, H5P_DEFAULT);
+    if (set < 0) AL_FAIL(AL_ERR_CORRUPT, "%s has no dataset %s", h->path, name);
+    H5_OWN space = H5Dget_space(set);
+    H5_OWN type = H5Dget_type(set);
+    hssize_t count = H5Sget_simple_extent_npoints(space);
+    if (H5Tget_class(type) != H5T_STRING || count < 0 || count > 1 << 16)
+        AL_FAIL(AL_ERR_CORRUPT, "%s: dataset %s is no list of words", h->path, name);
+    AL_ALLOC(w, count + 1);
+    enum al_err e = copy_words(set, type, space, (size_t)count, w, &n);
+    if (e) free_words(w, n);
+    AL_TRY_MSG(e, "%s: %s", h->path, name);
+    *ret = w;
+    *ret_n = n;
     return AL_ERR_OK;
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Thin wrapper of libhdf5 (h5.c is the only file that includes hdf5.h). Used by file.c alone.
+// Thin wrapper of libhdf5 (h5.c is the only file that includes hdf5.h). Used by model files (file.c) and by
+// data sets (train/store.c).
 #ifndef AL_DP_H5_H
 #define AL_DP_H5_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -24,6 +26,11 @@ enum al_err h5_write_text(struct h5 *h, const char *name, const char *text);
 // Any numeric dataset as double; rank 0 for a scalar.
 enum al_err h5_read_double(struct h5 *h, const char *name, int *ret_rank, size_t ret_shape[H5_MAX_RANK],
                            double **ret);
+// A dataset of strings of fixed or variable length. *ret and each word: al_free.
+enum al_err h5_read_strings(struct h5 *h, const char *name, char ***ret, int *ret_n);
+bool h5_exists(struct h5 *h, const char *path);                              // every link on the way
+enum al_err h5_list(struct h5 *h, const char *group, char ***ret, int *ret_n); // names of its links
+bool h5_is_group(struct h5 *h, const char *path);
 enum al_err h5_write_double(struct h5 *h, const char *name, int rank, const size_t shape[],
                             const double *data);
 

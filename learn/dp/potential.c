@@ -22,6 +22,7 @@ struct dp_potential {
         double (*pos)[3], (*forces)[3]; // [cap]
     } last;
     int type_of[AL_ZMAX + 1]; // -1 = unknown
+    struct dp_overflow overflow;
 };
 
 static enum al_err set_types(struct dp_potential *p, const struct al_frame *f)
@@ -45,6 +46,32 @@ static enum al_err set_types(struct dp_potential *p, const struct al_frame *f)
         p->types[i] = t;
     }
     return AL_ERR_OK;
+}
+
+// The list reaches as far as the cut-off: its entries beyond float32's rounding of it are few, and checked.
+static void count_overflow(struct dp_potential *p, int natoms)
+{
+    const struct dp_config *c = &p->model->c;
+    double rc = dp_cut_of(c).rc;
+    int atoms = 0;
+    for (int i = 0; i < natoms; i++) {
+        int n[DP_MAX_TYPES] = {0};
+        bool over = false;
+        for (int k = p->list->first[i]; k < p->list->first[i + 1]; k++)
+            n[p->types[p->list->pair[k].j]] += p->list->pair[k].r < rc;
+        for (int t = 0; t < c->ntypes; t++) {
+            if (n[t] <= c->sel[t]) continue;
+            over = true;
+            if (n[t] - c->sel[t] <= p->overflow.most - p->overflow.sel) continue;
+            p->overflow.most = n[t];
+            p->overflow.sel = c->sel[t];
+            p->overflow.z = al_element_z(c->type_map[t]);
+        }
+        atoms += over;
+    }
+    if (!atoms) return;
+    p->overflow.evaluations++;
+    if (atoms > p->overflow.atoms) p->overflow.atoms = atoms;
 }
 
 enum al_err dp_potential_layout(struct potential *base, const struct al_frame *f, const struct dp_layout **ret)
@@ -76,6 +103,7 @@ static enum al_err eval_dp(struct potential *base, const struct al_frame *f, str
     struct dp_potential *p = (struct dp_potential *)base;
     const struct dp_layout *l;
     AL_TRY(dp_potential_layout(base, f, &l));
+    count_overflow(p, f->natoms);
     AL_TRY(dp_engine_run(p->engine, l, NULL, res));
     remember(p, f, res);
     return AL_ERR_OK;
@@ -164,6 +192,11 @@ enum al_err dp_potential_from_model(const struct dp_model *model, enum dp_way wa
     AL_OWN(dp_model) m = NULL;
     AL_TRY(dp_model_copy(model, &m));
     return open_model(&m, way, ret);
+}
+
+const struct dp_overflow *dp_potential_overflow(const struct potential *p)
+{
+    return p->ops == &dp_ops ? &((const struct dp_potential *)p)->overflow : NULL;
 }
 
 const struct dp_model *dp_potential_model(const struct potential *p)

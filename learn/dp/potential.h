@@ -12,6 +12,15 @@
 enum al_err dp_potential_open(const char *path, enum dp_way way, struct potential **ret);
 // Copies the model.
 enum al_err dp_potential_from_model(const struct dp_model *m, enum dp_way way, struct potential **ret);
+// How the model's sel was exceeded in the evaluations of an instance so far: the nearest sel[t] neighbours of type t were kept, the
+// others do not act, so forces jump when neighbours change places. Training data with such environments, or a larger sel, are wanted.
+struct dp_overflow {
+    long evaluations; // with any such atom
+    int atoms;        // most of them in one evaluation
+    int z, most, sel; // of the neighbours' element with most of them: neighbours met, slots
+};
+// Borrowed; NULL when p is no Deep Potential.
+const struct dp_overflow *dp_potential_overflow(const struct potential *p);
 // The model of an instance opened by one of these two (borrowed).
 const struct dp_model *dp_potential_model(const struct potential *p);
 // The environment of a frame as this instance has it, until its next evaluation (borrowed): for other models with the same

@@ -3,11 +3,13 @@
 #include <math.h>
 
 #include "base/mem.h"
-#include "train/trainer_impl.h"
+#include "train/optimiser.h"
 
 // deepmd-kit keeps these constants, and the powers of the first two, in float32, whatever the type of the weights;
 // with the same roundings its steps are ours (tests/train/test_peer_steps.c).
 static const float BETA1 = 0.9f, BETA2 = 0.999f, EPSILON = 1e-8f;
+
+static void find_idle(struct adam *a);
 
 enum al_err adam_create(size_t n, struct adam *ret)
 {
@@ -19,7 +21,7 @@ enum al_err adam_create(size_t n, struct adam *ret)
         adam_free(&a);
         return e;
     }
-    adam_loaded(&a);
+    find_idle(&a);
     *ret = a;
     return AL_ERR_OK;
 }
@@ -45,7 +47,7 @@ static size_t chunk_size(const struct adam *a, size_t first)
     return a->n - first < ADAM_CHUNK ? a->n - first : ADAM_CHUNK;
 }
 
-void adam_loaded(struct adam *a)
+static void find_idle(struct adam *a)
 {
     for (size_t i = 0; i < a->n; i += ADAM_CHUNK)
         a->idle[i / ADAM_CHUNK] = all_zero(a->m + i, chunk_size(a, i)) && all_zero(a->v + i, chunk_size(a, i));
@@ -83,3 +85,62 @@ void adam_update(struct adam *a, long t, double lr, const double *grad, double *
         }
     }
 }
+
+void adam_save(const struct adam *a, FILE *out)
+{
+    fwrite(a->m, sizeof *a->m, a->n, out);
+    fwrite(a->v, sizeof *a->v, a->n, out);
+}
+
+enum al_err adam_load(struct adam *a, const unsigned char **at, const unsigned char *end)
+{
+    AL_TRY(optimiser_take(at, end, a->m, a->n * sizeof *a->m));
+    AL_TRY(optimiser_take(at, end, a->v, a->n * sizeof *a->v));
+    find_idle(a);
+    return AL_ERR_OK;
+}
+
+// ---- the seam --------------------------------------------------------------------------------------------
+
+static void destroy(void *self)
+{
+    if (self) adam_free(self);
+    al_free(self);
+}
+
+static enum al_err create(const struct dp_model *m, void **ret)
+{
+    struct adam *a = NULL;
+    AL_ALLOC(a, 1);
+    enum al_err e = adam_create(m->nparam, a);
+    if (e != AL_ERR_OK) {
+        destroy(a);
+        return e;
+    }
+    *ret = a;
+    return AL_ERR_OK;
+}
+
+static enum al_err update(void *self, long t, double lr, const double *grad, double *theta)
+{
+    adam_update(self, t, lr, grad, theta);
+    return AL_ERR_OK;
+}
+
+static void save(const void *self, FILE *out)
+{
+    adam_save(self, out);
+}
+
+static enum al_err load(void *self, const unsigned char **at, const unsigned char *end)
+{
+    return adam_load(self, at, end);
+}
+
+static size_t bytes(const void *self)
+{
+    const struct adam *a = self;
+    return 2 * a->n * sizeof(double);
+}
+
+const struct optimiser_class optimiser_adam = {"adam", create, destroy, update, save, load, bytes};

@@ -9,6 +9,7 @@
 struct source { // one system
     const struct dp_system *s;
     int frames;       // per batch
+    bool pooled;      // one set of all frames
     double weight;    // number of batches
     int32_t set, pos; // present set (-1: none yet), next frame in perm
     int first, size;  // of the present set
@@ -23,7 +24,17 @@ struct batcher {
     double total;
 };
 
-enum al_err batcher_create(const struct dp_dataset *d, int frames, const struct al_rng *rng,
+static int nsets(const struct source *q)
+{
+    return q->pooled ? 1 : q->s->nsets;
+}
+
+static int set_frames(const struct source *q, int set)
+{
+    return q->pooled ? q->s->nframes : q->s->set_frames[set];
+}
+
+enum al_err batcher_create(const struct dp_dataset *d, int frames, bool pooled, const struct al_rng *rng,
                            struct batcher **ret)
 {
     AL_OWN(batcher) b = NULL;
@@ -36,9 +47,10 @@ enum al_err batcher_create(const struct dp_dataset *d, int frames, const struct 
         q->s = &d->sys[i];
         q->frames = frames > 0 ? frames : (32 + q->s->natoms - 1) / q->s->natoms;
         q->set = -1;
-        for (int k = 0; k < q->s->nsets; k++) {
-            q->weight += q->s->set_frames[k] / q->frames;
-            if (q->s->set_frames[k] > q->room) q->room = q->s->set_frames[k];
+        q->pooled = pooled;
+        for (int k = 0; k < nsets(q); k++) {
+            q->weight += set_frames(q, k) / q->frames;
+            if (set_frames(q, k) > q->room) q->room = set_frames(q, k);
         }
         if (q->weight < 1) q->weight = 1;
         b->total += q->weight;
@@ -64,8 +76,8 @@ static void enter_set(struct source *q, int set)
     q->set = set;
     q->first = 0;
     for (int k = 0; k < set; k++)
-        q->first += q->s->set_frames[k];
-    q->size = q->s->set_frames[set];
+        q->first += set_frames(q, k);
+    q->size = set_frames(q, set);
 }
 
 void batcher_next(struct batcher *b, int *ret_system, int *ret_n, const int **ret_frames)
@@ -76,7 +88,7 @@ void batcher_next(struct batcher *b, int *ret_system, int *ret_n, const int **re
         u -= b->src[i++].weight;
     struct source *q = &b->src[i];
     if (q->set < 0 || q->pos + q->frames > q->size) {
-        enter_set(q, (q->set + 1) % q->s->nsets);
+        enter_set(q, (q->set + 1) % nsets(q));
         q->pos = 0;
         for (int k = 0; k < q->size; k++)
             q->perm[k] = q->first + k;
@@ -116,7 +128,7 @@ enum al_err batcher_load(struct batcher *b, const unsigned char **at, const unsi
         int32_t set, pos;
         AL_TRY(take(at, end, &set, sizeof set));
         AL_TRY(take(at, end, &pos, sizeof pos));
-        if (set < -1 || set >= q->s->nsets) AL_FAIL(AL_ERR_CORRUPT, "checkpoint: set %d", set);
+        if (set < -1 || set >= nsets(q)) AL_FAIL(AL_ERR_CORRUPT, "checkpoint: set %d", set);
         q->set = set;
         q->pos = pos;
         if (set < 0) continue;

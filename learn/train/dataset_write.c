@@ -128,6 +128,23 @@ static const double *get_virial(const struct al_frame *f)
     return &f->virial[0][0];
 }
 
+static enum al_err write_weights(const char *dir, const struct al_frame *const frames[], int n)
+{
+    AL_AUTOFREE double *w = NULL;
+    bool any = false;
+    char path[AL_PATH];
+    size_t shape = (size_t)n;
+    AL_ALLOC(w, n);
+    for (int i = 0; i < n; i++) {
+        const char *text = al_frame_info(frames[i], "weight");
+        w[i] = text ? strtod(text, NULL) : 1;
+        any |= text != NULL;
+    }
+    if (!any) return AL_ERR_OK;
+    AL_TRY(al_path(path, "%s/weight.npy", dir));
+    return npy_write(path, 1, &shape, w);
+}
+
 static enum al_err write_set(const char *dir, const struct al_frame *const frames[], int n)
 {
     unsigned have = ~0u;
@@ -139,7 +156,7 @@ static enum al_err write_set(const char *dir, const struct al_frame *const frame
     if (have & AL_HAVE_ENERGY) AL_TRY(write_array(dir, "energy", frames, n, 1, get_energy));
     if (have & AL_HAVE_FORCES) AL_TRY(write_array(dir, "force", frames, n, per, get_force));
     if (have & AL_HAVE_VIRIAL) AL_TRY(write_array(dir, "virial", frames, n, 9, get_virial));
-    return AL_ERR_OK;
+    return write_weights(dir, frames, n);
 }
 
 // The set that was written for this origin, -1 when there is none.
@@ -197,5 +214,47 @@ enum al_err dp_dataset_append_set(const char *dir, const struct al_frame *const 
         have = set;
     }
     if (ret_set) *ret_set = have;
+    return AL_ERR_OK;
+}
+
+// All frames of a system as al_frames, one type map for all systems: elements in order of appearance.
+static enum al_err write_system(const struct dp_system *s, const char *dir, const char *const map[], int n)
+{
+    AL_OWN(al_frames) fs = NULL;
+    AL_TRY(al_frames_create(&fs));
+    for (int i = 0; i < s->nframes; i++) {
+        AL_OWN(al_frame) f = NULL;
+        AL_TRY(dp_system_frame(s, i, &f));
+        AL_TRY(al_frames_push(fs, &f));
+    }
+    return dp_dataset_append_set(dir, (const struct al_frame *const *)fs->f, fs->n, map, n, NULL, NULL);
+}
+
+static int type_map_of(const struct dp_dataset *d, const char *map[AL_ZMAX + 1])
+{
+    bool seen[AL_ZMAX + 1] = {0};
+    int n = 0;
+    for (int s = 0; s < d->nsys; s++)
+        for (int i = 0; i < d->sys[s].natoms; i++) {
+            int z = d->sys[s].z[i];
+            if (!seen[z]) map[n++] = al_element_symbol(z);
+            seen[z] = true;
+        }
+    return n;
+}
+
+enum al_err dp_dataset_write_npy(const struct dp_dataset *d, const char *dir)
+{
+    const char *map[AL_ZMAX + 1];
+    int n = type_map_of(d, map);
+    for (int s = 0; s < d->nsys; s++) {
+        char path[AL_PATH];
+        int same = 0;
+        for (int k = 0; k < s; k++)
+            same += strcmp(d->sys[k].name, d->sys[s].name) == 0;
+        AL_TRY(same ? al_path(path, "%s/%s.%d", dir, d->sys[s].name, same + 1) : al_path(path, "%s/%s", dir, d->sys[s].name));
+        if (al_exists(path)) AL_FAIL(AL_ERR_INPUT, "%s is there already", path);
+        AL_TRY(write_system(&d->sys[s], path, map, n));
+    }
     return AL_ERR_OK;
 }

@@ -15,10 +15,13 @@ static void differences(const struct dp_system *s, int frame, const struct pot_r
     struct frame_label label = train_label(s, frame);
     double n = s->natoms;
     e->de = label.has_energy ? (res->energy - label.energy) / n : (double)NAN;
+    e->energy = res->energy;
     for (int i = 0; i < 3 * s->natoms; i++)
-        (&e->df[0][0])[i] = label.force ? (&e->df[0][0])[i] - label.force[i] : (double)NAN;
-    for (int a = 0; a < 9; a++)
-        e->dv[a] = label.virial ? (res->virial[a / 3][a % 3] - label.virial[a]) / n : (double)NAN;
+        (&e->df[0][0])[i] = label.force ? (&e->force[0][0])[i] - label.force[i] : (double)NAN;
+    for (int a = 0; a < 9; a++) {
+        e->virial[a] = res->virial[a / 3][a % 3];
+        e->dv[a] = label.virial ? (e->virial[a] - label.virial[a]) / n : (double)NAN;
+    }
 }
 
 static enum al_err evaluate(struct dp_eval *ev, struct env_cache *env, const struct dp_dataset *d, int stride,
@@ -28,11 +31,14 @@ static enum al_err evaluate(struct dp_eval *ev, struct env_cache *env, const str
         if (only >= 0 && s != only) continue;
         const struct dp_system *q = &d->sys[s];
         AL_AUTOFREE double(*force)[3] = NULL;
+        AL_AUTOFREE double(*df)[3] = NULL;
         AL_ALLOC(force, q->natoms);
+        AL_ALLOC(df, q->natoms);
         for (int k = 0; k < q->nframes; k += stride) {
             const struct dp_layout *l;
             struct pot_result res = {.forces = force};
-            struct train_error e = {.system = s, .frame = k, .natoms = q->natoms, .z = q->z, .df = force};
+            struct train_error e = {.system = s, .frame = k, .natoms = q->natoms, .z = q->z,
+                                    .force = (const double(*)[3])force, .df = df};
             AL_TRY(env_cache_get(env, s, k, 0, &l));
             AL_TRY_MSG(dp_eval_run(ev, l, &res), "frame %d of system %s", k, q->name);
             differences(q, k, &res, &e);

@@ -551,7 +551,7 @@ enum al_err FN(fast_batch)(struct FN(fast) *f, int n, const struct gradient_fram
         FN(fit)(f, t);
     FN(forces)(f);
     for (int k = 0; k < n; k++)
-        AL_TRY(frame_loss(in[k].layout->natoms, &in[k].label, p, scale, f->energy[k], f->force + f->atom0[k],
+        AL_TRY(frame_loss(in[k].layout->natoms, &in[k].label, p, scale * in[k].weight, f->energy[k], f->force + f->atom0[k],
                           f->virial[k], &ret[k], &f->c[k]));
     if (!grad) return AL_ERR_OK;
     FN(row_tangents)(f);

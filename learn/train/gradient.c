@@ -382,7 +382,7 @@ static enum al_err plain_frame(struct gradient *g, const struct gradient_frame *
     energies(g, l);
     forces(g, l);
     double c;
-    AL_TRY(frame_loss(l->natoms, &in->label, p, scale, g->energy, g->force, g->virial, ret, &c));
+    AL_TRY(frame_loss(l->natoms, &in->label, p, scale * in->weight, g->energy, g->force, g->virial, ret, &c));
     if (!grad) return AL_ERR_OK;
     tangents(g, l);
     reverse_fit(g, l, c, grad);
@@ -405,6 +405,6 @@ enum al_err gradient_batch(struct gradient *g, int n, const struct gradient_fram
 enum al_err gradient_frame(struct gradient *g, const struct dp_layout *l, const struct frame_label *label,
                            const struct loss_weights *p, double scale, double *grad, struct frame_loss *ret)
 {
-    struct gradient_frame one = {l, *label};
+    struct gradient_frame one = {l, *label, 1};
     return gradient_batch(g, 1, &one, p, scale, grad, ret);
 }

@@ -32,6 +32,7 @@ struct frame_loss {
 struct gradient_frame { // one frame of a batch
     const struct dp_layout *layout;
     struct frame_label label;
+    double weight; // factor on the gradient of this frame's loss
 };
 
 // How: PLAIN evaluates the embedding nets for every row, in double; the others on nodes, with interpolation (the loss

@@ -27,8 +27,22 @@ static long decay_steps(const struct train_options *o)
     return o->steps / 10 > 100 ? 100 : o->steps / 100 + 1;
 }
 
+// Half a cosine from a at x = 0 to b at x = 1 and beyond.
+static double half_cosine(double a, double b, double x)
+{
+    return b + (a - b) * 0.5 * (1 + cos(M_PI * fmin(1, x)));
+}
+
 double train_learning_rate(const struct train_options *o, long step)
 {
+    if (o->cool_from && step >= o->cool_from) {
+        struct train_options before = *o;
+        before.cool_from = 0;
+        return half_cosine(train_learning_rate(&before, o->cool_from), o->lr_stop,
+                           (double)(step - o->cool_from) / (double)o->cool_steps);
+    }
+    if (o->schedule == SCHEDULE_COSINE)
+        return half_cosine(o->lr_start, o->lr_stop, (double)step / (double)o->steps);
     long s = decay_steps(o);
     double rate = pow(o->lr_stop / o->lr_start, (double)s / (double)o->steps);
     double lr = o->lr_start * pow(rate, (double)(step / s));
@@ -50,6 +64,11 @@ struct loss_weights train_prefactors(const struct train_options *o, long step)
                                  prefactor(o->pref_v, lr, lr0)};
 }
 
+long train_last_step(const struct train_options *o)
+{
+    return o->cool_from ? o->cool_from + o->cool_steps : o->steps;
+}
+
 enum al_err train_options_check(const struct train_options *o)
 {
     if (o->steps < 1) AL_FAIL(AL_ERR_INPUT, "training of %ld steps", o->steps);
@@ -60,6 +79,7 @@ enum al_err train_options_check(const struct train_options *o)
     for (int k = 0; k < 2; k++)
         if (!(o->pref_e[k] >= 0 && o->pref_f[k] >= 0 && o->pref_v[k] >= 0))
             AL_FAIL(AL_ERR_INPUT, "a prefactor of the loss is negative");
+    if (o->patience < 0) AL_FAIL(AL_ERR_INPUT, "patience of %d rows", o->patience);
     if (o->report_every < 1) AL_FAIL(AL_ERR_INPUT, "report every %ld steps", o->report_every);
     return AL_ERR_OK;
 }

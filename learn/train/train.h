@@ -14,13 +14,18 @@
 #include "dp/model.h"
 #include "train/dataset.h"
 #include "train/gradient.h"
+#include "train/optimiser.h"
 
 struct train_progress {
     long step, steps;
     double lr;
+    double loss;                               // of the training batch
     double rmse_e, rmse_f, rmse_v;             // training batch: eV/atom, eV/Ang, eV/atom; NaN when absent
     double val_rmse_e, val_rmse_f, val_rmse_v; // validation batches; NaN without validation data
 };
+
+// Learning rate from start to stop: deepmd-kit's exponential in steps of decay_steps, or half a cosine.
+enum train_schedule { SCHEDULE_EXPONENTIAL, SCHEDULE_COSINE };
 
 struct train_options {
     struct dp_config
@@ -28,20 +33,26 @@ struct train_options {
     double sel_margin;        // automatic sel: this times the most neighbours met, rounded up to 4 (deepmd: 1.1)
     const char *init; // .dp to start from (warm start; statistics and energy bias are kept), or NULL
     long steps;
+    bool pooled; // sets of a system as one (train/batch.h); deepmd-kit takes them in order
     int batch; // frames a step; 0 = ceil(32/N) of the system
     enum gradient_path path;
+    enum optimiser_kind optimiser;
+    enum train_schedule schedule;
     double lr_start, lr_stop;
     long decay_steps;                       // 0 = deepmd's rule
     double pref_e[2], pref_f[2], pref_v[2]; // start, limit
     uint64_t seed, key[3];     // streams (seed, purpose, key...), e.g. key = iteration, member, 0
     long report_every;         // rows of lcurve.out and calls of observe
     int valid_batches;         // frames of validation in a row of lcurve.out; 0 = all
+    int patience;              // rows without a lower validation error before cooling down; 0 = never
+    long cool_from, cool_steps; // the trainer's: from here half a cosine to lr_stop, then the end; 0 = not yet
     const char *dir;           // existing directory; NULL: nothing is written and nothing resumed
     double checkpoint_seconds; // wall time between checkpoints; 0 = after every step; < 0 = none but on stop
     const char *meta;          // JSON object for the model's ROOT key "alnd", or NULL
     const char *fingerprint;   // identity of the labels, part of the checkpoint's identity; or NULL
     void (*observe)(void *ctx, const struct train_progress *p); // may be NULL
     bool (*check_stop)(void *ctx);                              // asked after every step; may be NULL
+    void (*warn)(void *ctx, const char *text);                  // e.g. of a loss that was not finite; may be NULL
     void *ctx;
     size_t cache_bytes; // limit of cached environments; more frames are rebuilt each time (same bits)
 };
@@ -57,9 +68,11 @@ enum al_err trainer_create(const struct train_options *o, const struct dp_datase
                            const struct dp_dataset *valid, struct trainer **ret);
 void trainer_destroy(struct trainer **t);
 // To the last step; writes model.dp. AL_ERR_STOPPED after check_stop said so (checkpoint written);
-// AL_ERR_UNPHYSICAL when the loss is not finite.
+// a loss that is not finite leads back to the last checkpoint with half the learning rate; AL_ERR_UNPHYSICAL when that did
+// not help ten times.
 enum al_err trainer_run(struct trainer *t);
 long trainer_step(const struct trainer *t);
+int trainer_recoveries(const struct trainer *t);         // times the rate was halved
 const struct dp_model *trainer_model(const struct trainer *t); // borrowed
 
 // Learning rate of step k; deepmd's rule for decay_steps = 0.
@@ -70,6 +83,9 @@ struct train_error {
     int system, frame; // index in the data set
     int natoms;
     const int *z;    // [natoms] borrowed from the data set
+    double energy;             // of the model, eV
+    const double (*force)[3];  // of the model, [natoms] eV/Ang; borrowed, valid during the call
+    double virial[9];          // of the model, eV
     double de;       // eV/atom
     double (*df)[3]; // [natoms] eV/Ang; borrowed, valid during the call
     double dv[9];    // eV/atom

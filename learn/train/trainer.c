@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 #include <math.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -98,6 +99,7 @@ static enum al_err open_lcurve(struct trainer *t, bool resumed)
     char path[AL_PATH];
     AL_TRY(al_path(path, "%s/lcurve.out", t->dir));
     bool keep = resumed && al_exists(path) && truncate(path, t->lcurve_bytes) == 0;
+    if (t->lcurve) fclose(t->lcurve);
     t->lcurve = fopen(path, keep ? "r+" : "w");
     if (!t->lcurve) AL_FAIL(AL_ERR_IO, "cannot write %s", path);
     if (keep)
@@ -107,6 +109,11 @@ static enum al_err open_lcurve(struct trainer *t, bool resumed)
     return AL_ERR_OK;
 }
 
+enum al_err trainer_lcurve_reopen(struct trainer *t)
+{
+    return open_lcurve(t, t->lcurve_bytes > 0);
+}
+
 static enum al_err prepare(struct trainer *t)
 {
     if (!t->train->nsys || !dp_dataset_nframes(t->train)) AL_FAIL(AL_ERR_INPUT, "no training data");
@@ -114,14 +121,16 @@ static enum al_err prepare(struct trainer *t)
     if (t->o.meta) AL_TRY(dp_model_set_meta(t->model, t->o.meta));
     if (t->valid) AL_TRY(env_cache_create(&t->model->c, t->valid, t->o.cache_bytes / 4, &t->valid_env));
     AL_TRY(gradient_create(t->model, t->o.path, &t->gradient));
-    AL_TRY(adam_create(t->model->nparam, &t->adam));
+    t->optimiser = optimiser_class_of(t->o.optimiser);
+    AL_TRY(t->optimiser->create(t->model, &t->optimiser_state));
     AL_ALLOC(t->grad, t->model->nparam);
     struct al_rng rng;
     al_rng_stream(&rng, t->o.seed, "train-batch", t->o.key[0], t->o.key[1], t->o.key[2]);
-    AL_TRY(batcher_create(t->train, t->o.batch, &rng, &t->batcher));
-    if (!t->dir) return AL_ERR_OK;
+    AL_TRY(batcher_create(t->train, t->o.batch, t->o.pooled, &rng, &t->batcher));
+    if (!t->dir) return checkpoint_pack(t, &t->initial, &t->initial_bytes);
     bool resumed;
     train_identity(t, t->identity);
+    AL_TRY(checkpoint_pack(t, &t->initial, &t->initial_bytes));
     AL_TRY(checkpoint_read(t, &resumed));
     return open_lcurve(t, resumed);
 }
@@ -133,6 +142,9 @@ enum al_err trainer_create(const struct train_options *o, const struct dp_datase
     AL_OWN(trainer) t = NULL;
     AL_ALLOC(t, 1);
     t->o = *o;
+    t->o.cool_from = t->o.cool_steps = 0;
+    t->best = INFINITY;
+    t->lr_scale = 1;
     t->train = train;
     t->valid = valid && dp_dataset_nframes(valid) ? valid : NULL;
     AL_TRY(al_strdup(o->dir, &t->dir));
@@ -152,14 +164,20 @@ void trainer_destroy(struct trainer **tp)
     env_cache_destroy(&t->env);
     env_cache_destroy(&t->valid_env);
     batcher_destroy(&t->batcher);
-    adam_free(&t->adam);
+    if (t->optimiser) t->optimiser->destroy(t->optimiser_state);
     dp_model_destroy(&t->model);
     al_free(t->grad);
+    free(t->initial);
     al_free(t->batch);
     al_free(t->batch_loss);
     al_free(t->dir);
     al_free(t);
     *tp = NULL;
+}
+
+int trainer_recoveries(const struct trainer *t)
+{
+    return t->recoveries;
 }
 
 long trainer_step(const struct trainer *t)
@@ -200,6 +218,7 @@ static enum al_err do_batch(struct trainer *t, bool loss_only, struct row *ret)
     }
     for (int k = 0; k < n; k++) {
         t->batch[k].label = train_label(s, frames[k]);
+        t->batch[k].weight = s->weight[frames[k]];
         AL_TRY(env_cache_get(t->env, system, frames[k], k, &t->batch[k].layout));
     }
     AL_TRY_MSG(gradient_batch(t->gradient, n, t->batch, &w, 1.0 / n, loss_only ? NULL : t->grad, t->batch_loss),
@@ -249,11 +268,31 @@ static void lcurve_pair(struct trainer *t, double val, double trn)
         fprintf(t->lcurve, "   %11.2e", sqrt(trn));
 }
 
+// Early stop: no validation error lower by 2 % for `patience` rows, then the learning rate comes down over a
+// quarter of the steps done, instead of at the end of all steps. (To stop at once would keep the noise of a high
+// learning rate.)
+static void watch(struct trainer *t, double error2)
+{
+    struct train_options *o = &t->o;
+    double error = sqrt(error2);
+    if (!o->patience || o->cool_from || !t->step || isnan(error)) return;
+    if (error < 0.98 * t->best) {
+        t->best = error;
+        t->waited = 0;
+    } else if (++t->waited >= o->patience) {
+        long n = t->step / 4 + 1;
+        if (n >= o->steps - t->step) return;
+        o->cool_from = t->step;
+        o->cool_steps = n;
+    }
+}
+
 static enum al_err report(struct trainer *t, const struct row *trn)
 {
     struct row val = {NAN, NAN, NAN, NAN};
     if (t->valid) AL_TRY(validate(t, &val));
-    double lr = train_learning_rate(&t->o, t->step);
+    double lr = t->lr_scale * train_learning_rate(&t->o, t->step);
+    watch(t, isnan(val.f2) ? val.e2 : val.f2);
     if (t->lcurve) {
         fprintf(t->lcurve, "%7ld", t->step);
         lcurve_pair(t, val.loss, trn->loss);
@@ -264,7 +303,7 @@ static enum al_err report(struct trainer *t, const struct row *trn)
         fflush(t->lcurve);
     }
     if (t->o.observe) {
-        struct train_progress p = {t->step,       t->o.steps,   lr,           sqrt(trn->e2), sqrt(trn->f2),
+        struct train_progress p = {t->step,       train_last_step(&t->o), lr, trn->loss, sqrt(trn->e2), sqrt(trn->f2),
                                    sqrt(trn->v2), sqrt(val.e2), sqrt(val.f2), sqrt(val.v2)};
         t->o.observe(t->o.ctx, &p);
     }
@@ -276,15 +315,16 @@ static enum al_err report(struct trainer *t, const struct row *trn)
 static enum al_err run_steps(struct trainer *t)
 {
     double last = al_clock();
-    while (t->step < t->o.steps) {
+    while (t->step < train_last_step(&t->o)) {
         struct row r;
         AL_TRY(do_batch(t, false, &r));
         if (t->step % t->o.report_every == 0) AL_TRY(report(t, &r));
-        adam_update(&t->adam, t->step + 1, train_learning_rate(&t->o, t->step), t->grad, t->model->param);
+        AL_TRY(t->optimiser->update(t->optimiser_state, t->step + 1,
+                                    t->lr_scale * train_learning_rate(&t->o, t->step), t->grad, t->model->param));
         t->step++;
-        if (t->o.check_stop && t->o.check_stop(t->o.ctx) && t->step < t->o.steps) {
+        if (t->o.check_stop && t->o.check_stop(t->o.ctx) && t->step < train_last_step(&t->o)) {
             if (t->dir) AL_TRY(checkpoint_write(t));
-            AL_FAIL(AL_ERR_STOPPED, "training stopped at step %ld of %ld", t->step, t->o.steps);
+            AL_FAIL(AL_ERR_STOPPED, "training stopped at step %ld of %ld", t->step, train_last_step(&t->o));
         }
         if (t->dir && t->o.checkpoint_seconds >= 0 && al_clock() - last >= t->o.checkpoint_seconds) {
             AL_TRY(checkpoint_write(t));
@@ -294,14 +334,22 @@ static enum al_err run_steps(struct trainer *t)
     return AL_ERR_OK;
 }
 
-enum al_err trainer_run(struct trainer *t)
+static enum al_err run_to_end(struct trainer *t)
 {
     AL_TRY(run_steps(t));
     // Before the last row of lcurve.out, so that running a finished training again writes the same files.
     if (t->dir) AL_TRY(checkpoint_write(t));
     struct row r;
     AL_TRY(do_batch(t, true, &r));
-    AL_TRY(report(t, &r));
+    return report(t, &r);
+}
+
+enum al_err trainer_run(struct trainer *t)
+{
+    enum al_err e;
+    while ((e = run_to_end(t)) == AL_ERR_UNPHYSICAL)
+        AL_TRY(trainer_recover(t));
+    AL_TRY(e);
     if (!t->dir) return AL_ERR_OK;
     if (fflush(t->lcurve) || fsync(fileno(t->lcurve)))
         AL_FAIL(AL_ERR_IO, "cannot write %s/lcurve.out", t->dir);

@@ -10,22 +10,8 @@
 #include "train/batch.h"
 #include "train/env.h"
 #include "train/gradient.h"
+#include "train/optimiser.h"
 #include "train/train.h"
-
-// Adam (Kingma & Ba, arXiv:1412.6980) in TensorFlow's form:
-//   theta -= lr sqrt(1 - b2^t)/(1 - b1^t) m/(sqrt(v) + eps),  b1 0.9, b2 0.999, eps 1e-8, t = 1, 2, ...
-struct adam {
-    size_t n;
-    double *m, *v; // [n] first and second moment
-    long t;        // of the powers b1^t, b2^t
-    float power[2];
-    bool *idle;    // by ADAM_CHUNK parameters: m = v = 0, as in nets of elements that the data do not hold; skipped
-};
-enum { ADAM_CHUNK = 4096 };
-enum al_err adam_create(size_t n, struct adam *ret);
-void adam_free(struct adam *a);
-void adam_loaded(struct adam *a); // after m and v were set from outside
-void adam_update(struct adam *a, long t, double lr, const double *grad, double *theta);
 
 struct trainer {
     struct train_options o;
@@ -35,24 +21,40 @@ struct trainer {
     struct env_cache *env, *valid_env;
     struct gradient *gradient;
     struct batcher *batcher;
-    struct adam adam;
+    const struct optimiser_class *optimiser;
+    void *optimiser_state;
     double *grad;      // [nparam]
     struct gradient_frame *batch; // [batch_cap] of the present step
     struct frame_loss *batch_loss;
     int batch_cap;
     long step;         // updates done
+    double best;       // lowest validation error so far; infinite at first
+    int64_t waited;    // rows since then
     char identity[65]; // of options and data
     FILE *lcurve;
     long lcurve_bytes; // length at the last checkpoint
+    char *initial;     // packed state of step 0
+    size_t initial_bytes;
+    double lr_scale;   // 1, halved each time the loss was not finite
+    int recoveries;
+    bool retried;      // the checkpoint on disk was gone back to already
 };
 
 enum al_err train_options_check(const struct train_options *o);
 enum al_err train_exportable(const struct dp_config *c);
+long train_last_step(const struct train_options *o);
 struct loss_weights train_prefactors(const struct train_options *o, long step);
 void train_identity(const struct trainer *t, char ret_hex[65]);
 enum al_err checkpoint_write(struct trainer *t);
 // *ret_found false when there is none.
 enum al_err checkpoint_read(struct trainer *t, bool *ret_found);
+// The state as checkpoint.bin holds it, to and from memory. *ret: free().
+enum al_err checkpoint_pack(struct trainer *t, char **ret, size_t *ret_n);
+enum al_err checkpoint_unpack(struct trainer *t, const char *name, const char *buf, size_t n);
+// After AL_ERR_UNPHYSICAL: the state of the last checkpoint (of step 0 when that one was gone back to before) with half the
+// learning rate; told in lcurve.out and by options.warn. AL_ERR_UNPHYSICAL when that has been done too often.
+enum al_err trainer_recover(struct trainer *t);
+enum al_err trainer_lcurve_reopen(struct trainer *t);
 struct frame_label train_label(const struct dp_system *s, int frame);
 
 #endif

@@ -64,6 +64,25 @@ static void xyz_round_trip_is_exact(void **state)
             assert_true(x->forces[i][k] == y->forces[i][k]);
 }
 
+// Stress in Voigt's order, arrays in brackets, quotes inside of quotes; errors name the frame.
+static void xyz_other_spellings(void **state)
+{
+    (void)state;
+    AL_OWN(al_frames) fs = NULL;
+    assert_int_equal(al_xyz_read(file("v.extxyz", "1\nLattice=\"2 0 0 0 2 0 0 0 2\" Properties=species:S:1:pos:R:3 "
+                                     "note=\"a \\\"b\\\" c\" stress=[1, 2, 3, 4, 5, 6] virials={7} x=1\nLi 0 0 0\n"), &fs), AL_ERR_OK);
+    const double want[9] = {1, 6, 5, 6, 2, 4, 5, 4, 3};
+    for (int k = 0; k < 9; k++)
+        assert_true(fs->f[0]->virial[k / 3][k % 3] == -8 * want[k]);
+    assert_string_equal(al_frame_info(fs->f[0], "note"), "a \"b\" c");
+    assert_string_equal(al_frame_info(fs->f[0], "x"), "1");
+    al_frames_destroy(&fs);
+    assert_int_equal(al_xyz_read(file("v.extxyz", "1\n\nLi 0 0 0\n1\n\nLi 0 nan 0\n"), &fs), AL_ERR_INPUT);
+    assert_non_null(strstr(al_err_message(), "frame 1: "));
+    assert_non_null(strstr(al_err_message(), "v.extxyz:6: 'nan' is not a number"));
+    assert_int_equal(al_xyz_read(file("v.extxyz", "1\nstress=[1, 2\nLi 0 0 0\n"), &fs), AL_ERR_INPUT);
+}
+
 // ASE: stress = -virial/volume
 static void xyz_reads_ase_stress(void **state)
 {
@@ -180,6 +199,7 @@ static int remove_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(xyz_other_spellings),
         cmocka_unit_test(xyz_round_trip_is_exact), cmocka_unit_test(xyz_reads_ase_stress),
         cmocka_unit_test(xyz_bad_files_name_the_line), cmocka_unit_test(poscar_scale_and_modes),
         cmocka_unit_test(cif_applies_symmetry), cmocka_unit_test(checks_and_supercells),

@@ -3,6 +3,9 @@
 //
 // Training benchmark, run by hand:
 //   bench_train TRAIN_DIR VALID_DIR full|small mixed|double|plain STEPS SECONDS [LR_START LR_STOP [SEED]]
+//               [KEY=VALUE ...]
+// keys: optimiser (adam, soap), schedule (cosine), batch, force (limit of the force's prefactor), patience, valid (frames
+// of a validation row), from (a .dp file), dir (to keep the model in)
 // full: the network of shared/bench/deepmd_train.json; small: the one for the 3-minute run. Prints the
 // learning curve with wall time, seconds per step, and the force errors on all of VALID_DIR. Stops after
 // SECONDS. bench_train peak: what the core does in matrix products.
@@ -50,14 +53,26 @@ static void options(struct train_options *o, char **a, int n)
     train_options_default(o);
     o->path = !strcmp(a[4], "mixed") ? GRADIENT_MIXED : !strcmp(a[4], "double") ? GRADIENT_DOUBLE : GRADIENT_PLAIN;
     o->steps = atol(a[5]);
-    o->lr_start = n > 7 ? atof(a[7]) : 1e-3;
-    o->lr_stop = n > 8 ? atof(a[8]) : 1e-6;
+    o->lr_start = n > 7 && !strchr(a[7], '=') ? atof(a[7]) : 1e-3;
+    o->lr_stop = n > 8 && !strchr(a[8], '=') ? atof(a[8]) : 1e-6;
     o->decay_steps = 100; // the default, 5000, is for runs of 1e6 steps
     o->pref_v[0] = 0.02;
     o->pref_v[1] = 1;
     o->report_every = full ? 200 : 500;
     o->valid_batches = full ? 2 : 20;
-    o->seed = n > 9 ? (uint64_t)atol(a[9]) : 1;
+    o->seed = n > 9 && !strchr(a[9], '=') ? (uint64_t)atol(a[9]) : 1;
+    for (int i = 7; i < n; i++) {
+        const char *v = strchr(a[i], '=');
+        if (!v) continue;
+        if (!strncmp(a[i], "optimiser=", 10) && !optimiser_find(v + 1, &o->optimiser)) exit(2);
+        if (!strcmp(a[i], "schedule=cosine")) o->schedule = SCHEDULE_COSINE;
+        if (!strncmp(a[i], "batch=", 6)) o->batch = atoi(v + 1);
+        if (!strncmp(a[i], "force=", 6)) o->pref_f[1] = atof(v + 1);
+        if (!strncmp(a[i], "patience=", 9)) o->patience = atoi(v + 1);
+        if (!strncmp(a[i], "valid=", 6)) o->valid_batches = atoi(v + 1);
+        if (!strncmp(a[i], "from=", 5)) o->init = v + 1;
+        if (!strncmp(a[i], "dir=", 4)) o->dir = v + 1;
+    }
     o->observe = observe;
     o->check_stop = check_stop;
     struct dp_config *c = &o->model;

@@ -178,6 +178,135 @@ static void from_frames(void **state) // grouped by composition, and back
     dp_dataset_destroy(&d);
 }
 
+static void kinds_and_weights(void **state) // frames with other labels are systems of their own; weights survive npy and extxyz
+{
+    (void)state;
+    struct al_frames *fs = NULL;
+    struct dp_dataset *d = NULL, *back = NULL;
+    static const unsigned have[6] = {7, AL_HAVE_FORCES, 7, AL_HAVE_VIRIAL, AL_HAVE_FORCES, 7};
+    MUST(al_frames_create(&fs));
+    for (int i = 0; i < 6; i++) {
+        struct al_frame *f = labelled(8, 100 + (uint64_t)i);
+        f->have = have[i];
+        if (i == 2) MUST(al_frame_info_set(f, "weight", "0.25"));
+        MUST(al_frames_push(fs, &f));
+    }
+    MUST(dp_dataset_create(&d));
+    MUST(dp_dataset_add_frames(d, "k", fs));
+    assert_int_equal(d->nsys, 3);
+    assert_true(d->sys[0].nframes == 3 && d->sys[0].have == 7 && d->sys[1].nframes == 2 && d->sys[1].have == AL_HAVE_FORCES);
+    assert_true(d->sys[2].have == AL_HAVE_VIRIAL && d->sys[0].weight[1] == 0.25 && d->sys[0].weight[0] == 1);
+    MUST(dp_dataset_write_npy(d, at("kinds")));
+    MUST(dp_dataset_write_xyz(d, at("kinds.extxyz")));
+    const char *paths[2] = {at("kinds"), at("kinds.extxyz")};
+    for (int p = 0; p < 2; p++) {
+        MUST(dp_dataset_read(&paths[p], 1, &back));
+        assert_int_equal(back->nsys, 3);
+        for (int s = 0; s < 3; s++) {
+            const struct dp_system *q = &back->sys[s];
+            int k = 0;
+            while (d->sys[k].have != q->have)
+                k++;
+            assert_string_equal(q->name, d->sys[k].name);
+            for (int i = 0; i < q->nframes; i++) {
+                struct al_frame *a = NULL, *b = NULL;
+                assert_true(q->weight[i] == d->sys[k].weight[i]);
+                MUST(dp_system_frame(&d->sys[k], i, &a));
+                MUST(dp_system_frame(q, i, &b));
+                assert_int_equal(a->have, b->have);
+                assert_memory_equal(a->pos, b->pos, 8 * sizeof *a->pos);
+                if (a->have & AL_HAVE_FORCES) assert_memory_equal(a->forces, b->forces, 8 * sizeof *a->forces);
+                if (a->have & AL_HAVE_VIRIAL) assert_memory_equal(a->virial, b->virial, sizeof a->virial);
+                al_frame_destroy(&a);
+                al_frame_destroy(&b);
+            }
+        }
+        dp_dataset_destroy(&back);
+    }
+    assert_int_equal(dp_dataset_write_npy(d, at("kinds")), AL_ERR_INPUT); // never into what is there
+    // sets of one directory with other files: systems of their own as well
+    unlink(at("sys/a/set.001/energy.npy"));
+    const char *two = at("sys/a");
+    MUST(dp_dataset_read(&two, 1, &back));
+    assert_true(back->nsys == 2 && back->sys[0].nframes == 3 && back->sys[1].nframes == 2);
+    assert_int_equal(back->sys[1].have, AL_HAVE_FORCES | AL_HAVE_VIRIAL);
+    dp_dataset_destroy(&back);
+    MUST(al_frame_info_set(fs->f[0], "weight", "-3"));
+    assert_int_equal(dp_dataset_add_frames(d, "k", fs), AL_ERR_INPUT);
+    al_frames_destroy(&fs);
+    dp_dataset_destroy(&d);
+}
+
+static void mixed_type(void **state) // two compositions in one directory, padding atoms, sorted by type
+{
+    (void)state;
+    enum { N = 4 };
+    const double type[2][N] = {{1, 0, 1, -1}, {0, 1, 0, 1}};
+    double coord[2][3 * N], force[2][3 * N], box[2][9] = {{9, 0, 0, 0, 9, 0, 0, 0, 9}, {9, 0, 0, 0, 9, 0, 0, 0, 9}}, energy[2] = {-1, -2};
+    for (int k = 0; k < 2 * 3 * N; k++) {
+        (&coord[0][0])[k] = 0.3 * k;
+        (&force[0][0])[k] = -k;
+    }
+    MUST(al_mkdirs(at("mixed/set.000")));
+    MUST(al_file_write(at("mixed/type.raw"), "0 0 0 0\n", 8));
+    MUST(al_file_write(at("mixed/type_map.raw"), "S\nLi\n", 5));
+    MUST(npy_write(at("mixed/set.000/coord.npy"), 2, (size_t[]){2, 3 * N}, &coord[0][0]));
+    MUST(npy_write(at("mixed/set.000/force.npy"), 2, (size_t[]){2, 3 * N}, &force[0][0]));
+    MUST(npy_write(at("mixed/set.000/box.npy"), 2, (size_t[]){2, 9}, &box[0][0]));
+    MUST(npy_write(at("mixed/set.000/energy.npy"), 1, (size_t[]){2}, energy));
+    MUST(npy_write(at("mixed/set.000/real_atom_types.npy"), 2, (size_t[]){2, N}, &type[0][0]));
+    const char *path = at("mixed");
+    struct dp_dataset *d = NULL;
+    MUST(dp_dataset_read(&path, 1, &d));
+    assert_int_equal(d->nsys, 2);
+    const struct dp_system *s = &d->sys[0], *q = &d->sys[1];
+    assert_true(s->natoms == 3 && s->z[0] == 16 && s->z[1] == 3 && s->z[2] == 3 && s->energy[0] == -1);
+    assert_true(s->coord[0] == coord[0][3] && s->coord[3] == coord[0][0] && s->force[8] == force[0][8]);
+    assert_true(q->natoms == 4 && q->z[1] == 16 && q->z[2] == 3 && q->energy[0] == -2 && q->coord[3] == coord[1][6]);
+    dp_dataset_destroy(&d);
+    const double bad[2][N] = {{1, 0, 1, -1}, {0, 1, 0, 2}};
+    MUST(npy_write(at("mixed/set.000/real_atom_types.npy"), 2, (size_t[]){2, N}, &bad[0][0]));
+    assert_int_equal(dp_dataset_read(&path, 1, &d), AL_ERR_INPUT);
+    assert_non_null(strstr(al_err_message(), "type 2 of atom 3 in frame 1"));
+}
+
+static void split(void **state) // every frame in one of the two, the same for the same seed
+{
+    (void)state;
+    double all = 0, kept = 0, out = 0;
+    struct dp_dataset *part[2] = {NULL, NULL}, *valid[2] = {NULL, NULL};
+    for (int r = 0; r < 2; r++) {
+        struct al_frames *fs = NULL;
+        MUST(al_frames_create(&fs));
+        for (int i = 0; i < 24; i++) {
+            struct al_frame *f = labelled(i % 6 ? 8 : 12, 200 + (uint64_t)i);
+            f->energy = 1 << (i % 24);
+            MUST(al_frames_push(fs, &f));
+        }
+        MUST(dp_dataset_create(&part[r]));
+        MUST(dp_dataset_add_frames(part[r], "x", fs));
+        al_frames_destroy(&fs);
+        if (!r)
+            for (int s = 0; s < 2; s++)
+                for (int i = 0; i < part[r]->sys[s].nframes; i++)
+                    all += part[r]->sys[s].energy[i];
+        MUST(dp_dataset_split(part[r], 0.1, 7, &valid[r]));
+    }
+    assert_true(part[0]->sys[0].nframes == 4 && part[0]->sys[1].nframes == 18); // a tenth of 4 is none, of 20 two
+    assert_true(valid[0]->nsys == 1 && valid[0]->sys[0].nframes == 2 && part[0]->sys[1].set_frames[0] == 18);
+    for (int s = 0; s < 2; s++)
+        for (int i = 0; i < part[0]->sys[s].nframes; i++)
+            kept += part[0]->sys[s].energy[i];
+    for (int i = 0; i < 2; i++)
+        out += valid[0]->sys[0].energy[i];
+    assert_true(all == kept + out); // each frame is a bit of its own
+    assert_memory_equal(valid[0]->sys[0].energy, valid[1]->sys[0].energy, 2 * sizeof(double));
+    for (int r = 0; r < 2; r++) {
+        dp_dataset_destroy(&part[r]);
+        dp_dataset_destroy(&valid[r]);
+    }
+}
+
 static enum al_err read_bad(void)
 {
     const char *paths[] = {at("bad")};
@@ -222,7 +351,8 @@ int main(void)
     if (!mkdtemp(dir)) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(npy_round_trip), cmocka_unit_test(npy_types),   cmocka_unit_test(systems),
-        cmocka_unit_test(from_frames),    cmocka_unit_test(bad_systems),
+        cmocka_unit_test(from_frames),    cmocka_unit_test(kinds_and_weights), cmocka_unit_test(mixed_type),
+        cmocka_unit_test(split),          cmocka_unit_test(bad_systems),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     MUST(al_remove_tree(dir));

@@ -151,7 +151,7 @@ static void check_against_plain(const struct dp_config *c, uint64_t seed, int na
     for (int i = 3; i < 3 * natoms; i++)
         shifted[i] = plain.force[i - 3];
     second.force = shifted;
-    struct gradient_frame in[2] = {{plain.layout, plain.label}, {plain.layout, second}};
+    struct gradient_frame in[2] = {{plain.layout, plain.label, 1}, {plain.layout, second, 1}};
     struct frame_loss lp[2], lo[2];
     size_t n = plain.m->nparam;
     MUST(gradient_batch(plain.g, 2, in, &w, 0.5, plain.grad, lp));

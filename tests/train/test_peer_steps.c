@@ -58,6 +58,7 @@ static void our_steps(struct dp_model *m, const struct dp_dataset *d, const stru
         struct frame_loss loss[BATCH];
         struct loss_weights w = train_prefactors(o, k);
         for (int b = 0; b < BATCH; b++) {
+            in[b].weight = 1;
             in[b].label = train_label(&d->sys[s], first + b);
             MUST(env_cache_get(env, s, first + b, b, &in[b].layout));
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The trainer: Adam and the learning rate by hand, statistics against sums written out here, batches, and
+// The trainer: Adam and the learning rate by hand, statistics against sums written out here, and
 // restarts that give the bits of an undisturbed run.
 #include "train_fixture.h"
 
@@ -168,51 +168,6 @@ static void energy_bias_many(void **state)
     al_frames_destroy(&fs);
 }
 
-static void batches(void **state) // every frame of a set once per pass; the state survives a save
-{
-    (void)state;
-    enum { FRAMES = 9 };
-    struct dp_dataset *d = fixture_data(FRAMES, true, 300);
-    struct al_rng rng;
-    al_rng_stream(&rng, 1, "b", 0, 0, 0);
-    struct batcher *b = NULL, *c = NULL;
-    MUST(batcher_create(d, 2, &rng, &b));
-    int seen[2][FRAMES] = {0}, calls[2] = {0}, s, n;
-    const int *f;
-    for (int k = 0; k < 60; k++) {
-        batcher_next(b, &s, &n, &f);
-        assert_int_equal(n, 2);
-        calls[s]++;
-        for (int i = 0; i < n; i++)
-            assert_true(f[i] >= 0 && f[i] < d->sys[s].nframes && ++seen[s][f[i]]);
-    }
-    for (int i = 0; i < 6; i++) // system 0: 6 frames, 3 batches a pass
-        assert_true(seen[0][i] >= calls[0] / 3 && seen[0][i] <= calls[0] / 3 + 1);
-    assert_true(calls[0] > calls[1] && calls[1] > 0); // 3 batches against 1
-    char *buf = NULL;
-    size_t len;
-    FILE *out = open_memstream(&buf, &len);
-    batcher_save(b, out);
-    fclose(out);
-    MUST(batcher_create(d, 2, &rng, &c));
-    const unsigned char *at = (const unsigned char *)buf;
-    MUST(batcher_load(c, &at, at + len));
-    assert_true(at == (const unsigned char *)buf + len);
-    for (int k = 0; k < 30; k++) {
-        int s2, n2;
-        const int *f2;
-        batcher_next(b, &s, &n, &f);
-        batcher_next(c, &s2, &n2, &f2);
-        assert_true(s == s2 && n == n2 && f[0] == f2[0] && f[1] == f2[1]);
-    }
-    at = (const unsigned char *)buf;
-    assert_int_equal(batcher_load(c, &at, at + len - 1), AL_ERR_CORRUPT);
-    free(buf);
-    batcher_destroy(&b);
-    batcher_destroy(&c);
-    dp_dataset_destroy(&d);
-}
-
 static int stop_after, asked;
 
 static bool check_stop(void *ctx)
@@ -263,11 +218,13 @@ static void forget(const char *sub)
 
 // Stopped twice (once between checkpoints of the clock) and resumed, also with a cache that holds nothing:
 // same files.
-static void restart_on(enum gradient_path path)
+static void restart_on(enum gradient_path path, enum optimiser_kind kind)
 {
     struct dp_dataset *d = fixture_data(7, true, 400), *v = fixture_data(2, false, 500);
     struct train_options o = fixture_options(60);
     o.path = path;
+    o.optimiser = kind;
+    o.schedule = kind == OPTIMISER_ADAM ? SCHEDULE_EXPONENTIAL : SCHEDULE_COSINE;
     o.batch = path == GRADIENT_DOUBLE ? 2 : 1;
     forget("whole");
     forget("parts");
@@ -304,17 +261,18 @@ static void restart_on(enum gradient_path path)
 static void restart(void **state)
 {
     (void)state;
-    restart_on(GRADIENT_PLAIN);
-    restart_on(GRADIENT_DOUBLE);
-    restart_on(GRADIENT_MIXED);
+    restart_on(GRADIENT_PLAIN, OPTIMISER_ADAM);
+    restart_on(GRADIENT_DOUBLE, OPTIMISER_ADAM);
+    restart_on(GRADIENT_MIXED, OPTIMISER_ADAM);
 }
 
 // Killed after a checkpoint in the middle: steps and rows after it are done again.
-static void killed(void **state)
+static void killed_on(enum optimiser_kind kind)
 {
-    (void)state;
     struct dp_dataset *d = fixture_data(7, true, 400), *v = fixture_data(2, false, 500);
     struct train_options o = fixture_options(60);
+    o.optimiser = kind;
+    o.schedule = kind == OPTIMISER_ADAM ? SCHEDULE_EXPONENTIAL : SCHEDULE_COSINE;
     char from[AL_PATH], to[AL_PATH];
     MUST(al_path(to, "%s/keep.bin", dir));
     MUST(al_path(from, "%s/parts", dir));
@@ -343,6 +301,64 @@ static void killed(void **state)
     MUST(al_file_write(from, buf, n));
     assert_int_equal(run(&o, "parts", d, v), AL_ERR_CORRUPT);
     al_free(buf);
+    dp_dataset_destroy(&d);
+    dp_dataset_destroy(&v);
+}
+
+static void killed(void **state)
+{
+    (void)state;
+    killed_on(OPTIMISER_ADAM);
+}
+
+static void soap(void **state)
+{
+    (void)state;
+    restart_on(GRADIENT_MIXED, OPTIMISER_SOAP);
+    killed_on(OPTIMISER_SOAP);
+}
+
+// A rate too low to learn anything: the second row without progress starts the way down, 30/4 + 1 steps to the end;
+// stopped on that way and resumed: same files. A training that learns goes to its last step.
+static void patience(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(7, true, 400), *v = fixture_data(2, false, 500);
+    struct train_options o = fixture_options(60);
+    o.lr_start = 1e-9;
+    o.lr_stop = 1e-10;
+    o.patience = 2;
+    forget("whole");
+    forget("parts");
+    MUST(run(&o, "whole", d, v));
+    o.check_stop = check_stop;
+    for (int k = 0; k < 2; k++) {
+        asked = 0;
+        stop_after = k ? 8 : 26; // at 26, between the rows that count, and at 34, on the way down
+        assert_int_equal(run(&o, "parts", d, v), AL_ERR_STOPPED);
+    }
+    o.check_stop = NULL;
+    MUST(run(&o, "parts", d, v));
+    same_file("model.dp");
+    same_file("checkpoint.bin");
+    same_file("lcurve.out");
+    char *curve = NULL;
+    size_t n;
+    file_of("whole", "lcurve.out", &curve, &n);
+    assert_non_null(strstr(curve, "\n     30 "));
+    char *last = strstr(curve, "\n     38 ");
+    assert_non_null(last);
+    assert_non_null(strstr(last, " 1.0e-10\n")); // all the way down
+    assert_null(strchr(last + 1, '\n')[1] ? last : NULL);
+    al_free(curve);
+    o.lr_start = 1e-2;
+    o.schedule = SCHEDULE_COSINE;
+    o.patience = 3;
+    forget("whole");
+    MUST(run(&o, "whole", d, v));
+    file_of("whole", "lcurve.out", &curve, &n);
+    assert_non_null(strstr(curve, "\n     60 "));
+    al_free(curve);
     dp_dataset_destroy(&d);
     dp_dataset_destroy(&v);
 }
@@ -397,6 +413,113 @@ static void bad_input(void **state)
     dp_dataset_destroy(&d);
 }
 
+static int warned;
+static char last_warning[512];
+
+static void on_warn(void *ctx, const char *text)
+{
+    (void)ctx;
+    warned++;
+    snprintf(last_warning, sizeof last_warning, "%s", text);
+}
+
+// A learning rate at which the second step's loss overflows: the rate is halved until it does not, from step 0 and from a
+// checkpoint, and a stop in between keeps the halved rate.
+static void not_finite(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(4, false, 900);
+    struct train_options o = fixture_options(20);
+    o.lr_start = 3e38;
+    o.lr_stop = 2.9e38;
+    o.decay_steps = 1;
+    o.path = GRADIENT_MIXED; // the first fitting layer's sums of such weights overflow in float
+    o.pref_e[0] = o.pref_e[1] = 1;
+    o.pref_f[0] = o.pref_f[1] = o.pref_v[0] = o.pref_v[1] = 0;
+    o.report_every = 1;
+    o.warn = on_warn;
+    struct trainer *t = NULL;
+    MUST(trainer_create(&o, d, NULL, &t));
+    MUST(trainer_run(t));
+    int n = trainer_recoveries(t);
+    assert_true(n >= 1 && n <= 10 && warned == n);
+    assert_non_null(strstr(last_warning, "not finite; back to step 0 with the learning rate times"));
+    for (size_t i = 0; i < trainer_model(t)->nparam; i++)
+        assert_true(isfinite(trainer_model(t)->param[i]));
+    trainer_destroy(&t);
+    // With a checkpoint after every step, the one before the overflow is lost already: tried once, then step 0. Stopped after
+    // the first recovery, another process goes on with the halved rate: the same bits.
+    char *curve = NULL, *model[2] = {NULL, NULL};
+    size_t len[2];
+    o.checkpoint_seconds = 0;
+    MUST(run(&o, "calm", d, NULL));
+    o.check_stop = check_stop;
+    asked = warned = 0;
+    stop_after = 3;
+    assert_int_equal(run(&o, "lost", d, NULL), AL_ERR_STOPPED);
+    assert_true(warned >= 1);
+    o.check_stop = NULL;
+    MUST(run(&o, "lost", d, NULL));
+    file_of("calm", "model.dp", &model[0], &len[0]);
+    file_of("lost", "model.dp", &model[1], &len[1]);
+    assert_int_equal(len[0], len[1]);
+    assert_memory_equal(model[0], model[1], len[0]);
+    al_free(model[0]);
+    al_free(model[1]);
+    file_of("lost", "lcurve.out", &curve, &len[0]);
+    assert_non_null(strstr(curve, "# step"));
+    assert_non_null(strstr(curve, "not finite"));
+    al_free(curve);
+    // hopeless: infinite at any rate
+    o.dir = NULL;
+    d->sys[0].energy[0] = d->sys[0].energy[1] = 1e200;
+    MUST(trainer_create(&o, d, NULL, &t));
+    assert_int_equal(trainer_run(t), AL_ERR_UNPHYSICAL);
+    assert_non_null(strstr(al_err_message(), "did not help"));
+    trainer_destroy(&t);
+    dp_dataset_destroy(&d);
+}
+
+// A weight of 2 for every frame doubles the gradient, which Adam does not see; a weight of 0 takes a frame out.
+static void weights(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = fixture_data(6, false, 950), *few = fixture_data(6, false, 950);
+    struct train_options o = fixture_options(1);
+    o.batch = 6;
+    struct trainer *a = NULL, *b = NULL, *c = NULL;
+    MUST(trainer_create(&o, d, NULL, &a));
+    MUST(trainer_run(a));
+    for (int i = 0; i < 6; i++)
+        few->sys[0].weight[i] = i == 2 ? 0 : 2;
+    MUST(trainer_create(&o, few, NULL, &b));
+    MUST(trainer_run(b));
+    few->sys[0].force[2 * 36] += 1000; // of the frame that does not count
+    MUST(trainer_create(&o, few, NULL, &c));
+    MUST(trainer_run(c));
+    size_t n = a->model->nparam;
+    assert_memory_equal(b->grad, c->grad, n * sizeof(double));
+    double same = 0, norm = 0;
+    for (size_t i = 0; i < n; i++) {
+        same += pow(b->grad[i] - 2 * a->grad[i], 2);
+        norm += pow(a->grad[i], 2);
+    }
+    assert_true(same > 1e-6 * norm); // the frame left out is missed
+    for (int i = 0; i < 6; i++)
+        few->sys[0].weight[i] = 2;
+    few->sys[0].force[2 * 36] = d->sys[0].force[2 * 36];
+    trainer_destroy(&c);
+    MUST(trainer_create(&o, few, NULL, &c));
+    MUST(trainer_run(c));
+    for (size_t i = 0; i < n; i++)
+        near(c->grad[i], 2 * a->grad[i], 1e-12 * sqrt(norm));
+    trainer_destroy(&a);
+    trainer_destroy(&b);
+    trainer_destroy(&c);
+    dp_dataset_destroy(&d);
+    dp_dataset_destroy(&few);
+}
+
 // Errors of the teacher on its own data are zero; of another model, the differences written out here.
 static void evaluation(void **state)
 {
@@ -447,8 +570,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adam),        cmocka_unit_test(learning_rate), cmocka_unit_test(statistics),
         cmocka_unit_test(energy_bias), cmocka_unit_test(energy_bias_many),
-        cmocka_unit_test(batches),     cmocka_unit_test(restart),
-        cmocka_unit_test(killed),      cmocka_unit_test(warm_start),    cmocka_unit_test(bad_input),
+        cmocka_unit_test(restart),     cmocka_unit_test(not_finite),  cmocka_unit_test(weights),
+        cmocka_unit_test(killed),      cmocka_unit_test(soap),        cmocka_unit_test(patience),
+        cmocka_unit_test(warm_start),  cmocka_unit_test(bad_input),
         cmocka_unit_test(evaluation),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
