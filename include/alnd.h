@@ -17,6 +17,10 @@
  *
  * Arrays belong to the caller, are row major and are not kept after a call. On failure no output has been written.
  *
+ * Arithmetic: the environment variable ALND_PRECISION, read when a model is opened. double (also where it is not set):
+ * tabulated embedding nets, 1e-8 eV/Angstrom from plain at most; mixed: float inside, twice as fast, 1e-6 eV/atom and
+ * 1e-4 eV/Angstrom at most (1e-7 as a rule); plain: the networks as they are, three times slower than double.
+ *
  * Threads: any function may be called from any thread at any time, except that a model must not be in use when it is
  * closed. Calls on the same model wait for each other; for speed open the model once for each thread. The library
  * starts no threads, never writes to standard output or error and never ends the process. Models are read by libhdf5, under

@@ -70,6 +70,7 @@ struct cfg_explore {
     struct cfg_list temperatures; // K
     double time, timestep, tau;   // fs
     int stride;
+    char precision[8];            // mixed | double | plain
 };
 
 struct cfg_select {
@@ -120,6 +121,7 @@ struct cfg_production {
     struct cfg_list temperatures;
     double equilibration, time, timestep; // fs
     int stride, replicas;
+    char precision[8];         // mixed | double | plain
 };
 
 struct cfg_job {

@@ -337,6 +337,9 @@ const struct schema_key loop_keys[] = {
      .doc = "Relaxation time of the thermostat (stochastic velocity rescaling)."},
     {"explore.stride", KEY_INT, 0, AT(explore.stride), RANGE(1, 1e6), .otherwise = "20", .flags = P,
      .doc = "Steps between frames whose model deviation is taken."},
+    {"explore.precision", KEY_CHOICE, 0, STRING(explore.precision), .otherwise = "mixed", .flags = P, .choices = "mixed|double|plain",
+     .doc = "Arithmetic of the models in MD: mixed (float inside, energies and forces summed in double; 1e-7 eV/Ang off), double, "
+            "or plain: double without tables, three times slower than double."},
 
     {"select.trust.low", KEY_REAL, AL_DIM_FORCE, AT(select.trust_low), RANGE(0, 100), .otherwise = "0.10 eV/Ang", .flags = P,
      .doc = "Frames with a smaller force deviation are accurate: not labelled."},
@@ -409,6 +412,8 @@ const struct schema_key loop_keys[] = {
      .doc = "Steps between frames written to the trajectory."},
     {"production.replicas", KEY_INT, 0, AT(production.replicas), RANGE(1, 1000), .otherwise = "3", .flags = P,
      .doc = "Runs per system and temperature with different velocities."},
+    {"production.precision", KEY_CHOICE, 0, STRING(production.precision), .otherwise = "mixed", .flags = P,
+     .choices = "mixed|double|plain", .doc = "As explore.precision."},
 
     {"resources.executor", KEY_CHOICE, 0, STRING(resources.executor), .otherwise = "local", .choices = "local",
      .doc = "Who runs the workers."},

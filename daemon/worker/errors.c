@@ -34,7 +34,7 @@ enum al_err errors_create(const char *const *models, int n, struct task *t, stru
     AL_OWN(errors) x = NULL;
     AL_ALLOC(x, 1);
     x->task = t;
-    AL_TRY(committee_open(models, n, &x->committee));
+    AL_TRY(committee_open(models, n, DP_WAY_DOUBLE, &x->committee));
     *ret = x;
     x = NULL;
     return AL_ERR_OK;

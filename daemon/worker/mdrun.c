@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "comm/comm.h"
 #include "md/integrators.h"
@@ -167,6 +168,10 @@ static enum al_err run(struct mdrun *x, struct md_state *s, struct integrator *g
         .noutputs = 2,
     };
     AL_TRY(md_run(&o, s, x->p, g, &ret->md));
+    long outside = registry_potential_outside(x->p);
+    if (outside > 0)
+        al_log(AL_LOG_WARN, "worker", "ev=outside_tables inputs=%ld note=\"atoms closer than in training; nets evaluated there\"",
+               outside);
     if (m->labels) AL_TRY(drop_history(x, s->step)); // large, and this run goes no further
     ret->frames = x->memory.frames;
     ret->overflow = x->memory.overflow;

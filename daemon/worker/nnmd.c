@@ -2,6 +2,7 @@
 // Copyright the alnd authors
 #include "worker/nnmd.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "md/integrators.h"
 
@@ -17,8 +18,8 @@ void nnmd_destroy(struct nnmd **np)
     al_free(n);
 }
 
-enum al_err nnmd_open(struct task *t, const int supercell[3], int which, const char *purpose, const uint64_t key[3],
-                      struct nnmd **ret)
+enum al_err nnmd_open(struct task *t, const char *precision, const int supercell[3], int which, const char *purpose,
+                      const uint64_t key[3], struct nnmd **ret)
 {
     AL_AUTOFREE const char **models = NULL;
     AL_OWN(nnmd) n = NULL;
@@ -26,12 +27,14 @@ enum al_err nnmd_open(struct task *t, const int supercell[3], int which, const c
     AL_OWN(al_frame) cell = NULL;
     const char *start;
     struct al_rng rng;
+    enum dp_way way;
     int nmodels;
     AL_ALLOC(n, 1);
     n->t = t;
     AL_TRY(task_input_list(t, "models", &models, &nmodels));
     AL_TRY(task_input(t, "start", &start));
-    AL_TRY(committee_open(models, nmodels, &n->committee));
+    AL_TRY(dp_way_of(precision, &way));
+    AL_TRY(committee_open(models, nmodels, way, &n->committee));
     AL_TRY(al_xyz_read(start, &base));
     if (!base->n) AL_FAIL(AL_ERR_CORRUPT, "%s has no frame", start);
     al_rng_stream(&rng, t->cfg->seed, purpose, key[0], key[1], key[2]);
@@ -89,6 +92,10 @@ enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result 
     enum al_err e = md_run(&o, n->s, committee_leader(n->committee), g, ret);
     integrator_destroy(&g);
     AL_TRY(e);
+    long outside = committee_outside(n->committee);
+    if (outside > 0)
+        al_log(AL_LOG_WARN, "worker", "ev=outside_tables inputs=%ld note=\"atoms closer than in training; nets evaluated there\"",
+               outside);
     return AL_ERR_OK;
 }
 

@@ -22,8 +22,9 @@ struct nnmd {
 // Opens the task's models and the starting structure `start` (a frame of it: which < 0 draws one, else which modulo
 // their number), repeated as supercell. Random numbers from the stream (seed, purpose, k0, k1, k2). Velocities at twice the
 // temperature: half of the kinetic energy goes into the potential energy of the relaxed structure.
-enum al_err nnmd_open(struct task *t, const int supercell[3], int which, const char *purpose, const uint64_t key[3],
-                      struct nnmd **ret);
+// precision: a name that dp_way_of knows.
+enum al_err nnmd_open(struct task *t, const char *precision, const int supercell[3], int which, const char *purpose,
+                      const uint64_t key[3], struct nnmd **ret);
 void nnmd_destroy(struct nnmd **n);
 
 struct nnmd_run {

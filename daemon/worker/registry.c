@@ -190,8 +190,9 @@ static enum al_err open_dft_potential(const struct loop_config *c, const char *n
 
 static enum al_err open_dp_potential(const struct loop_config *c, const char *name, struct comm *comm, struct potential **ret)
 {
-    (void)c;
-    if (comm->rank == 0) AL_TRY(dp_potential_open(name, ret));
+    enum dp_way way;
+    AL_TRY(dp_way_of(c->explore.precision, &way));
+    if (comm->rank == 0) AL_TRY(dp_potential_open(name, way, ret));
     return AL_ERR_OK;
 }
 
@@ -226,6 +227,11 @@ enum al_err registry_potential_serve(struct potential *p)
 {
     if (is_dft(p)) AL_TRY(dft_potential_serve(p));
     return AL_ERR_OK;
+}
+
+long registry_potential_outside(const struct potential *p)
+{
+    return p && strcmp(p->ops->name, "dp") == 0 ? dp_potential_outside(p) : 0;
 }
 
 const char *registry_potential_fingerprint(const struct potential *p)

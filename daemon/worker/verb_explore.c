@@ -74,7 +74,7 @@ enum al_err verb_explore(struct task *t)
     AL_OWN(md_output) deviation = NULL;
     AL_AUTOFREE double *f = NULL;
     snprintf(purpose, sizeof purpose, "explore-%s", t->purpose);
-    AL_TRY(nnmd_open(t, one, -1, purpose, key, &n));
+    AL_TRY(nnmd_open(t, c->precision, one, -1, purpose, key, &n));
     AL_ALLOC(f, n->s->f->natoms);
     AL_TRY(nnmd_output(t, "frames.extxyz", &frames));
     AL_TRY(nnmd_output(t, "deviation.out", &deviation));

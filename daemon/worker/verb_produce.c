@@ -102,7 +102,7 @@ enum al_err verb_produce(struct task *t)
     AL_OWN(md_output) traj = NULL;
     AL_OWN(md_output) thermo = NULL;
     // replicas go through the arrangements in turn
-    AL_TRY(nnmd_open(t, t->cfg->production.supercell, t->index, "produce", key, &n));
+    AL_TRY(nnmd_open(t, t->cfg->production.precision, t->cfg->production.supercell, t->index, "produce", key, &n));
     AL_TRY(nnmd_output(t, "traj.extxyz", &traj));
     AL_TRY(nnmd_output(t, "thermo.out", &thermo));
     struct produce x = {.t = t, .committee = n->committee, .traj = traj, .thermo = thermo};

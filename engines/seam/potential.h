@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // Seam: potential. Energy, forces and virial of a frame. Implementations: dp (learn/dp), dft (engines/dft, the
-// one with a history), lj and spring (engines/md, for tests); later dp_compressed and committee. An implementation is a const record of
+// one with a history), lj and spring (engines/md, for tests). An implementation is a const record of
 // functions and an instance whose first member is struct potential; it is opened by its own function
 // (dp_potential_open, ...), named in the one list of daemon/worker/registry.c.
 #ifndef AL_SEAM_POTENTIAL_H

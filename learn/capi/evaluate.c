@@ -148,7 +148,7 @@ static enum al_err run_rows(alnd_model *m, struct capi_member *c, struct dp_layo
         m->row_atom[row] = j[row] < 0 ? -1 : n + row;
     l->j = m->row_atom;
     l->natoms = n + l->nrow;
-    enum al_err e = dp_eval_run(c->eval, l, &c->res);
+    enum al_err e = dp_engine_run(c->engine, l, NULL, &c->res);
     l->j = j;
     l->natoms = n;
     AL_TRY(e);
@@ -178,7 +178,7 @@ static enum al_err run_member(alnd_model *m, int k, const struct al_neigh *list,
         return AL_ERR_OK;
     }
     CAPI_RESERVE(c->res.forces, c->cap_force, a->n);
-    AL_TRY(dp_eval_run(c->eval, home->layout, &c->res));
+    AL_TRY(dp_engine_run(c->engine, home->layout, NULL, &c->res));
     return AL_ERR_OK;
 }
 

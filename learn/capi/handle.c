@@ -4,6 +4,8 @@
 // libalnd: opening, closing and asking a model.
 #include "capi/handle.h"
 
+#include <stdlib.h>
+
 #include <alnd.h>
 
 #include "base/mem.h"
@@ -56,7 +58,7 @@ static void alnd_model_destroy(struct alnd_model **mp)
     if (!m) return;
     for (int k = 0; m->member && k < m->n; k++) {
         struct capi_member *c = &m->member[k];
-        dp_eval_destroy(&c->eval);
+        dp_engine_destroy(&c->engine);
         dp_layout_destroy(&c->layout);
         dp_model_destroy(&c->model);
         al_free(c->res.forces);
@@ -97,10 +99,13 @@ static enum al_err check_types(const char *name, const struct dp_config *first, 
 
 static enum al_err add_member(struct alnd_model *m, int k, const char *name)
 {
+    enum dp_way way = DP_WAY_DOUBLE;
+    const char *precision = getenv("ALND_PRECISION");
+    if (precision) AL_TRY_MSG(dp_way_of(precision, &way), "environment variable ALND_PRECISION");
     struct capi_member *c = &m->member[k];
     const struct dp_config *conf = &c->model->c;
     AL_TRY(check_types(name, &m->member[0].model->c, conf));
-    AL_TRY(dp_eval_create(c->model, &c->eval));
+    AL_TRY(dp_engine_create(c->model, way, &c->engine));
     c->layout_of = k;
     for (int l = k - 1; l >= 0; l--)
         if (same_environment(&m->member[l].model->c, conf)) c->layout_of = m->member[l].layout_of;

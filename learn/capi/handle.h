@@ -8,11 +8,11 @@
 #include <pthread.h>
 
 #include "base/neigh.h"
-#include "dp/eval.h"
+#include "dp/engine.h"
 
 struct capi_member {
     struct dp_model *model;
-    struct dp_eval *eval;
+    struct dp_engine *engine;
     struct dp_layout *layout; // NULL: that of member layout_of, which has the same cut-off and sel
     int layout_of;
     // Results in the order of struct capi_atoms; handed out when all members have succeeded.

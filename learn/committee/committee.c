@@ -5,18 +5,14 @@
 #include <math.h>
 
 #include "base/mem.h"
-#include "dp/eval.h"
 #include "dp/potential.h"
 
-static const double SKIN = 1.0; // Ang; only speed depends on it
-
-struct shared { // Deep Potential members with the same types, cut-off and sel: one environment for all
-    struct dp_eval **eval; // [n]
-    struct al_neigh *list;
-    struct dp_layout *layout;
+// Deep Potential members with the same types, cut-off and sel: one environment for all, that of member 0, whose neighbour
+// list MD keeps up to date anyway.
+struct shared {
     const struct dp_config *c;
-    int *types; // [cap]
-    int type_of[AL_ZMAX + 1];
+    struct dp_env env; // for all where `same_cut`
+    bool same_cut;
 };
 
 struct committee {
@@ -27,17 +23,11 @@ struct committee {
     struct shared *shared;     // NULL: members are evaluated one by one
 };
 
-static void shared_destroy(struct shared **sp, int n)
+static void shared_destroy(struct shared **sp)
 {
-    struct shared *s = *sp;
-    if (!s) return;
-    for (int k = 0; s->eval && k < n; k++)
-        dp_eval_destroy(&s->eval[k]);
-    al_free(s->eval);
-    al_neigh_destroy(&s->list);
-    dp_layout_destroy(&s->layout);
-    al_free(s->types);
-    al_free(s);
+    if (!*sp) return;
+    dp_env_free(&(*sp)->env);
+    al_free(*sp);
     *sp = NULL;
 }
 
@@ -45,7 +35,7 @@ void committee_destroy(struct committee **cp)
 {
     struct committee *c = *cp;
     if (!c) return;
-    shared_destroy(&c->shared, c->n);
+    shared_destroy(&c->shared);
     for (int k = 0; c->member && k < c->n; k++)
         potential_destroy(&c->member[k]);
     for (int k = 0; c->res && k < c->n; k++)
@@ -73,13 +63,9 @@ static enum al_err share(struct committee *c)
     AL_ALLOC(c->shared, 1);
     struct shared *s = c->shared;
     s->c = first;
-    AL_ALLOC(s->eval, c->n);
-    for (int k = 0; k < c->n; k++)
-        AL_TRY(dp_eval_create(dp_potential_model(c->member[k]), &s->eval[k]));
-    AL_TRY(dp_layout_create(&s->layout));
-    AL_TRY(al_neigh_create(dp_cut_of(first).rc, SKIN, &s->list));
-    for (int z = 0; z <= AL_ZMAX; z++)
-        s->type_of[z] = z ? dp_config_type(first, z) : -1;
+    s->same_cut = true;
+    for (int k = 1; k < c->n; k++)
+        if (dp_potential_model(c->member[k])->c.rcut_smth != first->rcut_smth) s->same_cut = false;
     return AL_ERR_OK;
 }
 
@@ -96,12 +82,12 @@ static enum al_err create(int n, struct committee **ret)
     return AL_ERR_OK;
 }
 
-enum al_err committee_open(const char *const paths[], int n, struct committee **ret)
+enum al_err committee_open(const char *const paths[], int n, enum dp_way way, struct committee **ret)
 {
     AL_OWN(committee) c = NULL;
     AL_TRY(create(n, &c));
     for (int k = 0; k < n; k++)
-        AL_TRY_MSG(dp_potential_open(paths[k], &c->member[k]), "member %d of the committee", k);
+        AL_TRY_MSG(dp_potential_open(paths[k], way, &c->member[k]), "member %d of the committee", k);
     AL_TRY(share(c));
     *ret = c;
     c = NULL;
@@ -157,25 +143,8 @@ static enum al_err reserve(struct committee *c, int natoms)
         c->res[k].forces = NULL;
         AL_ALLOC(c->res[k].forces, natoms);
     }
-    if (c->shared) {
-        al_free(c->shared->types);
-        c->shared->types = NULL;
-        AL_ALLOC(c->shared->types, natoms);
-    }
     c->cap = (size_t)natoms;
     return AL_ERR_OK;
-}
-
-static enum al_err environment(struct shared *s, const struct al_frame *f)
-{
-    for (int i = 0; i < f->natoms; i++) {
-        int z = f->z[i];
-        s->types[i] = z >= 0 && z <= AL_ZMAX ? s->type_of[z] : -1;
-        if (s->types[i] < 0)
-            AL_FAIL(AL_ERR_INPUT, "atom %d is %s, which the models do not know", i, al_element_symbol(z));
-    }
-    AL_TRY(al_neigh_update(s->list, f->natoms, (const double(*)[3])f->pos, f->cell, f->pbc));
-    return dp_layout_build(s->layout, s->c, f->natoms, s->types, s->list);
 }
 
 static void average(const struct committee *c, int natoms, struct pot_result *mean)
@@ -199,14 +168,28 @@ enum al_err committee_eval(struct committee *c, const struct al_frame *f, struct
                            struct pot_result *mean)
 {
     AL_TRY(reserve(c, f->natoms));
-    if (c->shared) AL_TRY(environment(c->shared, f));
-    for (int k = 0; k < c->n; k++) {
-        if (c->shared)
-            AL_TRY_MSG(dp_eval_run(c->shared->eval[k], c->shared->layout, &c->res[k]), "member %d", k);
+    struct shared *s = c->shared;
+    const struct dp_layout *l = NULL;
+    // MD has just evaluated member 0 at this very frame as a rule.
+    bool known = s && dp_potential_recall(c->member[0], f, &c->res[0], &l);
+    if (s && !known) AL_TRY(dp_potential_layout(c->member[0], f, &l));
+    if (s && s->same_cut) AL_TRY(dp_env_compute(&s->env, s->c, l));
+    for (int k = known ? 1 : 0; k < c->n; k++) {
+        struct potential *m = c->member[k];
+        if (s)
+            AL_TRY_MSG(dp_engine_run(dp_potential_engine(m), l, s->same_cut ? &s->env : NULL, &c->res[k]), "member %d", k);
         else
-            AL_TRY_MSG(c->member[k]->ops->eval(c->member[k], f, &c->res[k]), "member %d", k);
+            AL_TRY_MSG(m->ops->eval(m, f, &c->res[k]), "member %d", k);
     }
     deviation_of(c->n, c->res, f->natoms, ret_d);
     if (mean) average(c, f->natoms, mean);
     return AL_ERR_OK;
+}
+
+long committee_outside(const struct committee *c)
+{
+    long n = 0;
+    for (int k = 0; k < c->n; k++)
+        n += strcmp(c->member[k]->ops->name, "dp") == 0 ? dp_potential_outside(c->member[k]) : 0;
+    return n;
 }

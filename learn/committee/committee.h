@@ -8,6 +8,7 @@
 #define AL_COMMITTEE_COMMITTEE_H
 
 #include "base/frame.h"
+#include "dp/engine.h"
 #include "seam/potential.h"
 
 struct deviation {
@@ -18,7 +19,8 @@ struct deviation {
 };
 
 struct committee;
-enum al_err committee_open(const char *const paths[], int n, struct committee **ret); // .dp files, n >= 1
+// .dp files, n >= 1.
+enum al_err committee_open(const char *const paths[], int n, enum dp_way way, struct committee **ret);
 // Any potentials; takes over the n instances (writes NULL) also on failure.
 enum al_err committee_from_potentials(struct potential *p[], int n, struct committee **ret);
 void committee_destroy(struct committee **c);
@@ -31,6 +33,8 @@ enum al_err committee_eval(struct committee *c, const struct al_frame *f, struct
 const struct pot_result *committee_member(const struct committee *c, int member);
 // A potential that is member 0 alone for MD; borrowed, lives as long as the committee.
 struct potential *committee_leader(struct committee *c);
+// Inputs outside the tables of the members that are Deep Potentials, so far (see dp/compress.h).
+long committee_outside(const struct committee *c);
 // Deviation of given results (tests, stored results): n results of natoms atoms.
 void deviation_of(int n, const struct pot_result res[], int natoms, struct deviation *ret_d);
 

@@ -12,6 +12,8 @@ enum { VEC_BYTES = 32, TILE_ROWS = 4 }; // 12 of 16
 enum { PANEL_VECS = 3, DEPTH = 256 };
 typedef double eight __attribute__((vector_size(64), aligned(8), may_alias));
 
+#define PANEL_API
+
 #define REAL     double
 #define INDEX    long
 #define FN(name) name##_d

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Body of panel.c for one precision; included there twice, with REAL and FN(name) defined. No include guard on purpose.
+// Body of panel.c for one precision; included there twice, with REAL, INDEX and FN(name) defined. No include guard on purpose.
 
 typedef REAL FN(vec) __attribute__((vector_size(VEC_BYTES), aligned(sizeof(REAL)), may_alias));
 
@@ -9,7 +9,7 @@ typedef REAL FN(vec) __attribute__((vector_size(VEC_BYTES), aligned(sizeof(REAL)
 #define WIDE   (PANEL_VECS * LANES)
 #define INLINE static inline __attribute__((always_inline)) void
 
-size_t FN(dp_panel_width)(size_t n)
+PANEL_API size_t FN(dp_panel_width)(size_t n)
 {
     return (n + LANES - 1) / LANES * LANES;
 }
@@ -21,7 +21,7 @@ static size_t FN(panel_at)(size_t n, size_t j)
     return rest < WIDE ? rest : WIDE;
 }
 
-void FN(dp_panel_pack)(int k, int n, const double *b, size_t ld, const int *place, REAL *out)
+PANEL_API void FN(dp_panel_pack)(int k, int n, const double *b, size_t ld, const int *place, REAL *out)
 {
     for (size_t j = 0; j < (size_t)n; j += WIDE) {
         size_t w = FN(panel_at)((size_t)n, j), m = (size_t)n - j < w ? (size_t)n - j : w;
@@ -67,7 +67,7 @@ INLINE FN(transpose8)(const double *const in[8], size_t r0, REAL *out, size_t w)
         *(FN(v8) *)(out + (size_t)r * w) = b[r];
 }
 
-void FN(dp_panel_pack_t)(int k, int n, const double *b, size_t ld, const int *place, REAL *out)
+PANEL_API void FN(dp_panel_pack_t)(int k, int n, const double *b, size_t ld, const int *place, REAL *out)
 {
     for (size_t j = 0; j < (size_t)n; j += WIDE) {
         size_t w = FN(panel_at)((size_t)n, j), c = 0;
@@ -140,7 +140,7 @@ INLINE FN(mul_panel)(size_t m, size_t k, const REAL *a, size_t lda, const REAL *
     if (r < m) FN(mul_tile)(k, a + r * lda, lda, b, 1, V, c + r * ldc, ldc);
 }
 
-void FN(dp_panel_mul)(int m, int n, int k, const REAL *a, size_t lda, const REAL *bp, REAL *c, size_t ldc)
+PANEL_API void FN(dp_panel_mul)(int m, int n, int k, const REAL *a, size_t lda, const REAL *bp, REAL *c, size_t ldc)
 {
     for (size_t j = 0; j < (size_t)n; j += WIDE) {
         size_t w = FN(panel_at)((size_t)n, j);
@@ -201,7 +201,7 @@ static void FN(add_depth)(size_t m, size_t n, size_t q0, size_t k, size_t k_all,
     }
 }
 
-void FN(dp_panel_add)(int m, int n, int k, const REAL *a, size_t lda, const REAL *bp, const int *place, double *c,
+PANEL_API void FN(dp_panel_add)(int m, int n, int k, const REAL *a, size_t lda, const REAL *bp, const int *place, double *c,
                       size_t ldc)
 {
     for (size_t q = 0; q < (size_t)k; q += DEPTH) {

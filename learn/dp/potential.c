@@ -3,18 +3,24 @@
 #include "dp/potential.h"
 
 #include "base/mem.h"
-#include "dp/eval.h"
+#include "dp/engine.h"
 
 static const double SKIN = 1.0; // Ang; only speed depends on it
 
 struct dp_potential {
     struct potential base;
     struct dp_model *model;
-    struct dp_eval *eval;
+    struct dp_engine *engine;
     struct al_neigh *list;
     struct dp_layout *layout;
     int *types; // [cap]
     size_t cap;
+    struct { // the last evaluation, for dp_potential_recall
+        bool known, pbc;
+        int natoms;
+        double cell[3][3], energy, virial[3][3];
+        double (*pos)[3], (*forces)[3]; // [cap]
+    } last;
     int type_of[AL_ZMAX + 1]; // -1 = unknown
     struct dp_overflow overflow;
 };
@@ -23,9 +29,14 @@ static enum al_err set_types(struct dp_potential *p, const struct al_frame *f)
 {
     if ((size_t)f->natoms > p->cap) {
         al_free(p->types);
+        al_free(p->last.pos);
+        al_free(p->last.forces);
         p->types = NULL;
+        p->last.pos = p->last.forces = NULL;
         p->cap = 0;
         AL_ALLOC(p->types, f->natoms);
+        AL_ALLOC(p->last.pos, f->natoms);
+        AL_ALLOC(p->last.forces, f->natoms);
         p->cap = (size_t)f->natoms;
     }
     for (int i = 0; i < f->natoms; i++) {
@@ -63,14 +74,61 @@ static void count_overflow(struct dp_potential *p, int natoms)
     if (atoms > p->overflow.atoms) p->overflow.atoms = atoms;
 }
 
-static enum al_err eval_dp(struct potential *base, const struct al_frame *f, struct pot_result *res)
+enum al_err dp_potential_layout(struct potential *base, const struct al_frame *f, const struct dp_layout **ret)
 {
     struct dp_potential *p = (struct dp_potential *)base;
+    p->last.known = false;
     AL_TRY(set_types(p, f));
     AL_TRY(al_neigh_update(p->list, f->natoms, f->pos, f->cell, f->pbc));
     AL_TRY(dp_layout_build(p->layout, &p->model->c, f->natoms, p->types, p->list));
+    *ret = p->layout;
+    return AL_ERR_OK;
+}
+
+static void remember(struct dp_potential *p, const struct al_frame *f, const struct pot_result *res)
+{
+    if (!res->forces) return;
+    p->last.pbc = f->pbc;
+    p->last.natoms = f->natoms;
+    p->last.energy = res->energy;
+    memcpy(p->last.cell, f->cell, sizeof p->last.cell);
+    memcpy(p->last.virial, res->virial, sizeof p->last.virial);
+    memcpy(p->last.pos, f->pos, (size_t)f->natoms * sizeof *f->pos);
+    memcpy(p->last.forces, res->forces, (size_t)f->natoms * sizeof *res->forces);
+    p->last.known = true;
+}
+
+static enum al_err eval_dp(struct potential *base, const struct al_frame *f, struct pot_result *res)
+{
+    struct dp_potential *p = (struct dp_potential *)base;
+    const struct dp_layout *l;
+    AL_TRY(dp_potential_layout(base, f, &l));
     count_overflow(p, f->natoms);
-    return dp_eval_run(p->eval, p->layout, res);
+    AL_TRY(dp_engine_run(p->engine, l, NULL, res));
+    remember(p, f, res);
+    return AL_ERR_OK;
+}
+
+// Types stand in p->types: another list of elements with the same positions does not pass.
+static bool same_frame(const struct dp_potential *p, const struct al_frame *f)
+{
+    if (!p->last.known || f->natoms != p->last.natoms || f->pbc != p->last.pbc) return false;
+    for (int i = 0; i < f->natoms; i++)
+        if (f->z[i] < 0 || f->z[i] > AL_ZMAX || p->type_of[f->z[i]] != p->types[i]) return false;
+    return memcmp(f->cell, p->last.cell, sizeof p->last.cell) == 0 &&
+           memcmp(f->pos, p->last.pos, (size_t)f->natoms * sizeof *f->pos) == 0;
+}
+
+bool dp_potential_recall(struct potential *base, const struct al_frame *f, struct pot_result *res,
+                         const struct dp_layout **ret)
+{
+    struct dp_potential *p = (struct dp_potential *)base;
+    if (!same_frame(p, f)) return false;
+    res->energy = p->last.energy;
+    memcpy(res->virial, p->last.virial, sizeof res->virial);
+    memcpy(res->forces, p->last.forces, (size_t)f->natoms * sizeof *res->forces);
+    *ret = p->layout;
+    return true;
 }
 
 static double cutoff_dp(const struct potential *base)
@@ -82,11 +140,13 @@ static void dp_potential_destroy(struct dp_potential **pp)
 {
     struct dp_potential *p = *pp;
     if (!p) return;
-    dp_eval_destroy(&p->eval);
+    dp_engine_destroy(&p->engine);
     dp_layout_destroy(&p->layout);
     al_neigh_destroy(&p->list);
     dp_model_destroy(&p->model);
     al_free(p->types);
+    al_free(p->last.pos);
+    al_free(p->last.forces);
     al_free(p);
     *pp = NULL;
 }
@@ -103,7 +163,7 @@ static const struct potential_ops dp_ops = {.name = "dp",
                                             .cutoff = cutoff_dp,
                                             .close = close_dp};
 
-static enum al_err open_model(struct dp_model **m, struct potential **ret) // takes the model over
+static enum al_err open_model(struct dp_model **m, enum dp_way way, struct potential **ret) // takes the model over
 {
     AL_OWN(dp_potential) p = NULL;
     AL_ALLOC(p, 1);
@@ -112,7 +172,7 @@ static enum al_err open_model(struct dp_model **m, struct potential **ret) // ta
     *m = NULL;
     for (int z = 0; z <= AL_ZMAX; z++)
         p->type_of[z] = z ? dp_config_type(&p->model->c, z) : -1;
-    AL_TRY(dp_eval_create(p->model, &p->eval));
+    AL_TRY(dp_engine_create(p->model, way, &p->engine));
     AL_TRY(dp_layout_create(&p->layout));
     AL_TRY(al_neigh_create(dp_cut_of(&p->model->c).rc, SKIN, &p->list));
     *ret = &p->base;
@@ -120,18 +180,18 @@ static enum al_err open_model(struct dp_model **m, struct potential **ret) // ta
     return AL_ERR_OK;
 }
 
-enum al_err dp_potential_open(const char *path, struct potential **ret)
+enum al_err dp_potential_open(const char *path, enum dp_way way, struct potential **ret)
 {
     AL_OWN(dp_model) m = NULL;
     AL_TRY(dp_model_read(path, &m));
-    return open_model(&m, ret);
+    return open_model(&m, way, ret);
 }
 
-enum al_err dp_potential_from_model(const struct dp_model *model, struct potential **ret)
+enum al_err dp_potential_from_model(const struct dp_model *model, enum dp_way way, struct potential **ret)
 {
     AL_OWN(dp_model) m = NULL;
     AL_TRY(dp_model_copy(model, &m));
-    return open_model(&m, ret);
+    return open_model(&m, way, ret);
 }
 
 const struct dp_overflow *dp_potential_overflow(const struct potential *p)
@@ -142,4 +202,14 @@ const struct dp_overflow *dp_potential_overflow(const struct potential *p)
 const struct dp_model *dp_potential_model(const struct potential *p)
 {
     return ((const struct dp_potential *)p)->model;
+}
+
+struct dp_engine *dp_potential_engine(struct potential *p)
+{
+    return ((struct dp_potential *)p)->engine;
+}
+
+long dp_potential_outside(const struct potential *p)
+{
+    return dp_engine_outside(((const struct dp_potential *)p)->engine);
 }

@@ -59,7 +59,7 @@ static void own_list(void **state)
     alnd_model *m;
     struct potential *p = NULL;
     GOOD(alnd_open(path[0], &m));
-    MUST(dp_potential_open(path[0], &p));
+    MUST(dp_potential_open(path[0], DP_WAY_PLAIN, &p));
     assert_int_equal(alnd_models(m), 1);
     assert_true(alnd_cutoff(m) == 4.5);
     assert_int_equal(alnd_types(m), 4);
@@ -263,7 +263,7 @@ static void whole_committee(void **state)
     GOOD(alnd_open_committee(paths, MODELS, &m));
     assert_int_equal(alnd_models(m), MODELS);
     assert_true(alnd_cutoff(m) == 5.0); // of the last member
-    MUST(committee_open(paths, MODELS, &c));
+    MUST(committee_open(paths, MODELS, DP_WAY_PLAIN, &c));
     MUST(committee_eval(c, f, &want, NULL));
     alnd_result r = all_of(ours);
     GOOD(alnd_eval(m, ALND_ALL, N, &f->pos[0][0], t, &f->cell[0][0], &r));
@@ -495,8 +495,45 @@ static void threads(void **state)
     alnd_close(m);
 }
 
+// ALND_PRECISION: the default is double; all within the promised distance of plain, and not plain itself.
+static void precisions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        double energy, force; // eV/atom, eV/Ang
+    } ways[] = {{NULL, 1e-8, 1e-8}, {"double", 1e-8, 1e-8}, {"mixed", 1e-6, 1e-4}, {"plain", 0, 0}};
+    struct al_frame *f = fixture_frame(N, Z, 4, 8.5, 1.7, 12);
+    alnd_model *m;
+    int t[N];
+    types_of(f, t);
+    GOOD(alnd_open(path[0], &m)); // plain, see main
+    alnd_result r = all_of(theirs);
+    GOOD(alnd_eval(m, 0, N, &f->pos[0][0], t, &f->cell[0][0], &r));
+    alnd_close(m);
+    for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+        if (ways[k].name) setenv("ALND_PRECISION", ways[k].name, 1);
+        else unsetenv("ALND_PRECISION");
+        GOOD(alnd_open(path[0], &m));
+        r = all_of(ours);
+        GOOD(alnd_eval(m, 0, N, &f->pos[0][0], t, &f->cell[0][0], &r));
+        alnd_close(m);
+        near("energy", 1, ours->energy, theirs->energy, N * ways[k].energy);
+        near("forces", 3 * N, &ours->forces[0][0], &theirs->forces[0][0], ways[k].force);
+        near("virial", 9, ours->virial[0], theirs->virial[0], N * ways[k].force);
+        near("atom virials", 9 * N, &ours->av[0][0], &theirs->av[0][0], 10 * ways[k].force);
+        assert_true((memcmp(&ours->forces, &theirs->forces, N * sizeof ours->forces[0]) == 0) == (ways[k].force == 0));
+    }
+    setenv("ALND_PRECISION", "half", 1);
+    assert_int_equal(alnd_open(path[0], &m), ALND_ERROR_INPUT);
+    assert_non_null(strstr(alnd_error(), "ALND_PRECISION"));
+    setenv("ALND_PRECISION", "plain", 1);
+    al_frame_destroy(&f);
+}
+
 int main(void)
 {
+    setenv("ALND_PRECISION", "plain", 1); // the other tests compare with the plain evaluation, to rounding
     if (!mkdtemp(dir)) return 1;
     ours = calloc(1, sizeof *ours);
     theirs = calloc(1, sizeof *theirs);
@@ -509,7 +546,7 @@ int main(void)
         dp_model_destroy(&m);
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(own_list),    cmocka_unit_test(callers_list), cmocka_unit_test(absent_atoms),
+        cmocka_unit_test(own_list),    cmocka_unit_test(precisions), cmocka_unit_test(callers_list), cmocka_unit_test(absent_atoms),
         cmocka_unit_test(whole_committee), cmocka_unit_test(from_memory), cmocka_unit_test(bad_files),
         cmocka_unit_test(bad_frames),  cmocka_unit_test(hdf5_handles), cmocka_unit_test(threads)};
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

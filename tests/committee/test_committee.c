@@ -51,9 +51,8 @@ static void population(void **state)
     near(d.max_f, sqrt(2), 1e-14);
 }
 
-static void members(void **state) // from files; environment shared, results those of single potentials
+static void members_in(enum dp_way way) // from files; environment shared, results those of single potentials
 {
-    (void)state;
     enum { N = 3 };
     char dir[] = "/tmp/alnd-committee-XXXXXX", path[N][64];
     assert_non_null(mkdtemp(dir));
@@ -66,7 +65,7 @@ static void members(void **state) // from files; environment shared, results tho
         paths[k] = path[k];
     }
     struct committee *c = NULL;
-    MUST(committee_open(paths, N, &c));
+    MUST(committee_open(paths, N, way, &c));
     assert_int_equal(committee_size(c), N);
     near(committee_cutoff(c), 4.5, 0);
     for (int frame = 0; frame < 2; frame++) { // the second is larger: room must grow
@@ -75,11 +74,15 @@ static void members(void **state) // from files; environment shared, results tho
         double mean_f[24][3], force[24][3], energy = 0;
         struct deviation d = {0};
         struct pot_result mean = {.forces = mean_f};
+        if (frame) { // as MD does: the leader is not evaluated again
+            struct pot_result lead = {.forces = force};
+            MUST(committee_leader(c)->ops->eval(committee_leader(c), f, &lead));
+        }
         MUST(committee_eval(c, f, &d, &mean));
         assert_true(d.max_f > 0 && d.e > 0 && d.max_v > 0 && d.min_f <= d.avg_f && d.avg_f <= d.max_f);
         for (int k = 0; k < N; k++) {
             struct potential *p = NULL;
-            MUST(dp_potential_from_model(m[k], &p));
+            MUST(dp_potential_from_model(m[k], way, &p));
             struct pot_result one = {.forces = force};
             MUST(p->ops->eval(p, f, &one));
             energy += one.energy / N;
@@ -88,6 +91,10 @@ static void members(void **state) // from files; environment shared, results tho
             potential_destroy(&p);
         }
         near(mean.energy, energy, 1e-12 * fabs(energy));
+        double first = mean_f[0][0]; // another frame: the last one is not taken for it
+        f->pos[0][0] += 1e-3;
+        MUST(committee_eval(c, f, &d, &mean));
+        assert_true(mean_f[0][0] != first);
         al_frame_destroy(&f);
     }
     committee_destroy(&c);
@@ -98,6 +105,14 @@ static void members(void **state) // from files; environment shared, results tho
     rmdir(dir);
 }
 
+static void members(void **state)
+{
+    (void)state;
+    members_in(DP_WAY_PLAIN);
+    members_in(DP_WAY_DOUBLE);
+    members_in(DP_WAY_MIXED);
+}
+
 static void different_environments(void **state) // members of different cut-off work one by one
 {
     (void)state;
@@ -106,8 +121,8 @@ static void different_environments(void **state) // members of different cut-off
     other.rcut = 4.0;
     struct dp_model *b = fixture_model(&other, 21);
     struct potential *p[2] = {0};
-    MUST(dp_potential_from_model(a, &p[0]));
-    MUST(dp_potential_from_model(b, &p[1]));
+    MUST(dp_potential_from_model(a, DP_WAY_PLAIN, &p[0]));
+    MUST(dp_potential_from_model(b, DP_WAY_PLAIN, &p[1]));
     struct committee *c = NULL;
     MUST(committee_from_potentials(p, 2, &c));
     assert_null(p[0]);

@@ -1,56 +1,92 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Microseconds per atom and evaluation of a model on a supercell of a structure:
-//   bench_potential MODEL.dp STRUCTURE N0 N1 N2 [REPEATS]
-// Atoms are moved by up to 0.05 Ang before each evaluation, as MD does.
+// Microseconds of processor time per atom and evaluation of a model on a supercell of a structure, in turn plain, in double and in mixed
+// precision, and how far the last two are from plain:
+//   bench_potential MODEL.dp STRUCTURE N0 N1 N2 [REPEATS [WAY]]
+// Atoms are moved by up to 0.01 Ang before each evaluation, as MD does. WAY: this one only (for profiles).
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "dp/potential.h"
 
-static enum al_err bench(char **a, int repeats)
+enum { WAYS = 3 };
+static const char *const names[] = {"plain", "double", "mixed"};
+
+static double seconds(void) // of the processor: others may use it, too
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static enum al_err once(struct potential *p, const struct al_frame *f, struct pot_result *res, double *t)
+{
+    double start = seconds();
+    AL_TRY(p->ops->eval(p, f, res));
+    *t = seconds() - start;
+    return AL_ERR_OK;
+}
+
+static enum al_err bench(char **a, int repeats, const char *only, struct potential **p)
 {
     AL_OWN(al_frame) unit = NULL;
     AL_OWN(al_frame) f = NULL;
-    struct potential *p = NULL;
     int n[3] = {atoi(a[3]), atoi(a[4]), atoi(a[5])};
+    struct pot_result res[WAYS] = {0};
+    double best[WAYS], sum[WAYS] = {0}, off_e[WAYS] = {0}, off_f[WAYS] = {0};
     AL_TRY(al_structure_read(a[2], &unit));
     AL_TRY(al_frame_supercell(unit, n, &f));
-    AL_TRY(dp_potential_open(a[1], &p));
+    for (int w = 0; w < WAYS; w++) {
+        best[w] = 1e30;
+        AL_TRY(al_alloc((size_t)f->natoms, sizeof *res[w].forces, &res[w].forces));
+        if (!only || strcmp(only, names[w]) == 0) AL_TRY(dp_potential_open(a[1], (enum dp_way)w, &p[w]));
+    }
     struct al_rng rng;
     al_rng_stream(&rng, 1, "bench", 0, 0, 0);
-    struct pot_result res = {.forces = f->forces};
-    double best = 1e30, sum = 0;
     for (int k = 0; k < repeats; k++) {
         for (int i = 0; i < 3 * f->natoms; i++)
             (&f->pos[0][0])[i] += 0.02 * (al_rng_uniform(&rng) - 0.5);
-        double t = al_clock();
-        enum al_err e = p->ops->eval(p, f, &res);
-        t = al_clock() - t;
-        if (e != AL_ERR_OK) {
-            potential_destroy(&p);
-            return e;
+        for (int w = 0; w < WAYS; w++) {
+            double t;
+            if (!p[w]) continue;
+            AL_TRY(once(p[w], f, &res[w], &t));
+            best[w] = fmin(best[w], t);
+            sum[w] += t;
+            off_e[w] = fmax(off_e[w], fabs(res[w].energy - res[0].energy) / f->natoms);
+            for (int i = 0; i < 3 * f->natoms; i++)
+                off_f[w] = fmax(off_f[w], fabs((&res[w].forces[0][0])[i] - (&res[0].forces[0][0])[i]));
         }
-        if (t < best) best = t;
-        sum += t;
     }
-    printf("%d atoms: %.1f us/atom (mean), %.1f us/atom (best) of %d evaluations\n", f->natoms,
-           1e6 * sum / repeats / f->natoms, 1e6 * best / f->natoms, repeats);
-    potential_destroy(&p);
+    for (int w = 0; w < WAYS; w++) {
+        if (!p[w]) continue;
+        printf("%d atoms, %s: %.1f us/atom (mean), %.1f us/atom (best) of %d evaluations", f->natoms, names[w],
+               1e6 * sum[w] / repeats / f->natoms, 1e6 * best[w] / f->natoms, repeats);
+        if (w && !only)
+            printf("; from plain at most %.1e eV/atom, %.1e eV/Ang; %ld inputs outside the tables", off_e[w], off_f[w],
+                   dp_potential_outside(p[w]));
+        printf("\n");
+    }
+    for (int w = 0; w < WAYS; w++)
+        al_free(res[w].forces);
     return AL_ERR_OK;
 }
 
 int main(int argc, char **argv)
 {
+    struct potential *p[WAYS] = {0};
     if (argc < 6) {
-        fprintf(stderr, "usage: %s MODEL.dp STRUCTURE N0 N1 N2 [REPEATS]\n", argv[0]);
+        fprintf(stderr, "usage: %s MODEL.dp STRUCTURE N0 N1 N2 [REPEATS [WAY]]\n", argv[0]);
         return 2;
     }
-    if (bench(argv, argc > 6 ? atoi(argv[6]) : 20) != AL_ERR_OK) {
+    enum al_err e = bench(argv, argc > 6 ? atoi(argv[6]) : 20, argc > 7 ? argv[7] : NULL, p);
+    for (int w = 0; w < WAYS; w++)
+        potential_destroy(&p[w]);
+    if (e != AL_ERR_OK) {
         fprintf(stderr, "%s\n", al_err_message());
         return 1;
     }

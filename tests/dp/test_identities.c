@@ -32,7 +32,7 @@ static struct potential *open_variant(int k)
 {
     struct dp_model *m = variant(k);
     struct potential *p = NULL;
-    MUST(dp_potential_from_model(m, &p));
+    MUST(dp_potential_from_model(m, DP_WAY_PLAIN, &p));
     dp_model_destroy(&m);
     return p;
 }

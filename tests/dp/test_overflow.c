@@ -35,7 +35,7 @@ static void counts(void **state)
     c.sel[2] = 5;
     struct dp_model *m = fixture_model(&c, 2);
     struct potential *p = NULL;
-    MUST(dp_potential_from_model(m, &p));
+    MUST(dp_potential_from_model(m, DP_WAY_PLAIN, &p));
     const struct dp_overflow *o = dp_potential_overflow(p);
     long evaluations = 0;
     int most_atoms = 0, excess = 0;

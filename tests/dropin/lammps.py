@@ -26,6 +26,7 @@ import numpy as np
 BIN, LIB, MAKE = (os.path.abspath(p) for p in sys.argv[1:4])
 VENV = os.path.dirname(PEER)
 ENV = dict(os.environ, OMP_NUM_THREADS='1', TF_CPP_MIN_LOG_LEVEL='3', CUDA_VISIBLE_DEVICES='', ALND_PYTHON=PEER,
+           ALND_PRECISION='plain',  # to rounding; the others: tests/dp
            TF_INTRA_OP_PARALLELISM_THREADS='1', TF_INTER_OP_PARALLELISM_THREADS='1',
            ALND_DEEPMD_C=os.path.join(LIB, 'alnd/libdeepmd_c.so'))
 TOLERANCE = 1e-10  # relative to the largest number of the column

@@ -238,7 +238,7 @@ static void agrees_with_potential(void **state)
     struct setup s;
     open_setup(&s, GRADIENT_PLAIN, NULL, 6, 18, 8.0);
     struct potential *p = NULL;
-    MUST(dp_potential_from_model(s.m, &p));
+    MUST(dp_potential_from_model(s.m, DP_WAY_PLAIN, &p));
     struct pot_result res = {.forces = s.f->forces};
     MUST(p->ops->eval(p, s.f, &res));
     s.label = (struct frame_label){true, res.energy, &s.f->forces[0][0], &res.virial[0][0]};

@@ -92,7 +92,7 @@ static void trained_model(bool one_side)
     MUST(dp_model_write(path, trainer_model(t)));
     shell("$(dirname $P)/dp convert-backend $D/m.dp $D/m.pb");
     shell("$P $D/p.py $D");
-    MUST(dp_potential_open(path, &p));
+    MUST(dp_potential_open(path, DP_WAY_PLAIN, &p));
     compare(p, fs);
     potential_destroy(&p);
     trainer_destroy(&t);

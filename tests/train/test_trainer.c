@@ -531,7 +531,7 @@ static void evaluation(void **state)
     assert_true(r.nframes == 5 && r.e < 1e-12 && r.f < 1e-12 && r.v < 1e-12 && isnan(r.f_by_z[1]));
     MUST(train_rmse(other, d, 1, -1, &r));
     struct potential *p = NULL;
-    MUST(dp_potential_from_model(other, &p));
+    MUST(dp_potential_from_model(other, DP_WAY_PLAIN, &p));
     double e2 = 0, f2 = 0, s2 = 0;
     long nf = 0, ns = 0;
     for (int s = 0; s < d->nsys; s++)

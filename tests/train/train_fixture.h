@@ -19,7 +19,7 @@ static inline struct dp_dataset *fixture_data(int nframes, bool both, uint64_t s
     struct potential *p = NULL;
     struct al_frames *fs = NULL;
     struct dp_dataset *d = NULL;
-    MUST(dp_potential_from_model(teacher, &p));
+    MUST(dp_potential_from_model(teacher, DP_WAY_PLAIN, &p));
     MUST(al_frames_create(&fs));
     for (int i = 0; i < nframes; i++) {
         int n = both && i % 3 == 2 ? 9 : 12;

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include "dp/compress.h"
+
+#include <math.h>
+
+#include "base/mem.h"
+#include "dp/compress_ops.h"
+
+static const double TOLERANCE[] = {[DP_DOUBLE] = 1e-11, [DP_MIXED] = 1e-6}; // of the tables; see dp_table_build
+
+struct dp_compressed {
+    const struct dp_model *m;
+    const struct dp_compress_ops *ops;
+    const char *kernels;
+    struct dp_table *table; // [nemb]
+    void *state;
+    struct dp_env env;
+    long outside;
+};
+
+static bool any_machine(void)
+{
+    return true;
+}
+
+static bool has_avx2(void)
+{
+#if defined __x86_64__
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return false;
+#endif
+}
+
+static bool has_avx512(void)
+{
+#if defined __x86_64__
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+#else
+    return false;
+#endif
+}
+
+static const struct {
+    const char *name;
+    const struct dp_compress_ops *ops;
+    bool (*here)(void);
+} sets[] = {{"avx512", dp_compress_avx512, has_avx512},
+            {"avx2", dp_compress_avx2, has_avx2},
+            {"plain", dp_compress_plain, any_machine}};
+
+void dp_env_free(struct dp_env *e)
+{
+    al_free(e->geo);
+    *e = (struct dp_env){0};
+}
+
+enum al_err dp_env_compute(struct dp_env *e, const struct dp_config *c, const struct dp_layout *l)
+{
+    struct dp_cut cut = dp_cut_of(c);
+    if ((size_t)l->nrow > e->cap) {
+        size_t want = (size_t)l->nrow + (size_t)l->nrow / 4;
+        dp_env_free(e);
+        AL_ALLOC(e->geo, want);
+        e->cap = want;
+    }
+    for (int k = 0; k < l->nrow; k++)
+        if (l->j[k] >= 0)
+            dp_environment_row(l->d[k], &cut, &e->geo[k]);
+        else
+            e->geo[k] = (struct dp_geo){0};
+    return AL_ERR_OK;
+}
+
+void dp_compressed_destroy(struct dp_compressed **cp)
+{
+    struct dp_compressed *c = *cp;
+    if (!c) return;
+    if (c->state) c->ops->destroy(c->state);
+    for (int e = 0; c->table && e < c->m->nemb; e++)
+        dp_table_free(&c->table[e]);
+    al_free(c->table);
+    dp_env_free(&c->env);
+    al_free(c);
+    *cp = NULL;
+}
+
+enum al_err dp_compressed_create(const struct dp_model *m, enum dp_precision p, const char *kernels,
+                                 struct dp_compressed **ret)
+{
+    AL_OWN(dp_compressed) c = NULL;
+    AL_ALLOC(c, 1);
+    c->m = m;
+    for (size_t k = 0; k < sizeof sets / sizeof *sets && !c->ops; k++) {
+        if (kernels ? strcmp(kernels, sets[k].name) != 0 : !sets[k].here()) continue;
+        if (!sets[k].here()) AL_FAIL(AL_ERR_UNSUPPORTED, "this machine has no %s", kernels);
+        c->ops = &sets[k].ops[p];
+        c->kernels = sets[k].name;
+    }
+    if (!c->ops) AL_FAIL(AL_ERR_UNSUPPORTED, "there are no kernels '%s'", kernels);
+    AL_ALLOC(c->table, m->nemb);
+    for (int e = 0; e < m->nemb; e++) {
+        double lo, up;
+        dp_table_range(m, e, &lo, &up);
+        AL_TRY(dp_table_build(&m->emb[e], lo, up, p == DP_MIXED ? 3 : 5, TOLERANCE[p], &c->table[e]));
+    }
+    AL_TRY(c->ops->create(m, c->table, &c->state));
+    for (int e = 0; e < m->nemb; e++) { // copied in the form of the kernels
+        al_free(c->table[e].c);
+        c->table[e].c = NULL;
+    }
+    *ret = c;
+    c = NULL;
+    return AL_ERR_OK;
+}
+
+enum al_err dp_compressed_run(struct dp_compressed *c, const struct dp_layout *l, const struct dp_env *env,
+                              struct pot_result *res)
+{
+    if (!env) {
+        AL_TRY(dp_env_compute(&c->env, &c->m->c, l));
+        env = &c->env;
+    }
+    res->energy = 0;
+    memset(res->virial, 0, sizeof res->virial);
+    if (res->forces) memset(res->forces, 0, (size_t)l->natoms * sizeof *res->forces);
+    AL_TRY(c->ops->run(c->state, l, env->geo, res, &c->outside));
+    double sum = res->energy;
+    for (int a = 0; a < 9; a++)
+        sum += res->virial[a / 3][a % 3];
+    if (!isfinite(sum))
+        AL_FAIL(AL_ERR_UNPHYSICAL, "the Deep Potential gives an energy or force that is not finite");
+    return AL_ERR_OK;
+}
+
+long dp_compressed_outside(const struct dp_compressed *c)
+{
+    return c->outside;
+}
+
+const char *dp_compressed_kernels(const struct dp_compressed *c)
+{
+    return c->kernels;
+}
