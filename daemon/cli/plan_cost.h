@@ -13,7 +13,7 @@
 #include "cli/converge_table.h"
 #include "core/rundir.h"
 
-#define PLAN_RATE 28e9 // operations per core-second: 25e9 to 31e9 on the machine of docs/benchmarks.md, 16 and 32 atoms, 10 to 40 Ha
+#define PLAN_RATE 45e9 // operations per core-second, middle of configs/quick.converge.yaml: 16 and 32 atoms, 10 to 40 Ha, 34e9 to 59e9
 
 enum { PLAN_STAGES = 16 };
 
