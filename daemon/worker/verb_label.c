@@ -223,9 +223,10 @@ static enum al_err label_frame(struct label_ctx *c, int i, const struct al_frame
         if (e == AL_ERR_STOPPED || (e && al_err_class(e) != AL_CLASS_EXPECTED)) AL_TRY(e);
         AL_TRY(note_result(f, &rep, e, c->labeler->ops->fingerprint(c->labeler)));
         if (!c->t->quiet) {
-            log_label(c, &rep, e);
+            if (e) log_label(c, &rep, e); // while the reason is at hand
             AL_TRY(write_report(c, i, &rep, f, e));
             AL_TRY(write_one(path, f));
+            if (!e) log_label(c, &rep, e); // a label that the log tells of is kept, whatever happens next
         }
     }
     *ret = f;
