@@ -30,7 +30,7 @@ static void precondition_residual(const struct ham *h, const float complex *r, d
 {
     const float shift = (float)(h->vmean - e);
     for (int i = 0; i < h->k->nloc; i++) {
-        float y = 3 * ((float)(0.5 * h->k->q2[i] + h->diag[i]) + shift), w = 2 / (1 + y + sqrtf(1 + (y - 1) * (y - 1)));
+        float w = damping_s(h, shift, i);
         t[i] = CMPLXF(w * crealf(r[i]), w * cimagf(r[i]));
     }
 }

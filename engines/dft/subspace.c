@@ -201,15 +201,20 @@ enum al_err subspace_solve(struct subspace *s, int n, int nb, double *e)
     return AL_ERR_OK;
 }
 
+// Columns j0 .. j0 + nj - 1 of the last solve's eigenvectors, n rows each; in s->panel where they are distributed.
+static enum al_err eigenvectors(struct subspace *s, int n, int j0, int nj, const double **ret)
+{
+    if (s->dist) AL_TRY(dmat_get(s->z, n, j0, nj, s->panel));
+    *ret = s->dist ? s->panel : column(s, s->zl, n, j0);
+    return AL_ERR_OK;
+}
+
 enum al_err subspace_rotate_part(struct subspace *s, int nloc, int n, int first, int m, int nb, const void *v, void *x)
 {
     for (int j0 = 0; j0 < nb; j0 += SUBSPACE_PANEL) {
         int nj = nb - j0 < SUBSPACE_PANEL ? nb - j0 : SUBSPACE_PANEL;
-        const double *z = s->panel;
-        if (s->dist)
-            AL_TRY(dmat_get(s->z, n, j0, nj, s->panel));
-        else
-            z = column(s, s->zl, n, j0);
+        const double *z;
+        AL_TRY(eigenvectors(s, n, j0, nj, &z));
         combine(s, nloc, m, nj, 1, v, z + (size_t)first * block_width(s->real), n, 0, orbital(s, x, nloc, j0));
     }
     return AL_ERR_OK;
@@ -241,11 +246,8 @@ enum al_err subspace_residuals_mixed(struct subspace *s, int nloc, int n1, const
     const size_t width = block_width(s->real);
     for (int j0 = 0; j0 < nb; j0 += SUBSPACE_PANEL) {
         int nj = nb - j0 < SUBSPACE_PANEL ? nb - j0 : SUBSPACE_PANEL;
-        const double *z = s->panel;
-        if (s->dist)
-            AL_TRY(dmat_get(s->z, n, j0, nj, s->panel));
-        else
-            z = column(s, s->zl, n, j0);
+        const double *z;
+        AL_TRY(eigenvectors(s, n, j0, nj, &z));
         for (int j = 0; j < nj; j++) // hv has (H - e1) v of the first n1
             for (int i = 0; i < n; i++)
                 for (size_t x = 0; x < width; x++) {

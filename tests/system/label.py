@@ -22,6 +22,8 @@ import sys
 import tempfile
 import time
 
+from workers import children
+
 BIN, SOURCE, MODE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3]
 ALND = os.path.join(BIN, 'alnd')
 PSEUDO = os.environ.get('ALND_PSEUDO_DIR') or os.path.join(SOURCE, '.alnd/pseudo')
@@ -132,21 +134,6 @@ def test_run():
     check('a label task may take' in err and not os.path.exists('m.extxyz'), err)
 
 
-def children(pid):
-    found = []
-    for d in glob.glob('/proc/[0-9]*/environ'):
-        try:
-            with open(d, 'rb') as f:
-                env = f.read()
-            with open(d.replace('environ', 'cmdline'), 'rb') as f:
-                cmd = f.read()
-            if b'ALND_TOKEN=' in env and b'alnd-worker' in cmd and os.readlink(d.replace('environ', 'cwd')).startswith(os.getcwd()):
-                found.append(int(d.split('/')[2]))
-        except OSError:
-            pass
-    return found
-
-
 def wait_for(n, process, work='o.extxyz.work'):
     for _ in range(1200):
         done = glob.glob(work + '/frames/*/result.yaml')
@@ -170,11 +157,11 @@ def test_kill():
             p.send_signal(signal.SIGINT)
             text = p.communicate(timeout=120)[0]
             check(p.returncode == 3 and 'the same command goes on' in text, f'Ctrl-C: exit {p.returncode}\n{text}')
-            check(not children(p.pid), 'workers outlive Ctrl-C')
+            check(not children(), 'workers outlive Ctrl-C')
         else:
             p.kill()
             p.wait()
-            for c in children(p.pid) if how == 'all' else []:
+            for c in children() if how == 'all' else []:
                 os.kill(c, signal.SIGKILL)
         check(not os.path.exists('o.extxyz'), 'nothing is written before the end')
     out, _ = label()

@@ -23,6 +23,8 @@ import sys
 import tempfile
 import time
 
+from workers import children
+
 BIN, SOURCE, MODE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3]
 ALND = os.path.join(BIN, 'alnd')
 PEER = os.environ.get('ALND_PEER_PYTHON', '/opt/dpvenv/bin/python')
@@ -193,21 +195,6 @@ def test_sel():
     check(re.search(r'WARNING: in 201 of the steps: 8 atoms with more neighbours than the model.s sel \(\d (Li|S), sel 2\)', out), out)
     log = read(glob.glob('md/tasks/*/worker.log')[0]).decode()
     check(log.count('ev=sel') == 1 and 'sel_overflow_steps: 201' in read('md/summary.yaml').decode(), log)
-
-
-def children():
-    found = []
-    for d in glob.glob('/proc/[0-9]*/environ'):
-        try:
-            with open(d, 'rb') as f:
-                env = f.read()
-            with open(d.replace('environ', 'cmdline'), 'rb') as f:
-                cmd = f.read()
-            if b'ALND_TOKEN=' in env and b'alnd-worker' in cmd and os.readlink(d.replace('environ', 'cwd')).startswith(os.getcwd()):
-                found.append(int(d.split('/')[2]))
-        except OSError:
-            pass
-    return found
 
 
 def steps_done(out):
