@@ -8,122 +8,45 @@
 #include "dp/vec.h"
 
 #if defined __AVX512F__
-enum { LANES = 8, ROWS = 8 };
+enum { BYTES = 64, ROWS = 8 }; // of a vector; of a tile
 #else
-enum { LANES = 4, ROWS = 4 };
+enum { BYTES = 32, ROWS = 4 };
 #endif
-typedef double vec __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
 
 #define INLINE static inline __attribute__((always_inline))
 
-struct operands {
-    const double *a;
-    size_t rs, cs;   // a[r][k] stands at a[r*rs + k*cs]
-    const double *b; // [k][n]
-    double *c;       // [m][n]
-    size_t n, k;
-    bool add;
-};
-
-// R rows from r, V vectors of columns from j; of the last vector only the lanes from `from` on are stored.
-INLINE void tile(const struct operands *o, size_t r, size_t j, const int R, const int V, int from)
-{
-    vec acc[ROWS][3];
-#pragma GCC unroll 8
-    for (int i = 0; i < R; i++)
-#pragma GCC unroll 3
-        for (int v = 0; v < V; v++)
-            acc[i][v] = (vec){0};
-    const double *a = o->a + r * o->rs, *b = o->b + j;
-    for (size_t k = 0; k < o->k; k++, a += o->cs, b += o->n) {
-        vec bv[3];
-#pragma GCC unroll 3
-        for (int v = 0; v < V; v++)
-            bv[v] = *(const vec *)(b + LANES * v);
-#pragma GCC unroll 8
-        for (int i = 0; i < R; i++) {
-            vec x = a[(size_t)i * o->rs] - (vec){0};
-#pragma GCC unroll 3
-            for (int v = 0; v < V; v++)
-                acc[i][v] += x * bv[v];
-        }
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < R; i++) {
-        double *c = o->c + (r + (size_t)i) * o->n + j;
-#pragma GCC unroll 3
-        for (int v = 0; v < V; v++) {
-            vec s = acc[i][v];
-            if (o->add) s += *(const vec *)(c + LANES * v);
-            if (!from)
-                *(vec *)(c + LANES * v) = s;
-            else
-                for (int q = from; q < LANES; q++)
-                    c[LANES * v + q] = s[q];
-        }
-    }
-}
-
-INLINE void panel(const struct operands *o, size_t m, size_t j, const int V, int from)
-{
-    size_t r = 0;
-    for (; r + ROWS <= m; r += ROWS)
-        tile(o, r, j, ROWS, V, from);
-    if (ROWS > 4 && m - r >= 4) {
-        tile(o, r, j, 4, V, from);
-        r += 4;
-    }
-    if (m - r >= 2) {
-        tile(o, r, j, 2, V, from);
-        r += 2;
-    }
-    if (r < m) tile(o, r, j, 1, V, from);
-}
-
-static void narrow(const struct operands *o, size_t m) // fewer columns than a vector has lanes
-{
-    for (size_t r = 0; r < m; r++)
-        for (size_t j = 0; j < o->n; j++) {
-            double s = 0;
-            for (size_t k = 0; k < o->k; k++)
-                s += o->a[r * o->rs + k * o->cs] * o->b[k * o->n + j];
-            o->c[r * o->n + j] = o->add ? o->c[r * o->n + j] + s : s;
-        }
-}
-
-static void multiply(const struct operands *o, size_t m)
-{
-    size_t j = 0;
-    if (o->n < LANES) {
-        narrow(o, m);
-        return;
-    }
-    for (; j + 3 * LANES <= o->n; j += 3 * LANES)
-        panel(o, m, j, 3, 0);
-    if (o->n - j >= 2 * LANES) {
-        panel(o, m, j, 2, 0);
-        j += 2 * LANES;
-    } else if (o->n - j >= LANES) {
-        panel(o, m, j, 1, 0);
-        j += LANES;
-    }
-    if (j < o->n) panel(o, m, o->n - LANES, 1, (int)(LANES - (o->n - j)));
-}
+#define REAL     double
+#define LANES    (BYTES / 8)
+#define FN(name) name##_d
+#include "dp/gemm_impl.h"
+#undef REAL
+#undef LANES
+#undef FN
+#define REAL     float
+#define LANES    (BYTES / 4)
+#define FN(name) name##_s
+#include "dp/gemm_impl.h"
 
 void dp_gemm_nn(int m, int n, int k, const double *a, const double *b, bool add, double *c)
 {
-    struct operands o = {a, (size_t)k, 1, b, c, (size_t)n, (size_t)k, add};
-    multiply(&o, (size_t)m);
+    struct operands_d o = {a, (size_t)k, 1, b, c, (size_t)n, (size_t)k, add};
+    multiply_d(&o, (size_t)m);
 }
 
 void dp_gemm_tn(int m, int n, int k, const double *a, const double *b, bool add, double *c)
 {
-    struct operands o = {a, 1, (size_t)m, b, c, (size_t)n, (size_t)k, add};
-    multiply(&o, (size_t)m);
+    struct operands_d o = {a, 1, (size_t)m, b, c, (size_t)n, (size_t)k, add};
+    multiply_d(&o, (size_t)m);
+}
+
+void dp_gemm_single(size_t m, size_t n, size_t k, const float *a, size_t rs, size_t cs, const float *b, float *c)
+{
+    struct operands_s o = {a, rs, cs, b, c, n, k, false};
+    multiply_s(&o, m);
 }
 
 // R rows of a from r times I rows of b from i, by dot products along k.
-INLINE void dots(const struct operands *o, size_t r, size_t i, const int R, const int I)
+INLINE void dots(const struct operands_d *o, size_t r, size_t i, const int R, const int I)
 {
     v4d acc[4][3];
 #pragma GCC unroll 4
@@ -159,7 +82,7 @@ INLINE void dots(const struct operands *o, size_t r, size_t i, const int R, cons
         }
 }
 
-INLINE void dot_panel(const struct operands *o, size_t m, size_t i, const int I)
+INLINE void dot_panel(const struct operands_d *o, size_t m, size_t i, const int I)
 {
     size_t r = 0;
     for (; r + 4 <= m; r += 4)
@@ -214,12 +137,12 @@ static void transpose(size_t n, size_t k, const double *b, double *bt)
 void dp_gemm_nt(int m, int n, int k, const double *a, const double *b, bool add, double *c)
 {
     enum { ROOM = 16384 }; // transposed b on the stack, where that is cheaper than sums across vectors
-    struct operands o = {a, (size_t)k, 1, b, c, (size_t)n, (size_t)k, add};
+    struct operands_d o = {a, (size_t)k, 1, b, c, (size_t)n, (size_t)k, add};
     if (m >= 8 && n * k <= ROOM) {
         double bt[ROOM];
         transpose((size_t)n, (size_t)k, b, bt);
         o.b = bt;
-        multiply(&o, (size_t)m);
+        multiply_d(&o, (size_t)m);
         return;
     }
     size_t i = 0;

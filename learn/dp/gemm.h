@@ -8,6 +8,7 @@
 #define AL_DP_GEMM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 // c [m][n] = a [m][k] b [k][n] (+ c when add)
 void dp_gemm_nn(int m, int n, int k, const double *a, const double *b, bool add, double *c);
@@ -15,5 +16,7 @@ void dp_gemm_nn(int m, int n, int k, const double *a, const double *b, bool add,
 void dp_gemm_tn(int m, int n, int k, const double *a, const double *b, bool add, double *c);
 // c [m][n] = a b^T (+ c when add), a [m][k], b [n][k]
 void dp_gemm_nt(int m, int n, int k, const double *a, const double *b, bool add, double *c);
+// c [m][n] = a b in float, b [k][n], a[r][q] at a[r*rs + q*cs]
+void dp_gemm_single(size_t m, size_t n, size_t k, const float *a, size_t rs, size_t cs, const float *b, float *c);
 
 #endif

@@ -11,8 +11,8 @@
 
 #include "base/linalg.h"
 #include "base/mem.h"
+#include "dp/gemm.h"
 #include "train/optimiser.h"
-#include "train/turn.h"
 
 enum { SIDES = 3, RENEW = 20, SAMPLE = 5, WIDEST = 1024 };
 static const double BETA1 = 0.9, BETA2 = 0.99, EPSILON = 1e-8, BETA_COV = 0.8;
@@ -173,11 +173,11 @@ static void turn(const struct block *b, int k, bool back, const float *x, float 
     struct slices s = slices_of(b, k);
     size_t n = (size_t)s.n, inner = (size_t)s.inner, size = n * inner;
     if (inner == 1) {
-        turn_product((size_t)s.count, n, n, x, n, 1, back ? b->qt[k] : b->q[k], y);
+        dp_gemm_single((size_t)s.count, n, n, x, n, 1, back ? b->qt[k] : b->q[k], y);
         return;
     }
     for (int a = 0; a < s.count; a++, x += size, y += size)
-        turn_product(n, inner, n, b->q[k], back ? n : 1, back ? 1 : n, x, y);
+        dp_gemm_single(n, inner, n, b->q[k], back ? n : 1, back ? 1 : n, x, y);
 }
 
 // All sides; x is destroyed, the result stands in *ret, one of x and y.

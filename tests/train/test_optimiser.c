@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #include "base/linalg.h"
+#include "dp/gemm.h"
 #include "train/optimiser.h"
-#include "train/turn.h"
 
 static double gauss(struct al_rng *r)
 {
@@ -37,7 +37,7 @@ static void product(void **state) // every remainder of rows and columns against
                 for (int i = 0; i < k * n; i++)
                     b[i] = (float)gauss(&rng);
                 size_t rs = t ? 1 : (size_t)k, cs = t ? (size_t)m : 1;
-                turn_product((size_t)m, (size_t)n, (size_t)k, a, rs, cs, b, c);
+                dp_gemm_single((size_t)m, (size_t)n, (size_t)k, a, rs, cs, b, c);
                 for (int i = 0; i < m; i++)
                     for (int j = 0; j < n; j++) {
                         double s = 0, size = 0;
