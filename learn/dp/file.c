@@ -212,10 +212,33 @@ static enum al_err read_type_map(const struct reader *r, const json_t *model, co
     return AL_ERR_OK;
 }
 
+// A model with repulsion has a type that no other program knows, so that none can leave the repulsion out in silence;
+// the name is what deepmd-kit then shows.
+#define ZBL_KEY "alnd_zbl"
+static const char ZBL_TYPE[] =
+    ZBL_KEY " (Deep Potential + ZBL repulsion, for alnd only; deepmd-kit and its LAMMPS take the networks alone, "
+            "*.without_zbl.dp of `alnd train` and `alnd export`, together with pair_style zbl)";
+
+static enum al_err read_zbl(const struct reader *r, const json_t *model, struct dp_zbl_range *ret)
+{
+    const char *type = json_string_value(json_object_get(model, "type"));
+    const json_t *zbl;
+    if (!type || strncmp(type, ZBL_KEY, strlen(ZBL_KEY)) != 0) {
+        AL_TRY(expect(r, model, "type", "standard", "standard"));
+        if (json_object_get(model, "zbl")) AL_FAIL(AL_ERR_CORRUPT, "%s: 'zbl' in a standard model", r->path);
+        return AL_ERR_OK;
+    }
+    AL_TRY(need(r, model, "zbl", &zbl));
+    AL_TRY(need_number(r, zbl, "inner", &ret->inner));
+    AL_TRY(need_number(r, zbl, "outer", &ret->outer));
+    if (!dp_zbl_present(ret)) AL_FAIL(AL_ERR_CORRUPT, "%s: 'zbl' without a range", r->path);
+    return AL_ERR_OK;
+}
+
 static enum al_err read_config(const struct reader *r, const json_t *model, const json_t *desc,
                                const json_t *fit, struct dp_config *c)
 {
-    AL_TRY(expect(r, model, "type", "standard", "standard"));
+    AL_TRY(read_zbl(r, model, &c->zbl));
     AL_TRY(expect(r, desc, "type", "se_e2_a", "se_a"));
     AL_TRY(expect(r, fit, "type", "ener", "ener"));
     static const char *const none_m[] = {"atom_exclude_types", "pair_exclude_types"};
@@ -466,11 +489,13 @@ static json_t *fitting_tree(struct writer *w, const struct dp_model *m)
 static json_t *model_tree(struct writer *w, const struct dp_model *m)
 {
     size_t shape[3] = {1, (size_t)m->c.ntypes, 1};
+    bool zbl = dp_zbl_present(&m->c.zbl);
     json_t *bias = array(w, 3, shape, m->out_bias), *std = array(w, 3, shape, m->out_std);
     json_t *j =
         json_pack("{so s[] s[] sn sn s{so so} ss ss si}", "type_map", type_list(&m->c), "atom_exclude_types",
                   "pair_exclude_types", "rcond", "preset_out_bias", "@variables", "out_bias", bias, "out_std",
-                  std, "@class", "Model", "type", "standard", "@version", 2);
+                  std, "@class", "Model", "type", zbl ? ZBL_TYPE : "standard", "@version", 2);
+    if (zbl) json_object_set_new(j, "zbl", json_pack("{sf sf}", "inner", m->c.zbl.inner, "outer", m->c.zbl.outer));
     json_object_set_new(j, "descriptor", descriptor_tree(w, m));
     json_object_set_new(j, "fitting", fitting_tree(w, m));
     return j;
@@ -526,4 +551,13 @@ enum al_err dp_model_write(const char *path, const struct dp_model *m)
         AL_TRY_MSG(e, "writing model %s", path);
     }
     return al_file_publish(tmp, path);
+}
+
+enum al_err dp_model_write_networks(const char *path, const struct dp_model *m)
+{
+    AL_OWN(dp_model) n = NULL;
+    if (!dp_zbl_present(&m->c.zbl)) AL_FAIL(AL_ERR_INPUT, "the model for %s has no ZBL repulsion to leave out", path);
+    AL_TRY(dp_model_copy(m, &n));
+    n->c.zbl = (struct dp_zbl_range){0};
+    return dp_model_write(path, n);
 }
