@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// make_models DIR N [full|zbl]: random models of Li, P, S, O as DIR/0.dp ... for the tests that are scripts. Small ones; full: of
-// the sizes of ../shared/bench/deepmd_train.json; zbl: small, with repulsion, and DIR/0.without_zbl.dp ... as well.
+// make_models DIR N [full|zbl|full-zbl]: random models of Li, P, S, O as DIR/0.dp ... for the tests that are scripts. Small ones; full: of
+// the sizes of ../shared/bench/deepmd_train.json; zbl: with repulsion, and DIR/0.without_zbl.dp ... as well.
 #include "../dp/dp_fixture.h"
 
 int main(int argc, char **argv)
@@ -15,8 +15,8 @@ int main(int argc, char **argv)
     for (int k = 0; k < atoi(argv[2]); k++) {
         char path[1024];
         snprintf(path, sizeof path, "%s/%d.dp", argv[1], k);
-        bool zbl = argc == 4 && strcmp(argv[3], "zbl") == 0;
-        struct dp_model *m = fixture_model(argc == 4 && !zbl ? &full : NULL, 700 + (uint64_t)k);
+        bool zbl = argc == 4 && strstr(argv[3], "zbl"), large = argc == 4 && strncmp(argv[3], "full", 4) == 0;
+        struct dp_model *m = fixture_model(large ? &full : NULL, 700 + (uint64_t)k);
         if (zbl) m->c.zbl = (struct dp_zbl_range){0.8, 1.4};
         m->min_nbor_dist = 1.6; // for deepmd-kit's compression
         enum al_err e = dp_model_write(path, m);
