@@ -147,6 +147,26 @@ static void learns(void **state)
     dp_dataset_destroy(&v);
 }
 
+// A repulsion below all distances of the data changes nothing.
+static void out_of_reach(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = data(true, 6, 40);
+    struct trainer *t[2] = {0};
+    for (int k = 0; k < 2; k++) {
+        struct train_options o = options(false, 20);
+        if (k) o.model.zbl = (struct dp_zbl_range){0.5, 1.04};
+        MUST(trainer_create(&o, d, NULL, &t[k]));
+        MUST(trainer_run(t[k]));
+    }
+    const struct dp_model *a = trainer_model(t[0]), *b = trainer_model(t[1]);
+    assert_true(a->nparam == b->nparam && b->c.zbl.outer == 1.04);
+    assert_memory_equal(a->param, b->param, a->nparam * sizeof *a->param);
+    trainer_destroy(&t[0]);
+    trainer_destroy(&t[1]);
+    dp_dataset_destroy(&d);
+}
+
 // A model of a file keeps its own repulsion; another one is refused.
 static void warm(void **state)
 {
@@ -205,6 +225,7 @@ static void checkpoints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(labels), cmocka_unit_test(errors), cmocka_unit_test(learns),
+                                       cmocka_unit_test(out_of_reach),
                                        cmocka_unit_test(warm), cmocka_unit_test(checkpoints)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
