@@ -219,6 +219,21 @@ static const char ZBL_TYPE[] =
     ZBL_KEY " (Deep Potential + ZBL repulsion, for alnd only; deepmd-kit and its LAMMPS take the networks alone, "
             "*.without_zbl.dp of `alnd train` and `alnd export`, together with pair_style zbl)";
 
+static const char LEFT_OUT_KEY[] = "alnd_zbl_left_out"; // ROOT key of the networks alone
+
+static enum al_err read_range(const struct reader *r, const json_t *zbl, struct dp_zbl_range *ret)
+{
+    AL_TRY(need_number(r, zbl, "inner", &ret->inner));
+    AL_TRY(need_number(r, zbl, "outer", &ret->outer));
+    if (!dp_zbl_present(ret)) AL_FAIL(AL_ERR_CORRUPT, "%s: ZBL repulsion without a range", r->path);
+    return AL_ERR_OK;
+}
+
+static json_t *range_tree(const struct dp_zbl_range *z)
+{
+    return json_pack("{sf sf}", "inner", z->inner, "outer", z->outer);
+}
+
 static enum al_err read_zbl(const struct reader *r, const json_t *model, struct dp_zbl_range *ret)
 {
     const char *type = json_string_value(json_object_get(model, "type"));
@@ -229,10 +244,7 @@ static enum al_err read_zbl(const struct reader *r, const json_t *model, struct 
         return AL_ERR_OK;
     }
     AL_TRY(need(r, model, "zbl", &zbl));
-    AL_TRY(need_number(r, zbl, "inner", &ret->inner));
-    AL_TRY(need_number(r, zbl, "outer", &ret->outer));
-    if (!dp_zbl_present(ret)) AL_FAIL(AL_ERR_CORRUPT, "%s: 'zbl' without a range", r->path);
-    return AL_ERR_OK;
+    return read_range(r, zbl, ret);
 }
 
 static enum al_err read_config(const struct reader *r, const json_t *model, const json_t *desc,
@@ -300,6 +312,8 @@ static enum al_err read_tree(const struct reader *r, const json_t *root, struct 
     if (json_is_number(json_object_get(root, "min_nbor_dist")))
         m->min_nbor_dist = json_number_value(json_object_get(root, "min_nbor_dist"));
     AL_TRY(fill(r, root, "min_nbor_dist", true, 1, &m->min_nbor_dist));
+    const json_t *left_out = json_object_get(root, LEFT_OUT_KEY);
+    if (left_out) AL_TRY(read_range(r, left_out, &m->left_out));
     const json_t *meta = json_object_get(root, "alnd");
     if (json_is_object(meta)) {
         char *text = json_dumps(meta, JSON_COMPACT | JSON_REAL_PRECISION(17));
@@ -495,7 +509,7 @@ static json_t *model_tree(struct writer *w, const struct dp_model *m)
         json_pack("{so s[] s[] sn sn s{so so} ss ss si}", "type_map", type_list(&m->c), "atom_exclude_types",
                   "pair_exclude_types", "rcond", "preset_out_bias", "@variables", "out_bias", bias, "out_std",
                   std, "@class", "Model", "type", zbl ? ZBL_TYPE : "standard", "@version", 2);
-    if (zbl) json_object_set_new(j, "zbl", json_pack("{sf sf}", "inner", m->c.zbl.inner, "outer", m->c.zbl.outer));
+    if (zbl) json_object_set_new(j, "zbl", range_tree(&m->c.zbl));
     json_object_set_new(j, "descriptor", descriptor_tree(w, m));
     json_object_set_new(j, "fitting", fitting_tree(w, m));
     return j;
@@ -524,6 +538,7 @@ static enum al_err write_tree(struct h5 *h, const struct dp_model *m)
     if (m->min_nbor_dist > 0)
         json_object_set_new(root, "@variables",
                             json_pack("{so}", "min_nbor_dist", array(&w, 0, NULL, &m->min_nbor_dist)));
+    if (dp_zbl_present(&m->left_out)) json_object_set_new(root, LEFT_OUT_KEY, range_tree(&m->left_out));
     if (m->meta) json_object_set_new(root, "alnd", json_loads(m->meta, 0, NULL));
     AL_TRY(w.status);
     if (!json_object_get(root, "model") || !json_object_get(root, "model_def_script"))
@@ -558,6 +573,7 @@ enum al_err dp_model_write_networks(const char *path, const struct dp_model *m)
     AL_OWN(dp_model) n = NULL;
     if (!dp_zbl_present(&m->c.zbl)) AL_FAIL(AL_ERR_INPUT, "the model for %s has no ZBL repulsion to leave out", path);
     AL_TRY(dp_model_copy(m, &n));
+    n->left_out = n->c.zbl;
     n->c.zbl = (struct dp_zbl_range){0};
     return dp_model_write(path, n);
 }

@@ -177,6 +177,7 @@ enum al_err dp_model_copy(const struct dp_model *m, struct dp_model **ret)
     memcpy(n->out_bias, m->out_bias, sizeof m->out_bias);
     memcpy(n->out_std, m->out_std, sizeof m->out_std);
     n->min_nbor_dist = m->min_nbor_dist;
+    n->left_out = m->left_out;
     AL_TRY(al_strdup(m->meta, &n->meta));
     *ret = n;
     n = NULL;

@@ -74,6 +74,7 @@ struct dp_model {
     double out_bias[DP_MAX_TYPES]; // eV
     double out_std[DP_MAX_TYPES];  // E_i = (fit + bias)*out_std + out_bias (TensorFlow's rule)
     double min_nbor_dist;          // Ang, shortest distance in the training set; 0 = not known
+    struct dp_zbl_range left_out;  // repulsion that the networks were trained with and that is not in c (dp_model_write_networks)
     char *meta;                    // extra ROOT key "alnd" as JSON text (our metadata), or NULL
 };
 

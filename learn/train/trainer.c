@@ -78,6 +78,9 @@ static enum al_err fresh_model(struct trainer *t)
 static enum al_err warm_model(struct trainer *t)
 {
     AL_TRY(dp_model_read(t->o.init, &t->model));
+    if (dp_zbl_present(&t->model->left_out))
+        AL_FAIL_HINT(AL_ERR_INPUT, "start from the file without .without_zbl in its name",
+                     "%s holds the networks of a model without its ZBL repulsion", t->o.init);
     const struct dp_zbl_range *own = &t->model->c.zbl, *asked = &t->o.model.zbl;
     if (dp_zbl_present(asked) && (asked->inner != own->inner || asked->outer != own->outer))
         AL_FAIL_HINT(AL_ERR_INPUT, "a model keeps its own repulsion; train from the start to change it",

@@ -260,6 +260,9 @@ static void files(void **state)
     dp_model_destroy(&back);
     MUST(dp_model_copy(m, &back));
     same_energy(m, back);
+    assert_true(networks->left_out.outer == 1.4 && networks->left_out.inner == 0.8 && !dp_zbl_present(&back->left_out));
+    struct potential *p = NULL; // MD must not run without the repulsion
+    assert_int_equal(dp_potential_open(path[1], DP_WAY_PLAIN, &p), AL_ERR_INPUT);
     assert_int_equal(dp_model_write_networks(path[1], bare), AL_ERR_INPUT);
     MUST(al_remove_tree(dir));
     dp_model_destroy(&back);

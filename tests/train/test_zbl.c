@@ -194,6 +194,10 @@ static void warm(void **state)
     o.model.zbl.outer = 1.5;
     assert_int_equal(trainer_create(&o, d, NULL, &t), AL_ERR_INPUT);
     assert_non_null(strstr(al_err_message(), "1.5"));
+    MUST(dp_model_write_networks(path, m));
+    o = options(false, 1);
+    o.init = path;
+    assert_int_equal(trainer_create(&o, d, NULL, &t), AL_ERR_INPUT);
     MUST(al_remove_tree(dir));
     dp_model_destroy(&m);
     dp_dataset_destroy(&d);
