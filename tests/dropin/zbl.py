@@ -139,11 +139,13 @@ def compare_runs(a, b):
 
 def check_refused():
     """deepmd-kit must not take the whole model, in either of its backends, and must show why."""
-    for command in (['convert-backend', '0.dp', 'whole.pb'], ['show', '0.dp', 'type-map'], ['test', '-m', '0.dp', '-s', '.']):
-        p = subprocess.run([os.path.join(VENV, 'dp')] + command, env=ENV, capture_output=True, text=True)
+    dp = os.path.join(VENV, 'dp')
+    for command in ([dp, 'convert-backend', '0.dp', 'whole.pb'], [dp, 'show', '0.dp', 'type-map'],
+                    [PEER, '-c', 'from deepmd.infer import DeepPot; DeepPot("0.dp")']):
+        p = subprocess.run(command, env=ENV, capture_output=True, text=True)
         words = [w for w in ('alnd_zbl', 'without_zbl.dp', 'pair_style zbl') if w not in p.stdout + p.stderr]
         if p.returncode == 0 or words or os.path.exists('whole.pb'):
-            fail(f'dp {command[0]}: exit code {p.returncode}, not in it: {words}\n{p.stderr[-2000:]}')
+            fail(f'{command[1:3]}: exit code {p.returncode}, not in it: {words}\n{p.stderr[-2000:]}')
 
 
 def main():
@@ -155,6 +157,8 @@ def main():
     check_refused()
     lammps('stock', hybrid('0.pb'), False)
     lammps('bare', whole('0.pb'), False)
+    if not np.abs(dump('stock')[-1, :, 1:4] - dump('stock')[0, :, 1:4]).max() > 0.05:
+        fail('the atoms have not moved')
     if not np.abs(dump('bare')[0, :, 4:7] - dump('stock')[0, :, 4:7]).max() > 100:
         fail('no repulsion in this cell')
     for name, pair, ranks in (('whole', whole('0.dp'), 1), ('whole2', whole('0.dp'), 2), ('ours', hybrid('0.without_zbl.dp'), 1)):
