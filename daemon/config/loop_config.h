@@ -53,6 +53,7 @@ struct cfg_train {
     int nneurons, neurons[8], axis_neurons;
     int nfitting, fitting[8];
     bool type_one_side;
+    double zbl_inner, zbl_outer; // Ang; 0: no repulsion
     long steps, steps_next;    // first iteration; later ones (warm start)
     int batch;                 // frames a step
     char precision[8];         // mixed | double | plain
