@@ -140,7 +140,7 @@ def test_run():
     alnd('train', 'a.extxyz', '--from', 'zbl/model.dp', '--out', 'zbl2', '--steps', '20')
     for d in ('zbl', 'zbl2'):
         check(b'zbl: {inner: 0.8, outer: 1.4}' in read(d + '/summary.yaml'), d + ' does not tell of the repulsion')
-        check(b'alnd_zbl' in read(d + '/model.dp') and b'alnd_zbl' not in read(d + '/model.without_zbl.dp'), d + ': files')
+        check(b'"alnd_zbl (' in read(d + '/model.dp') and b'"alnd_zbl (' not in read(d + '/model.without_zbl.dp'), d + ': files')
     _, err = alnd('train', 'a.extxyz', '--from', 'zbl/model.dp', '--out', 'zbl3', '--steps', '20', '--zbl.inner', '0.8 Ang',
                   '--zbl.outer', '1.5 Ang', code=1)
     check('0.8 to 1.5 Ang is asked for' in err and 'keeps its own' in err, err)
