@@ -64,6 +64,10 @@ static inline struct potential *argon_potential(void)
     return p;
 }
 
+#define NPT(t_, tau_heat_, removed_, p_, tau_, compressibility_)                                             \
+    {.heat = {.temperature = (t_), .tau = (tau_heat_), .removed_dof = (removed_)}, .pressure = (p_),         \
+     .tau = (tau_), .compressibility = (compressibility_)}
+
 // cmocka's assert_float_equal compares as float.
 #define assert_near(a, b, tol)                                                                               \
     do {                                                                                                     \

@@ -178,12 +178,12 @@ static void check_canonical(const struct moments *m, double temperature, int dof
 }
 
 typedef enum al_err (*open_fn)(const struct md_thermostat *, struct integrator **);
-static const open_fn thermostats[] = {md_svr_open, md_langevin_open};
+static const open_fn thermostats[] = {md_svr_open, md_langevin_open, md_nhc_open};
 
 static void test_nvt_liquid(void **state)
 {
     (void)state;
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < 3; k++) {
         AL_OWN(al_frame) f = argon(3, 3.9, 0.05, 6);
         OWN_POTENTIAL p = argon_potential();
         OWN_INTEGRATOR g = NULL;
@@ -266,7 +266,7 @@ static void test_bad_thermostats(void **state)
     struct integrator *g = NULL;
     assert_int_equal(md_svr_open(&(struct md_thermostat){.temperature = 0, .tau = 10}, &g), AL_ERR_INPUT);
     assert_int_equal(md_langevin_open(&(struct md_thermostat){.temperature = 300}, &g), AL_ERR_INPUT);
-    assert_int_equal(md_svr_open(&(struct md_thermostat){300, 10, 1}, &g), AL_ERR_INPUT);
+    assert_int_equal(md_svr_open(&(struct md_thermostat){.temperature = 300, .tau = 10, .removed_dof = 1}, &g), AL_ERR_INPUT);
     assert_null(g);
 }
 

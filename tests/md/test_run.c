@@ -67,6 +67,7 @@ static void job_open(struct job *j, const char *name, int kind)
     if (kind == 0) ok(md_nve_open(&j->g));
     if (kind == 1) ok(md_svr_open(&t, &j->g));
     if (kind == 2) ok(md_langevin_open(&t, &j->g));
+    if (kind == 3) ok(md_nhc_open(&t, &j->g));
     j->s = state_of(f, 200.0, 3, 1);
     char path[128];
     snprintf(path, sizeof path, "%s/%s.extxyz", dir, name);
@@ -171,7 +172,7 @@ static void restart_exact(int kind)
 static void test_restart(void **state)
 {
     (void)state;
-    for (int kind = 0; kind < 3; kind++)
+    for (int kind = 0; kind < 4; kind++)
         restart_exact(kind);
 }
 
