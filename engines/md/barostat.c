@@ -68,7 +68,7 @@ static enum al_err step_npt(struct integrator *g, struct md_state *s, struct pot
     double a = cbrt((l + dl) * (l + dl) / v);
     if (!(fabs(dl) < 0.1 * l))
         AL_FAIL(AL_ERR_UNPHYSICAL, "the volume of %.1f Ang^3 jumps by %.0f %% in a step: longer barostat time or better start",
-                v, 100 * (pow(a, 3) - 1));
+                v, fmin(100 * fabs(pow(a, 3) - 1), 1e6));
     scale_cell(s, a);
     md_drift(s, dt);
     AL_TRY(md_state_eval(s, p));

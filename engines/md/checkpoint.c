@@ -37,6 +37,7 @@ static void body(struct al_stream *st, const struct md_run_options *o, struct md
     al_stream_pass(st, f->virial, sizeof f->virial);
     al_stream_pass(st, &f->have, sizeof f->have);
     al_stream_pass(st, &p->stats, sizeof p->stats);
+    al_stream_pass(st, &p->volume, sizeof p->volume);
     al_stream_pass(st, &p->end, sizeof p->end);
     al_stream_pass(st, p->text, sizeof p->text);
     al_stream_pass(st, offset, (size_t)o->noutputs * sizeof *offset);

@@ -44,6 +44,7 @@ void md_stats_report(const struct md_stats *a, int natoms, struct md_result *r);
 
 struct md_progress { // what a checkpoint holds besides state, outputs and memories
     struct md_stats stats;
+    double volume; // at step 0, Ang^3
     int end; // enum md_end
     char text[MD_TEXT];
 };
