@@ -42,6 +42,8 @@ enum al_err md_langevin_open(const struct md_thermostat *t, struct integrator **
 // Q_1 = dof kT tau^2, Q_j = kT tau^2 at the starting temperature.
 enum al_err md_nhc_open(const struct md_thermostat *t, struct integrator **ret);
 
+#define MD_COMPRESSIBILITY 0.05 // 1/GPa, of soft ionic solids; with tau it sets the speed of the cell only
+
 struct md_barostat {
     struct md_thermostat heat;
     double pressure;        // GPa

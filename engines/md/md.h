@@ -86,6 +86,10 @@ struct md_observer {
     size_t memory_size;
 };
 
+// What no sane trajectory does: conserved energy by the integrator's error alone, and a condensed phase to another volume.
+#define MD_MAX_ENERGY_CHANGE 0.5 // eV/atom
+#define MD_MAX_VOLUME_CHANGE 2.0
+
 struct md_output; // md/output.h
 
 struct md_run_options {
