@@ -387,7 +387,7 @@ static void exploration_at_pressures(void **state)
     struct play y;
     char before[65], after[65];
     static const char id[] = "iterations/000/explore/A-600K";
-    play_open(&y, &(struct setting){.systems = 2});
+    play_open(&y, &(struct setting){.systems = 2, .temperatures = 2});
     act_all(&y);
     const struct plan_task *t = plan_find(y.p, id);
     assert_non_null(t);
@@ -399,7 +399,7 @@ static void exploration_at_pressures(void **state)
     assert_string_not_equal(before, after);
     play_close(&y);
 
-    play_open(&y, &(struct setting){.systems = 2});
+    play_open(&y, &(struct setting){.systems = 2, .temperatures = 2});
     snprintf(y.c->explore.ensemble, sizeof y.c->explore.ensemble, "npt");
     y.c->explore.pressures.n = 2;
     y.c->explore.pressures.v[1] = 5;

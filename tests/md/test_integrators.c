@@ -67,6 +67,37 @@ static void test_reversible(void **state)
             assert_near(s->f->pos[i][k], f->pos[i][k], 1e-9);
 }
 
+// A Nose-Hoover chain is deterministic and reversible as well: with velocities and chain turned round, back to the start.
+static void test_chain_reversible(void **state)
+{
+    (void)state;
+    AL_OWN(al_frame) f = argon(3, 3.8, 0.1, 2);
+    OWN_POTENTIAL p = argon_potential();
+    OWN_INTEGRATOR g = NULL;
+    ok(md_nhc_open(&(struct md_thermostat){.temperature = 150.0, .tau = 50.0, .removed_dof = 3}, &g));
+    AL_OWN(md_state) s = state_of(f, 90.0, 3, 2);
+    ok(md_state_eval(s, p));
+    double start = g->ops->conserved(g, s), heat = 0.0;
+    steps(g, s, p, 4.0, 100);
+    for (int i = 0; i < MD_CHAIN; i++) {
+        assert_true(s->chain[i] != 0.0);
+        s->chain[i] *= -1.0;
+    }
+    heat = s->bath;
+    for (int i = 0; i < f->natoms; i++)
+        for (int k = 0; k < 3; k++)
+            s->f->vel[i][k] *= -1.0;
+    assert_true(fabs(heat) > 0.01);
+    steps(g, s, p, 4.0, 100);
+    for (int i = 0; i < f->natoms; i++)
+        for (int k = 0; k < 3; k++)
+            assert_near(s->f->pos[i][k], f->pos[i][k], 1e-9);
+    for (int i = 0; i < MD_CHAIN; i++)
+        assert_near(s->chain[i], 0.0, 1e-9);
+    assert_near(s->bath, 0.0, 1e-9);
+    assert_near(g->ops->conserved(g, s), start, 1e-9);
+}
+
 // rms of the energy around its mean over 2 ps.
 static double energy_error(struct potential *p, const struct al_frame *f, double dt)
 {
@@ -273,7 +304,7 @@ static void test_bad_thermostats(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_oscillator_exact), cmocka_unit_test(test_reversible),
+        cmocka_unit_test(test_oscillator_exact), cmocka_unit_test(test_reversible), cmocka_unit_test(test_chain_reversible),
         cmocka_unit_test(test_second_order),     cmocka_unit_test(test_momentum_and_drift),
         cmocka_unit_test(test_spring_energy),    cmocka_unit_test(test_nvt_liquid),
         cmocka_unit_test(test_nvt_springs),      cmocka_unit_test(test_velocities),
