@@ -277,8 +277,10 @@ enum al_err export_card(const struct export *x, const struct view_task *models)
         fprintf(o.out, "%s%s", i ? ", " : "", c->system[i].name);
     fputs("; explored at", o.out);
     for (int i = 0; i < c->explore.temperatures.n; i++)
-        fprintf(o.out, " %g K%s", c->explore.temperatures.v[i],
-                i + 1 < c->explore.temperatures.n ? "," : ".");
+        fprintf(o.out, "%s %g K", i ? "," : "", c->explore.temperatures.v[i]);
+    for (int i = 0; i < c->explore.pressures.n; i++)
+        fprintf(o.out, "%s %g GPa", i ? "," : " and", c->explore.pressures.v[i]);
+    fputs(".", o.out);
     fputs(" Elsewhere watch the committee's deviation.\n", o.out);
     if (x->zbl) write_about_zbl(x, o.out);
     write_facts(o.out, models);

@@ -67,6 +67,8 @@ static enum al_err check_relations(const struct loop_config *c)
                                  "(deepmd-kit's programs disagree there)", d, 2 * d));
     if (c->select.trust_low >= c->select.trust_high)
         AL_TRY(al_node_error(select ? select : c->tree, "select.trust.low must be smaller than select.trust.high"));
+    if (c->explore.pressures.n && strcmp(c->explore.ensemble, "npt") != 0)
+        AL_TRY(al_node_error(al_node_get(c->tree, "explore"), "explore.pressures goes with explore.ensemble: npt"));
     if (c->initial.aimd.temperatures.n && c->initial.aimd.equilibration >= c->initial.aimd.time)
         AL_TRY(al_node_error(al_node_get(c->tree, "initial"), "aimd.equilibration must be shorter than aimd.time"));
     if (c->converge.min_iterations > c->converge.max_iterations)

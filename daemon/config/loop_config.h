@@ -67,9 +67,9 @@ struct cfg_train {
 };
 
 struct cfg_explore {
-    char ensemble[8];          // nvt
-    struct cfg_list temperatures; // K
-    double time, timestep, tau;   // fs
+    char ensemble[8], thermostat[16], cell[16]; // nvt | nve | npt; svr | langevin | nhc; isotropic | full
+    struct cfg_list temperatures, pressures;    // K; GPa, npt
+    double time, timestep, tau, tau_p;          // fs
     int stride;
     char precision[8];            // mixed | double | plain
 };
