@@ -23,11 +23,12 @@ const char cli_md_usage[] = "alnd md dft STRUCTURE --config C.yaml --out DIR OPT
                             "  --timestep \"1 fs\"\n"
                             "  --stride N                    steps from frame to frame, 10\n"
                             "  --thermostat-time \"100 fs\", --barostat-time \"500 fs\"\n"
+                            "  --precision mixed|double|plain\n"
                             "  --seed N, --cores N, --ranks N";
 static const char hint[] = "alnd md --help";
 
 struct wish {
-    const char *potential, *structure, *out, *ensemble;
+    const char *potential, *structure, *out, *ensemble, *precision;
     double temperature, pressure, time, timestep, tau, tau_p; // K, GPa, fs
     long stride, seed;
     struct label_choice choice;
@@ -65,6 +66,7 @@ static enum al_err set_value(struct wish *w, const char *flag, const char *v)
         {"--config", &w->choice.config, NULL, 0, 0},
         {"--out", &w->out, NULL, 0, 0},
         {"--ensemble", &w->ensemble, NULL, 0, 0},
+        {"--precision", &w->precision, NULL, 0, 0},
         {"--temperature", NULL, &w->temperature, AL_DIM_TEMP, 0.1},
         {"--pressure", NULL, &w->pressure, AL_DIM_PRESSURE, -1000},
         {"--time", NULL, &w->time, AL_DIM_TIME, 0},
@@ -111,6 +113,8 @@ static enum al_err parse(int argc, char **argv, struct wish *w)
         AL_FAIL_HINT(AL_ERR_INPUT, hint, "md: potential, structure, --ensemble, --temperature, --time and --out are needed");
     if (strcmp(w->ensemble, "nve") != 0 && strcmp(w->ensemble, "nvt") != 0 && strcmp(w->ensemble, "npt") != 0)
         AL_FAIL(AL_ERR_INPUT, "md: --ensemble %s: nve, nvt or npt", w->ensemble);
+    if (strcmp(w->precision, "mixed") != 0 && strcmp(w->precision, "double") != 0 && strcmp(w->precision, "plain") != 0)
+        AL_FAIL(AL_ERR_INPUT, "md: --precision %s: mixed, double or plain", w->precision);
     if (isfinite(w->pressure) && strcmp(w->ensemble, "npt") != 0)
         AL_FAIL(AL_ERR_INPUT, "md: --pressure goes with --ensemble npt");
     if (!isfinite(w->pressure)) w->pressure = 0;
@@ -131,6 +135,7 @@ static enum al_err identity(const struct label_job *j, const struct wish *w, con
     if (w->choice.model) {
         AL_TRY(al_sha256_file(w->potential, hex));
         al_sha256_string(&h, hex);
+        al_sha256_string(&h, w->precision);
     } else {
         al_sha256_string(&h, s->hash);
     }
@@ -201,7 +206,7 @@ static enum al_err write_config(const struct label_job *j, const struct wish *w,
     snprintf(name, 64, "settings/md.yaml");
     AL_TRY(al_path(path, "%s/%s", j->dir, name));
     AL_TRY(al_outfile_open(path, &o));
-    fprintf(o.out, "seed: %ld\n%s", w->seed, text);
+    fprintf(o.out, "seed: %ld\nexplore:\n  precision: %s\n%s", w->seed, w->precision, text);
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
 }
@@ -265,7 +270,7 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
 
 int cmd_md(int argc, char **argv)
 {
-    struct wish w = {.pressure = NAN, .timestep = 1, .tau = 100, .tau_p = 500, .stride = 10, .seed = 1};
+    struct wish w = {.precision = "mixed", .pressure = NAN, .timestep = 1, .tau = 100, .tau_p = 500, .stride = 10, .seed = 1};
     struct label_job j;
     struct bag_task t = {0};
     enum al_err e = parse(argc, argv, &w);
