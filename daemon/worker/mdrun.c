@@ -118,7 +118,7 @@ static enum al_err on_frame(void *ctx, const struct md_state *s, const struct md
     if (s->step < x->m->first) return AL_ERR_OK;
     AL_TRY(al_frame_copy(s->f, &f));
     AL_TRY(describe(x, f, s));
-    AL_TRY_MSG(al_xyz_write_frame(x->traj->out, f), "writing %s", x->traj->path);
+    AL_TRY(md_output_take(x->traj, &f));
     x->memory.frames++;
     return AL_ERR_OK;
 }
