@@ -19,6 +19,7 @@ struct dp_compressed {
     struct dp_env env;
     long outside;
     int threads;
+    bool twin; // table is another's
 };
 
 static bool any_machine(void)
@@ -97,9 +98,9 @@ void dp_compressed_destroy(struct dp_compressed **cp)
     struct dp_compressed *c = *cp;
     if (!c) return;
     if (c->state) c->ops->destroy(c->state);
-    for (int e = 0; c->table && e < c->m->nemb; e++)
+    for (int e = 0; !c->twin && c->table && e < c->m->nemb; e++)
         dp_table_free(&c->table[e]);
-    al_free(c->table);
+    if (!c->twin) al_free(c->table);
     dp_env_free(&c->env);
     al_free(c);
     *cp = NULL;
@@ -130,6 +131,22 @@ enum al_err dp_compressed_create(const struct dp_model *m, enum dp_precision p, 
         al_free(c->table[e].c);
         c->table[e].c = NULL;
     }
+    *ret = c;
+    c = NULL;
+    return AL_ERR_OK;
+}
+
+enum al_err dp_compressed_twin(const struct dp_compressed *of, struct dp_compressed **ret)
+{
+    AL_OWN(dp_compressed) c = NULL;
+    AL_ALLOC(c, 1);
+    c->twin = true;
+    c->m = of->m;
+    c->threads = of->threads;
+    c->ops = of->ops;
+    c->kernels = of->kernels;
+    c->table = of->table;
+    AL_TRY(c->ops->twin(of->state, &c->state));
     *ret = c;
     c = NULL;
     return AL_ERR_OK;
