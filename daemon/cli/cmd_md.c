@@ -26,7 +26,7 @@ const char cli_md_usage[] = "alnd md dft STRUCTURE --config C.yaml --out DIR OPT
                             "  --precision mixed|double|plain\n"
                             "  --format extxyz|dcd|both      of the trajectory, extxyz\n"
                             "  --replicas N                  runs with seeds SEED, SEED + 1, ...\n"
-                            "  --threads N                   replicas at a time, all cores\n"
+                            "  --threads N                   replicas at a time, all cores; of a single run's evaluation, 1\n"
                             "  --seed N, --cores N, --ranks N";
 static const char hint[] = "alnd md --help";
 
@@ -159,6 +159,7 @@ static enum al_err identity(const struct label_job *j, const struct wish *w, con
     al_sha256_int(&h, w->seed);
     al_sha256_string(&h, w->format);
     al_sha256_int(&h, w->replicas);
+    al_sha256_int(&h, w->replicas == 1 && w->threads > 1 ? w->threads : 1); // of an evaluation: the order of its sums
     al_sha256_hex(&h, ret);
     return AL_ERR_OK;
 }
@@ -172,7 +173,7 @@ static enum al_err check_directory(const struct label_job *j, const char *id)
     AL_TRY(al_yaml_read(path, &old));
     if (strcmp(al_node_str(old, "identity", ""), id) != 0)
         AL_FAIL_HINT(AL_ERR_INPUT, "another --out; md.yaml in it says what it is",
-                     "%s holds another run (other structure, potential, settings, ensemble, seed, stride, format or replicas)", j->dir);
+                     "%s holds another run (other structure, potential, settings, ensemble, seed, stride, format, replicas or threads)", j->dir);
     return AL_ERR_OK;
 }
 
@@ -204,6 +205,7 @@ static enum al_err write_inputs(const struct label_job *j, const struct wish *w,
     al_yaml_int(o.out, 0, "stride", w->stride);
     al_yaml_str(o.out, 0, "format", w->format);
     al_yaml_int(o.out, 0, "replicas", w->replicas);
+    al_yaml_int(o.out, 0, "threads", w->threads);
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
 }
@@ -227,8 +229,10 @@ static enum al_err write_config(const struct label_job *j, const struct wish *w,
 
 static int threads_of(const struct label_job *j, const struct wish *w)
 {
+    if (!w->choice.model) return 1;
+    if (w->replicas == 1) return w->threads > 1 ? (int)w->threads : 1;
     long most = w->threads ? w->threads : j->cores;
-    return !w->choice.model ? 1 : (int)(w->replicas < most ? w->replicas : most);
+    return (int)(w->replicas < most ? w->replicas : most);
 }
 
 static enum al_err prepare(const struct label_job *j, const struct wish *w, struct bag_task *t)
@@ -296,7 +300,8 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
 
 int cmd_md(int argc, char **argv)
 {
-    struct wish w = {.precision = "mixed", .format = "extxyz", .replicas = 1, .pressure = NAN, .timestep = 1, .tau = 100, .tau_p = 500, .stride = 10, .seed = 1};
+    struct wish w = {.precision = "mixed", .format = "extxyz", .replicas = 1, .pressure = NAN, .timestep = 1, .tau = 100, .tau_p = 500,
+                     .stride = 10, .seed = 1};
     struct label_job j;
     struct bag_task t = {0};
     enum al_err e = parse(argc, argv, &w);

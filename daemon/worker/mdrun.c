@@ -344,6 +344,7 @@ enum al_err mdrun_all(struct task *t, int n, const struct mdrun_settings m[], md
         AL_TRY(registry_potential_serve(p));
         return AL_ERR_OK;
     }
+    if (n == 1) registry_potential_threads(p, t->threads);
     AL_ALLOC(c, 1);
     c->n = n;
     c->r = ret;

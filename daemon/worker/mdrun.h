@@ -43,8 +43,10 @@ typedef enum al_err (*mdrun_decorate)(void *ctx, struct al_frame *f, const struc
 // Collective over MPI's ranks; on ranks other than 0 the result is zero.
 enum al_err mdrun(struct task *t, const struct mdrun_settings *m, mdrun_decorate decorate, void *ctx,
                   struct mdrun_result *ret);
+// A single run has the task's threads for each evaluation (another number: other rounding).
 // n runs with one potential (that of the first): a Deep Potential's on as many threads as the task has, with one copy of its weights;
-// first-principles runs in turn. Each is, bit for bit, what it would be alone.
+// first-principles runs in turn. Each is, bit for bit, what
+// it would be alone with one thread.
 enum al_err mdrun_all(struct task *t, int n, const struct mdrun_settings m[], mdrun_decorate decorate, void *ctx,
                       struct mdrun_result ret[]);
 

@@ -229,6 +229,11 @@ enum al_err registry_potential_serve(struct potential *p)
     return AL_ERR_OK;
 }
 
+void registry_potential_threads(struct potential *p, int threads)
+{
+    if (strcmp(p->ops->name, "dp") == 0) dp_potential_threads(p, threads);
+}
+
 enum al_err registry_potential_twin(struct potential *of, struct potential **ret)
 {
     *ret = of;
