@@ -245,6 +245,8 @@ static void threads(void **state)
         }
     if (!(outside[0] > 300 && outside[0] == outside[1])) fail_msg("%ld and %ld inputs outside", outside[0], outside[1]);
     scene_free(&s);
+}
+
 struct runner {
     struct dp_compressed *c;
     const struct scene *s;
