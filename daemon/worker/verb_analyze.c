@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/dcd.h"
 #include "base/mem.h"
 #include "transport/arrhenius.h"
 #include "transport/msd.h"
@@ -74,8 +75,9 @@ static enum al_err read_run(struct analysis *a, const char *id)
         snprintf(p->ended, sizeof p->ended, "%s", ended);
         return AL_ERR_OK;
     }
-    AL_TRY(al_path(path, "%s/traj.extxyz", id));
-    AL_TRY(al_xyz_read(path, &p->fs[p->nruns]));
+    AL_TRY(al_path(path, "%s/traj.dcd", id)); // production.format
+    if (!al_exists(path)) AL_TRY(al_path(path, "%s/traj.extxyz", id));
+    AL_TRY(al_frames_read(path, &p->fs[p->nruns]));
     double n = ++p->nruns;
     p->temperature += (al_node_double(f, "temperature", NAN) - p->temperature) / n;
     p->pressure += (al_node_double(f, "pressure_gpa", NAN) - p->pressure) / n;
