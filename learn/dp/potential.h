@@ -19,6 +19,7 @@ void dp_potential_threads(struct potential *p, int threads);
 struct dp_overflow {
     long evaluations; // with any such atom
     int atoms;        // most of them in one evaluation
+    int now;          // in the last evaluation
     int z, most, sel; // of the neighbours' element with most of them: neighbours met, slots
 };
 // Borrowed; NULL when p is no Deep Potential.
