@@ -222,7 +222,7 @@ static enum al_err prepare(const struct label_job *j, const struct wish *w, stru
         model = "model.dp";
     }
     AL_TRY(write_inputs(j, w, id, model));
-    *t = (struct bag_task){.verb = "md", .elements = j->elements, .ranks = w->choice.model ? 0 : j->ranks, .threads = 1};
+    *t = (struct bag_task){.verb = "md", .elements = j->elements, .ranks = w->choice.model && w->choice.ranks < 2 ? 0 : j->ranks, .threads = 1};
     AL_TRY(write_config(j, w, &s, t->config));
     al_sha256_init(&h);
     al_sha256_string(&h, id);
@@ -255,7 +255,8 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
     if (bag_fact(t, "sel_overflow"))
         printf("WARNING: in %s of the steps: %s\n", bag_fact(t, "sel_overflow"), bag_fact(t, "sel_overflow_text"));
     if (bag_fact(t, "history_lost"))
-        puts("went on with another number of ranks: equal within the SCF threshold, not bit for bit");
+        printf("went on with another number of ranks: equal within %s, not bit for bit\n",
+               w->choice.model ? "rounding" : "the SCF threshold");
     printf("trajectory  %s/trajectory.extxyz (%s frames)\nlog         %s/thermo.csv\nsummary     %s/summary.yaml\n", w->out,
            bag_fact(t, "nframes"), w->out, w->out);
     if (j->cfg->demonstration) cli_demonstration();

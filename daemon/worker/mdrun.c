@@ -148,7 +148,7 @@ static enum al_err run(struct mdrun *x, struct md_state *s, struct integrator *g
     const struct mdrun_settings *m = x->m;
     // the memory is that of all three; one of them saves it
     struct md_observer obs[] = {{1, x, on_step, &x->memory, sizeof x->memory},
-                                {x->p->ops->caps & POT_HISTORY ? 1 : m->stride, x, on_thermo, NULL, 0},
+                                {registry_potential_fingerprint(x->p) ? 1 : m->stride, x, on_thermo, NULL, 0},
                                 {m->stride, x, on_frame, NULL, 0}};
     struct md_output *outputs[] = {x->traj, x->thermo};
     struct md_run_options o = {

@@ -12,7 +12,7 @@ enum { DEVIATION_EVERY = 10 /* frames of the trajectory */ };
 
 struct produce {
     struct task *t;
-    struct committee *committee;
+    struct nnmd *n;
     struct md_output *traj, *thermo;
     const char *stage;
     long nsteps;
@@ -30,7 +30,7 @@ static enum al_err on_frame(void *ctx, const struct md_state *s, const struct md
     (void)reason;
     if (x->memory.frames % DEVIATION_EVERY == 0) {
         struct deviation d = {0};
-        AL_TRY(committee_eval(x->committee, s->f, &d, NULL));
+        AL_TRY(nnmd_deviation(x->n, &d));
         x->memory.sum += d.max_f;
         x->memory.samples++;
         if (d.max_f > x->memory.max) x->memory.max = d.max_f;
@@ -103,9 +103,10 @@ enum al_err verb_produce(struct task *t)
     AL_OWN(md_output) thermo = NULL;
     // replicas go through the arrangements in turn
     AL_TRY(nnmd_open(t, t->cfg->production.precision, t->cfg->production.supercell, t->index, "produce", key, &n));
+    if (n->world->rank != 0) return nnmd_serve(n);
     AL_TRY(nnmd_output(t, "traj.extxyz", &traj));
     AL_TRY(nnmd_output(t, "thermo.out", &thermo));
-    struct produce x = {.t = t, .committee = n->committee, .traj = traj, .thermo = thermo};
+    struct produce x = {.t = t, .n = n, .traj = traj, .thermo = thermo};
     struct md_result r = {0};
     AL_TRY(equilibrate(&x, n, &r));
     if (r.end == MD_END_DONE) {

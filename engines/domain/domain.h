@@ -25,8 +25,9 @@
 // What local potentials count beside their results, for rank 0.
 struct domain_tally {
     int n; // numbers, at most DOMAIN_MAX_TALLY
-    void (*get)(void *ctx, struct potential *local, double *v);   // every rank, after its part of an evaluation
-    void (*take)(void *ctx, int nranks, const double *v);         // rank 0, [nranks][n], after each evaluation
+    void (*get)(void *ctx, int k, const struct potential *local, double *v); // every rank, after its part of an evaluation
+    void (*take)(void *ctx, int k, int nranks, const double *v); // rank 0, [nranks][n], after an evaluation of local number k
+    void (*release)(void *ctx);                                  // when the domain is closed, or its opening failed
     void *ctx;
 };
 enum { DOMAIN_MAX_TALLY = 16 };
@@ -50,8 +51,10 @@ struct domain_facts {
     int hops[3];          // messages to each side, along each axis
     long builds;          // decompositions so far
     int owned, ghosts;    // this rank's atoms
+    int nlocal;
 };
 struct domain_facts domain_potential_facts(const struct potential *p);
+void *domain_potential_tally(const struct potential *p); // its ctx
 bool domain_is(const struct potential *p);
 
 #endif

@@ -158,7 +158,7 @@ static enum al_err evaluate(struct domain *d, const struct order *o, const struc
     dom_halo_reverse(d);
     v[0] = part.energy;
     memcpy(v + 1, part.virial, sizeof part.virial);
-    if (d->tally.n) d->tally.get(d->tally.ctx, d->local[o->k], v + SUMS);
+    if (d->tally.n) d->tally.get(d->tally.ctx, o->k, d->local[o->k], v + SUMS);
     collect(d, n, v, res);
     gather_atoms(d, 3, &a->force[0][0], forces);
     if (o->atomic_energy) gather_atoms(d, 1, a->energy, res ? res->atomic_energy : NULL);
@@ -194,12 +194,12 @@ static enum al_err prepare(struct domain *d, const struct al_frame *f)
     return AL_ERR_OK;
 }
 
-static void tell_tally(struct domain *d)
+static void tell_tally(struct domain *d, int k)
 {
     int n = d->tally.n;
-    for (int k = 0; k < d->comm->size; k++) // their numbers, without the sums between
-        memmove(d->sums + (size_t)k * (size_t)n, d->sums + (size_t)k * (size_t)(SUMS + n) + SUMS, (size_t)n * sizeof *d->sums);
-    if (n) d->tally.take(d->tally.ctx, d->comm->size, d->sums);
+    for (int r = 0; r < d->comm->size; r++) // their numbers, without the sums between
+        memmove(d->sums + (size_t)r * (size_t)n, d->sums + (size_t)r * (size_t)(SUMS + n) + SUMS, (size_t)n * sizeof *d->sums);
+    if (n) d->tally.take(d->tally.ctx, k, d->comm->size, d->sums);
 }
 
 enum al_err domain_potential_eval(struct potential *p, int k, const struct al_frame *f, struct pot_result *res)
@@ -212,7 +212,7 @@ enum al_err domain_potential_eval(struct potential *p, int k, const struct al_fr
     struct order o = {.k = k, .atomic_energy = res->atomic_energy != NULL};
     send_order(d, CMD_EVAL, k, o.atomic_energy, f->cell);
     AL_TRY(evaluate(d, &o, f, res, res->forces ? &res->forces[0][0] : unwanted));
-    tell_tally(d);
+    tell_tally(d, k);
     return AL_ERR_OK;
 }
 
@@ -258,6 +258,7 @@ static void domain_destroy(struct domain **dp)
     struct domain *d = *dp;
     *dp = NULL;
     if (!d) return;
+    if (d->tally.release) d->tally.release(d->tally.ctx);
     for (int k = 0; d->own && d->local && k < d->nlocal; k++)
         potential_destroy(&d->local[k]);
     al_free(d->local);
@@ -297,7 +298,6 @@ static enum al_err fill(struct domain *d, const struct domain_options *o)
         if (!(p->ops->caps & POT_LOCAL)) AL_FAIL(AL_ERR_UNSUPPORTED, "%s cannot be spread over ranks", p->ops->name);
         cutoff = fmax(cutoff, p->ops->cutoff(p));
     }
-    d->tally = o->tally;
     d->skin = o->skin > 0 ? o->skin : default_skin;
     d->reach = cutoff + d->skin + margin;
     AL_ALLOC(d->sums, (size_t)d->comm->size * (size_t)(SUMS + o->tally.n));
@@ -314,6 +314,7 @@ static enum al_err create(const struct domain_options *o, struct comm *comm, str
     d->base.ops = &domain_ops;
     d->comm = comm;
     d->own = o->own;
+    d->tally = o->tally;
     d->nlocal = o->nlocal;
     for (int k = 0; k < o->nlocal; k++) {
         d->local[k] = o->local[k];
@@ -327,9 +328,9 @@ enum al_err domain_potential_open(const struct domain_options *o, struct comm *c
 {
     AL_OWN(domain) d = NULL;
     enum al_err e = create(o, comm, &d);
-    if (e && o->own)
-        for (int k = 0; k < o->nlocal; k++)
-            potential_destroy(&o->local[k]);
+    if (e && o->tally.release) o->tally.release(o->tally.ctx);
+    for (int k = 0; e && o->own && k < o->nlocal; k++)
+        potential_destroy(&o->local[k]);
     if (!e) e = fill(d, o);
     AL_TRY_ALL(comm, e);
     *ret = &d->base;
@@ -356,10 +357,16 @@ enum al_err domain_potential_serve(struct potential *p)
 struct domain_facts domain_potential_facts(const struct potential *p)
 {
     const struct domain *d = self(p);
-    struct domain_facts f = {.builds = d->builds, .owned = d->atoms.nown, .ghosts = d->atoms.n - d->atoms.nown};
+    struct domain_facts f = {.builds = d->builds, .owned = d->atoms.nown, .ghosts = d->atoms.n - d->atoms.nown,
+                             .nlocal = d->nlocal};
     memcpy(f.grid, d->grid.n, sizeof f.grid);
     memcpy(f.hops, d->grid.hops, sizeof f.hops);
     return f;
+}
+
+void *domain_potential_tally(const struct potential *p)
+{
+    return self(p)->tally.ctx;
 }
 
 bool domain_is(const struct potential *p)

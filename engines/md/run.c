@@ -148,6 +148,7 @@ static enum al_err save(struct run *r)
         AL_TRY(md_checkpoint_write(r->o, r->s, &r->progress));
         AL_TRY(md_history_path(r->o->checkpoint, r->saved_step, path));
         if (history && r->saved_step >= 0) AL_TRY(ops->discard(r->p, path));
+        if (!history) (void)remove(path); // of a potential that had one, see load_history
         r->saved_step = r->s->step;
     }
     r->saved = al_clock();
@@ -159,8 +160,11 @@ static enum al_err load_history(struct run *r)
 {
     const struct potential_ops *ops = r->p->ops;
     char path[AL_PATH];
-    if (!(ops->caps & POT_HISTORY)) return AL_ERR_OK;
     AL_TRY(md_history_path(r->o->checkpoint, r->s->step, path));
+    if (!(ops->caps & POT_HISTORY)) { // such a run on all ranks goes on with one
+        r->history_lost = al_exists(path) && r->s->step < r->o->nsteps;
+        return AL_ERR_OK;
+    }
     enum al_err e = ops->load(r->p, path);
     if (e == AL_ERR_NOTFOUND) {
         r->history_lost = r->s->step < r->o->nsteps; // nothing is lost where nothing is left to do
