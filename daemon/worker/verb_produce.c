@@ -91,6 +91,7 @@ static enum al_err facts(struct task *t, const struct produce *x, const struct m
     AL_TRY(task_fact_real(t, "deviation_max", x->memory.max));
     AL_TRY(task_fact_int(t, "frames", x->memory.frames));
     AL_TRY(task_fact_int(t, "steps", r->steps));
+    if (r->history_lost) AL_TRY(task_fact_int(t, "history_lost", 1));
     AL_TRY(task_fact_text(t, "ended", r->end == MD_END_DONE ? "all steps done" : ended));
     return AL_ERR_OK;
 }

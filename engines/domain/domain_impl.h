@@ -45,6 +45,8 @@ struct dom_list { // neighbours of owned atoms
     struct al_neigh near;     // as potentials take it
     int *wide_first, *wide;   // [nown + 1], [nwide] atoms within cut-off + skin at the last build, by (tag, image)
     size_t cap_first, cap_wide, cap_pair;
+    double shortest;          // distance at the last update, Ang, of the atoms numbered pair
+    int pair[2];
 };
 
 struct dom_ref { // rank 0: the frame of the last build
@@ -78,7 +80,9 @@ struct domain {
     struct dom_halo halo;
     struct dom_list list;
     struct dom_ref ref;
-    double *sums; // rank 0: [nranks][10 + tally.n]
+    double *sums;     // rank 0: [nranks][13 + tally.n]
+    double shortest;  // of the last evaluation, rank 0
+    int pair[2];
 };
 
 // grid.c: the grid with the fewest ghosts, and who owns what (rank 0).

@@ -205,6 +205,7 @@ enum al_err dom_list_update(struct dom_list *l, const struct dom_atoms *a, const
     struct al_neigh *n = &l->near;
     double cutoff2 = n->cutoff * n->cutoff;
     int m = 0;
+    l->shortest = (double)INFINITY;
     if ((size_t)l->wide_first[a->nown] > l->cap_pair || !n->pair) {
         AL_GROW(n->pair, 0, l->cap_wide);
         l->cap_pair = l->cap_wide;
@@ -223,7 +224,13 @@ enum al_err dom_list_update(struct dom_list *l, const struct dom_atoms *a, const
             if (r2 >= cutoff2) continue;
             if (!(r2 > 0.0))
                 AL_FAIL(AL_ERR_UNPHYSICAL, "atoms %d and %d are at the same place", a->tag[i] + 1, a->tag[j] + 1);
-            n->pair[m++] = (struct al_neigh_pair){j, {d[0], d[1], d[2]}, sqrt(r2)};
+            n->pair[m] = (struct al_neigh_pair){j, {d[0], d[1], d[2]}, sqrt(r2)};
+            if (n->pair[m].r < l->shortest) {
+                l->shortest = n->pair[m].r;
+                l->pair[0] = a->tag[i];
+                l->pair[1] = a->tag[j];
+            }
+            m++;
         }
     }
     n->first[a->nown] = m;

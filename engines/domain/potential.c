@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "domain/domain_impl.h"
 
-enum { SUMS = 10 }; // energy, virial
+enum { SUMS = 10, HEAD = SUMS + 3 }; // energy, virial; shortest distance, its atoms
 static const double default_skin = 1.0; // Ang
 static const double margin = 1e-6;      // Ang: halos are chosen by fractions of the cell, which rounding may move
 
@@ -129,6 +129,14 @@ static void collect(struct domain *d, int n, const double *v, struct pot_result 
     }
     res->energy = sum[0];
     memcpy(res->virial, sum + 1, sizeof res->virial);
+    d->shortest = (double)INFINITY;
+    for (int k = 0; k < size; k++) {
+        const double *w = d->sums + (size_t)k * (size_t)n + SUMS;
+        if (w[0] >= d->shortest) continue;
+        d->shortest = w[0];
+        d->pair[0] = (int)fmin(w[1], w[2]);
+        d->pair[1] = (int)fmax(w[1], w[2]);
+    }
 }
 
 static void gather_atoms(struct domain *d, int width, const double *mine, double *ret)
@@ -147,8 +155,8 @@ static enum al_err evaluate(struct domain *d, const struct order *o, const struc
     struct dom_ref *r = &d->ref;
     struct dom_atoms *a = &d->atoms;
     struct pot_result part = {0};
-    double v[SUMS + DOMAIN_MAX_TALLY] = {0};
-    int n = SUMS + d->tally.n;
+    double v[HEAD + DOMAIN_MAX_TALLY] = {0};
+    int n = HEAD + d->tally.n;
     for (int i = 0; f && i < r->natoms; i++)
         memcpy(r->pack + 3 * (size_t)i, f->pos[r->order[i]], sizeof f->pos[0]);
     if (f) dom_ref_message(r, d->comm->size, sizeof *a->x);
@@ -158,7 +166,10 @@ static enum al_err evaluate(struct domain *d, const struct order *o, const struc
     dom_halo_reverse(d);
     v[0] = part.energy;
     memcpy(v + 1, part.virial, sizeof part.virial);
-    if (d->tally.n) d->tally.get(d->tally.ctx, o->k, d->local[o->k], v + SUMS);
+    v[SUMS] = a->nown ? d->list.shortest : (double)INFINITY;
+    v[SUMS + 1] = d->list.pair[0];
+    v[SUMS + 2] = d->list.pair[1];
+    if (d->tally.n) d->tally.get(d->tally.ctx, o->k, d->local[o->k], v + HEAD);
     collect(d, n, v, res);
     gather_atoms(d, 3, &a->force[0][0], forces);
     if (o->atomic_energy) gather_atoms(d, 1, a->energy, res ? res->atomic_energy : NULL);
@@ -198,7 +209,7 @@ static void tell_tally(struct domain *d, int k)
 {
     int n = d->tally.n;
     for (int r = 0; r < d->comm->size; r++) // their numbers, without the sums between
-        memmove(d->sums + (size_t)r * (size_t)n, d->sums + (size_t)r * (size_t)(SUMS + n) + SUMS, (size_t)n * sizeof *d->sums);
+        memmove(d->sums + (size_t)r * (size_t)n, d->sums + (size_t)r * (size_t)(HEAD + n) + HEAD, (size_t)n * sizeof *d->sums);
     if (n) d->tally.take(d->tally.ctx, k, d->comm->size, d->sums);
 }
 
@@ -253,6 +264,14 @@ static double cutoff_of(const struct potential *p)
     return local->ops->cutoff(local);
 }
 
+static double closest(const struct potential *p, int *ret_i, int *ret_j)
+{
+    const struct domain *d = self(p);
+    *ret_i = d->pair[0];
+    *ret_j = d->pair[1];
+    return d->shortest;
+}
+
 static void domain_destroy(struct domain **dp)
 {
     struct domain *d = *dp;
@@ -282,6 +301,7 @@ static const struct potential_ops domain_ops = {
     .caps = POT_VIRIAL | POT_ATOMIC_ENERGY | POT_HISTORY,
     .eval = eval,
     .cutoff = cutoff_of,
+    .closest = closest,
     .close = close_domain,
     .save = save,
     .load = load,
@@ -300,7 +320,7 @@ static enum al_err fill(struct domain *d, const struct domain_options *o)
     }
     d->skin = o->skin > 0 ? o->skin : default_skin;
     d->reach = cutoff + d->skin + margin;
-    AL_ALLOC(d->sums, (size_t)d->comm->size * (size_t)(SUMS + o->tally.n));
+    AL_ALLOC(d->sums, (size_t)d->comm->size * (size_t)(HEAD + o->tally.n));
     return AL_ERR_OK;
 }
 

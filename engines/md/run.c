@@ -28,7 +28,7 @@ struct run {
     struct integrator *g;
     struct md_thermo thermo;
     struct md_progress progress;
-    struct al_neigh *watch; // NULL when distances are not checked
+    struct al_neigh *watch; // NULL when distances are not checked, or the potential tells them
     double saved;           // monotonic clock of the last checkpoint, s
     long saved_step;        // of the last checkpoint; -1
     bool history_lost;
@@ -66,9 +66,23 @@ static bool state_is_finite(const struct md_state *s)
     return isfinite(sum);
 }
 
+static void too_close(struct run *r, int i, int j, double d)
+{
+    const int *z = r->s->f->z;
+    end_run(r, MD_END_TOO_CLOSE, "%s %d and %s %d are %.3f Ang apart (limit %.3f)", al_element_symbol(z[i]), i, al_element_symbol(z[j]), j,
+            d, r->o->min_distance);
+}
+
+// What the potential has found by the way, or a list of its own.
 static enum al_err check_distances(struct run *r)
 {
     const struct al_frame *f = r->s->f;
+    if (!r->watch) {
+        int i, j;
+        double d = r->p->ops->closest(r->p, &i, &j);
+        if (d < r->o->min_distance) too_close(r, i, j, d);
+        return AL_ERR_OK;
+    }
     enum al_err e = al_neigh_update(r->watch, f->natoms, (const double(*)[3])f->pos, f->cell, f->pbc);
     if (e == AL_ERR_UNPHYSICAL) {
         end_run(r, MD_END_TOO_CLOSE, "%s", al_err_message());
@@ -80,9 +94,7 @@ static enum al_err check_distances(struct run *r)
         for (int k = r->watch->first[i]; k < r->watch->first[i + 1]; k++)
             if (r->watch->pair[k].r < shortest) {
                 shortest = r->watch->pair[k].r;
-                end_run(r, MD_END_TOO_CLOSE, "%s %d and %s %d are %.3f Ang apart (limit %.3f)",
-                        al_element_symbol(f->z[i]), i, al_element_symbol(f->z[r->watch->pair[k].j]),
-                        r->watch->pair[k].j, shortest, r->o->min_distance);
+                too_close(r, i, r->watch->pair[k].j, shortest);
             }
     return AL_ERR_OK;
 }
@@ -95,7 +107,7 @@ static enum al_err check_sanity(struct run *r)
         end_run(r, MD_END_NOT_FINITE, "energy, forces or positions are not finite at step %ld", r->s->step);
         return AL_ERR_OK;
     }
-    if (r->watch) AL_TRY(check_distances(r));
+    if (o->min_distance > 0.0) AL_TRY(check_distances(r));
     if (r->progress.end) return AL_ERR_OK;
     struct md_thermo t;
     md_thermo_get(r->s, r->g, o->removed_dof, &t);
@@ -237,7 +249,8 @@ static void report(const struct run *r, long resumed, struct md_result *ret)
 static enum al_err run_all(struct run *r, struct md_result *ret)
 {
     long resumed = -1;
-    if (r->o->min_distance > 0.0) AL_TRY(al_neigh_create(r->o->min_distance, watch_skin, &r->watch));
+    if (r->o->min_distance > 0.0 && !(r->p->ops->closest && r->o->min_distance <= r->p->ops->cutoff(r->p)))
+        AL_TRY(al_neigh_create(r->o->min_distance, watch_skin, &r->watch));
     if (r->o->checkpoint && al_exists(r->o->checkpoint)) {
         AL_TRY(md_checkpoint_read(r->o, r->s, &r->progress));
         resumed = r->sane = r->saved_step = r->s->step;

@@ -49,6 +49,9 @@ struct potential_ops {
     // this energy's derivatives by all the atoms; sums over the parts of a system are the system's.
     enum al_err (*eval_local)(struct potential *p, const struct pot_part *part, struct pot_result *res);
     double (*cutoff)(const struct potential *p); // Ang
+    // May be NULL. The shortest distance of two atoms (or images) at the last evaluation, Ang, and their numbers; infinite when
+    // none are within the cut-off.
+    double (*closest)(const struct potential *p, int *ret_i, int *ret_j);
     void (*close)(struct potential *p);          // frees the instance
     // POT_HISTORY; else NULL. Files path or path.SUFFIX, durable. load: AL_ERR_NOTFOUND when they are not there or
     // those of another number of ranks, AL_ERR_CORRUPT; then the history is empty. After save or load the

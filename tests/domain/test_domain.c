@@ -172,7 +172,13 @@ static void small_skew_cells(void **state)
             f = fixture_frame(2, elements, 4, 3.3, 1, 3);
         }
         struct off o = compare(p, d, f);
+        double near;
+        int i, j, i2, j2;
         check_off(&o, f->natoms, "small cell");
+        OK(al_frame_min_distance(f, &near, &i, &j));
+        double found = d->ops->closest(d, &i2, &j2);
+        CHECK(fabs(near - found) < 1e-12, "shortest distance %.15g, found %.15g", near, found);
+        CHECK(near > 3.9 || (i == i2 && j == j2) || (i == j2 && j == i2), "atoms %d, %d; found %d, %d", i, j, i2, j2);
         CHECK(k > 0 || domain_potential_facts(d).hops[0] > 1, "one hop in a cell of %g Ang", kinds[k].edge);
     }
 }
@@ -366,6 +372,15 @@ static void failures(void **state)
         CHECK(try(d, bad) == AL_ERR_UNPHYSICAL, "far away: %s", al_err_message());
         struct off o = compare(p, d, f);
         check_off(&o, f->natoms, "after a failure");
+    }
+    struct md_result end[2] = {0};
+    for (int k = 0; k < 2; k++) { // the driver hears of the same pair from both
+        OWN_INTEGRATOR g = NULL;
+        AL_OWN(md_state) s = start(f, 300);
+        struct md_run_options o = {.nsteps = 5, .dt = 1, .removed_dof = 3, .min_distance = 3};
+        OK(md_nve_open(&g));
+        OK(md_run(&o, s, k ? d : p, g, &end[k]));
+        CHECK(end[k].end == MD_END_TOO_CLOSE && strcmp(end[0].text, end[k].text) == 0, "%s; %s", end[0].text, end[k].text);
     }
     f->pbc = false;
     CHECK(try(d, f) == AL_ERR_UNSUPPORTED, "without a cell");
