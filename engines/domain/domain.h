@@ -52,6 +52,7 @@ struct domain_facts {
     long builds;          // decompositions so far
     int owned, ghosts;    // this rank's atoms
     int nlocal;
+    double list_seconds;  // processor time of this rank in making neighbour lists
 };
 struct domain_facts domain_potential_facts(const struct potential *p);
 void *domain_potential_tally(const struct potential *p); // its ctx

@@ -75,6 +75,7 @@ struct domain {
     double cell[3][3];  // of the evaluation or build at hand
     bool built;         // halos are those of ref
     long builds;
+    double list_seconds;
     struct dom_grid grid;
     struct dom_atoms atoms;
     struct dom_halo halo;

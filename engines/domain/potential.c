@@ -2,6 +2,7 @@
 // Copyright the alnd authors
 #include <math.h>
 #include <stdint.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -64,6 +65,13 @@ static enum al_err take_owned(struct domain *d, const struct dom_record *mine, i
     return AL_ERR_OK;
 }
 
+static double processor(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 // Owners, halos and wide lists for the positions of ref.
 static enum al_err build(struct domain *d)
 {
@@ -88,8 +96,10 @@ static enum al_err build(struct domain *d)
     comm_scatter(d->comm, r->record, r->bytes, r->at, mine, n * (int)sizeof *mine);
     AL_TRY(agree(d, take_owned(d, mine, n)));
     AL_TRY(dom_halo_build(d));
-    double cutoff = d->reach - d->skin - margin;
-    AL_TRY(agree(d, dom_list_build(&d->list, &d->atoms, (const double(*)[3])d->cell, cutoff, d->reach)));
+    double cutoff = d->reach - d->skin - margin, from = processor();
+    enum al_err e = dom_list_build(&d->list, &d->atoms, (const double(*)[3])d->cell, cutoff, d->reach);
+    d->list_seconds += processor() - from;
+    AL_TRY(agree(d, e));
     d->builds++;
     d->built = true;
     return AL_ERR_OK;
@@ -104,7 +114,9 @@ static enum al_err own_part(struct domain *d, int k, bool atomic_energy, struct 
         return AL_ERR_OK;
     }
     if (atomic_energy) res->atomic_energy = a->energy;
+    double from = processor();
     AL_TRY(dom_list_update(&d->list, a, (const double(*)[3])d->cell));
+    d->list_seconds += processor() - from;
     struct pot_part part = {.ncentre = a->nown, .natoms = a->n, .z = a->z, .tag = a->tag, .list = &d->list.near};
     AL_TRY(d->local[k]->ops->eval_local(d->local[k], &part, res));
     return AL_ERR_OK;
@@ -378,7 +390,7 @@ struct domain_facts domain_potential_facts(const struct potential *p)
 {
     const struct domain *d = self(p);
     struct domain_facts f = {.builds = d->builds, .owned = d->atoms.nown, .ghosts = d->atoms.n - d->atoms.nown,
-                             .nlocal = d->nlocal};
+                             .nlocal = d->nlocal, .list_seconds = d->list_seconds};
     memcpy(f.grid, d->grid.n, sizeof f.grid);
     memcpy(f.hops, d->grid.hops, sizeof f.hops);
     return f;

@@ -2,9 +2,10 @@
 // Copyright the alnd authors
 //
 // What a step of NVE takes on the ranks that it is started with:
-//   [mpirun -np P] bench_domain MODEL.dp STRUCTURE N0 N1 N2 [STEPS [plain|double|mixed]]
+//   [mpirun -np P] bench_domain MODEL.dp STRUCTURE N0 N1 N2 [STEPS [plain|double|mixed [one]]]
 // One row of the table in docs/scaling.md. `model`: processor time of the busiest rank in the model and its neighbour list, which does not
-// depend on how many ranks share a core; `rank 0`: that of the integrator and the checks, which are not spread. One rank: the undivided potential.
+// depend on how many ranks share a core; `rank 0`: that of the integrator and the checks, which are not spread. One rank: the undivided potential; with `one` the
+// decomposition into one part, and to stderr what rank 0 spends on handing out, collecting and its own halo.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,12 @@ static double cutoff(const struct potential *base)
     return p->ops->cutoff(p);
 }
 
+static double closest(const struct potential *base, int *ret_i, int *ret_j)
+{
+    struct potential *p = ((const struct timed *)base)->p;
+    return p->ops->closest(p, ret_i, ret_j);
+}
+
 static void close_timed(struct potential *base)
 {
     potential_destroy(&((struct timed *)base)->p);
@@ -65,7 +72,7 @@ static void close_timed(struct potential *base)
 static void wrap(struct timed *t, struct potential *p)
 {
     *t = (struct timed){.ops = {.name = "timed", .caps = POT_VIRIAL | (p->ops->caps & POT_LOCAL), .eval = eval, .eval_local = eval_local,
-                                .cutoff = cutoff, .close = close_timed}, .p = p};
+                                .cutoff = cutoff, .closest = p->ops->closest ? closest : NULL, .close = close_timed}, .p = p};
     t->base.ops = &t->ops;
 }
 
@@ -83,11 +90,17 @@ static enum al_err start(char **a, struct md_state **ret)
 }
 
 struct times {
-    double wall, rest; // of rank 0, s a step: all; processor time outside the potential
+    double wall, rest, around; // of rank 0, s a step: all; processor time outside the potential, in it around the part
     int natoms;
 };
 
-static enum al_err drive(char **a, struct potential *p, long steps, struct times *ret)
+// Processor time in the model and the neighbour lists of this rank so far.
+static double in_part(const struct timed *inner, const struct potential *p)
+{
+    return inner->processor + (domain_is(p) ? domain_potential_facts(p).list_seconds : 0);
+}
+
+static enum al_err drive(char **a, const struct timed *inner, struct potential *p, long steps, struct times *ret)
 {
     AL_OWN(md_state) s = NULL;
     __attribute__((cleanup(integrator_destroy))) struct integrator *g = NULL;
@@ -99,12 +112,12 @@ static enum al_err drive(char **a, struct potential *p, long steps, struct times
     struct md_run_options o = {.nsteps = 1, .dt = 1, .removed_dof = 3, .min_distance = 0.5, .max_temperature = 1e5};
     AL_TRY(md_run(&o, s, &outer.base, g, &r)); // first lists, memory
     outer.processor = 0;
-    double from = al_clock(), cpu = processor();
+    double from = al_clock(), cpu = processor(), part = in_part(inner, p);
     o.nsteps = 1 + steps;
     AL_TRY(md_run(&o, s, &outer.base, g, &r));
     if (r.end != MD_END_DONE) AL_FAIL(AL_ERR_UNPHYSICAL, "%s", r.text);
     double n = (double)(steps + 1); // it starts with an evaluation
-    *ret = (struct times){(al_clock() - from) / n, (processor() - cpu - outer.processor) / n, s->f->natoms};
+    *ret = (struct times){(al_clock() - from) / n, (processor() - cpu - outer.processor) / n, (outer.processor - in_part(inner, p) + part) / n, s->f->natoms};
     return AL_ERR_OK;
 }
 
@@ -121,8 +134,8 @@ static enum al_err bench(int argc, char **argv, struct comm *world)
     wrap(&inner, model);
     struct potential *local = &inner.base;
     struct domain_options o = {.local = &local, .nlocal = 1};
-    if (world->size > 1) AL_TRY(domain_potential_open(&o, world, &p));
-    enum al_err e = world->rank ? domain_potential_serve(p) : drive(argv, p ? p : local, steps, &t);
+    if (world->size > 1 || argc > 8) AL_TRY(domain_potential_open(&o, world, &p));
+    enum al_err e = world->rank ? domain_potential_serve(p) : drive(argv, &inner, p ? p : local, steps, &t);
     if (p) f = domain_potential_facts(p);
     long long sent = comm_bytes(world);
     potential_destroy(&p);
@@ -131,8 +144,9 @@ static enum al_err bench(int argc, char **argv, struct comm *world)
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
     double evaluations = (double)(steps + 3); // all; the first ones build
-    double busiest = comm_max_d(world, inner.processor / evaluations);
+    double busiest = comm_max_d(world, (inner.processor + f.list_seconds) / evaluations);
     int owned = comm_max_i(world, f.owned), ghosts = comm_max_i(world, f.ghosts);
+    if (world->size == 1 && argc > 8) fprintf(stderr, "rank 0: %.2f ms a step around its part\n", 1e3 * t.around);
     double mib = comm_max_d(world, (double)use.ru_maxrss / 1024), others = comm_max_d(world, world->rank ? (double)use.ru_maxrss / 1024 : 0);
     double most = comm_max_d(world, (double)sent / evaluations / 1e6);
     if (world->rank == 0)
@@ -145,7 +159,7 @@ int main(int argc, char **argv)
 {
     struct comm *world = NULL;
     if (argc < 6) {
-        fprintf(stderr, "usage: %s MODEL.dp STRUCTURE N0 N1 N2 [STEPS [WAY]]\n", argv[0]);
+        fprintf(stderr, "usage: %s MODEL.dp STRUCTURE N0 N1 N2 [STEPS [WAY [one]]]\n", argv[0]);
         return 2;
     }
     enum al_err e = comm_init(&argc, &argv);
