@@ -156,6 +156,8 @@ static enum al_err parse(int argc, char **argv, struct wish *w)
     if (strcmp(w->format, "extxyz") != 0 && strcmp(w->format, "dcd") != 0 && strcmp(w->format, "both") != 0)
         AL_FAIL(AL_ERR_INPUT, "md: --format %s: extxyz, dcd or both", w->format);
     w->choice.model = strcmp(w->potential, "dft") != 0;
+    if (w->choice.model && w->replicas > 1 && w->choice.ranks > 1)
+        AL_FAIL(AL_ERR_INPUT, "md: --replicas share one process, --ranks divide one run: one of them");
     if (!w->choice.model && !w->choice.config)
         AL_FAIL_HINT(AL_ERR_INPUT, "--config C.yaml with a section `label`; a whole loop.yaml will do",
                      "md dft: the settings of the first-principles calculation are missing");
@@ -293,7 +295,8 @@ static enum al_err prepare(const struct label_job *j, const struct wish *w, stru
         model = "model.dp";
     }
     AL_TRY(write_inputs(j, w, id, model));
-    *t = (struct bag_task){.verb = "md", .elements = j->elements, .ranks = w->choice.model ? 0 : j->ranks, .threads = threads_of(j, w)};
+    *t = (struct bag_task){.verb = "md", .elements = j->elements, .ranks = w->choice.model && w->choice.ranks < 2 ? 0 : j->ranks,
+                           .threads = threads_of(j, w)};
     AL_TRY(write_config(j, w, &s, t->config));
     al_sha256_init(&h);
     al_sha256_string(&h, id);
@@ -326,7 +329,8 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
     if (bag_fact(t, "sel_overflow"))
         printf("WARNING: in %s of the steps: %s\n", bag_fact(t, "sel_overflow"), bag_fact(t, "sel_overflow_text"));
     if (bag_fact(t, "history_lost"))
-        puts("went on with another number of ranks: equal within the SCF threshold, not bit for bit");
+        printf("went on with another number of ranks: equal within %s, not bit for bit\n",
+               w->choice.model ? "rounding" : "the SCF threshold");
     char dir[AL_PATH + 32] = "";
     const bool dcd = strcmp(w->format, "extxyz") != 0, xyz = strcmp(w->format, "dcd") != 0;
     if (w->replicas > 1)
