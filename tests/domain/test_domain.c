@@ -273,7 +273,7 @@ static struct al_frame *run(struct potential *p, const char *file, enum part par
     AL_OWN(md_state) s = start(f, 5000);
     struct al_frame *end = NULL;
     long n = part == FIRST ? 45 : -1;
-    struct md_thermostat heat = {3000, 50, 3};
+    struct md_thermostat heat = {.temperature = 3000, .tau = 50, .removed_dof = 3};
     OK(md_svr_open(&heat, &g));
     struct md_run_options o = {.nsteps = 90, .dt = 1, .removed_dof = 3, .checkpoint = part == WHOLE ? NULL : file,
                                .checkpoint_interval = 1e9, .check_stop = stop_at, .stop_ctx = &n};
