@@ -68,24 +68,20 @@ def supercell(path, n):
 
 
 def md(out, ranks, stop=None):
-    """alnd md; stop: interrupted when that many steps are done."""
-    cmd = [os.path.join(BIN, 'alnd'), 'md', 'models/0.dp', 'start.extxyz', '--ensemble', 'nvt', '--temperature', '20 K', '--seed', '2', '--time', '0.3 ps',
+    """alnd md; stop: interrupted when more frames than that are in its trajectory."""
+    cmd = [os.path.join(BIN, 'alnd'), 'md', 'models/0.dp', 'start.extxyz', '--ensemble', 'nvt', '--temperature', '20 K', '--seed', '2', '--time', '0.3 ps', '--timestep', '0.5 fs',
            '--stride', '20', '--config', 'close.yaml', '--out', out] + (['--ranks', str(ranks)] if ranks > 1 else [])
     p = subprocess.Popen(cmd, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
     while stop and p.poll() is None:
-        done = 0
-        for d in os.listdir(out + '/tasks') if os.path.isdir(out + '/tasks') else []:
-            path = f'{out}/tasks/{d}/progress'
-            if os.path.exists(path):
-                done = int(re.search(r'done=(\d+)', read(path).decode() or 'done=0')[1])
-        if done >= stop:
+        path = out + '/trajectory.extxyz'
+        if os.path.exists(path) and read(path).count(b'Lattice') > stop:
             p.send_signal(signal.SIGINT)
             break
         time.sleep(0.02)
     text, _ = p.communicate(timeout=300)
     check(p.returncode == (3 if stop else 0), f'{out}: code {p.returncode}\n{text}')
     if not stop:
-        check('300 steps' in text, text)
+        check('600 steps' in text, text)
     return text
 
 
@@ -97,7 +93,7 @@ def test_md():
     check(LAST not in text, text)
     md('two', 2)
     check(0 < off('one/trajectory.extxyz', 'two/trajectory.extxyz') < 1e-6, 'two ranks: another trajectory, or not on two ranks')
-    md('again', 2, stop=1)
+    md('again', 2, stop=2)
     check(any(f.endswith('.history') for f in os.listdir('again')), 'no decomposition beside the checkpoint')
     text = md('again', 2)
     check(LAST not in text, text)
@@ -105,7 +101,7 @@ def test_md():
         check(read('two/' + f) == read('again/' + f), f'{f}: other bytes after a stop')
     for first, then in ((3, 1), (1, 2), (2, 3)):
         out = f'from{first}to{then}'
-        md(out, first, stop=1)
+        md(out, first, stop=2)
         text = md(out, then)
         check(LAST in text, text)
         check(off('one/trajectory.extxyz', out + '/trajectory.extxyz') < 1e-6, out)
@@ -127,7 +123,7 @@ systems:
   - {name: S, structure: start.extxyz}
 select: {min_distance: 0.1 Ang}
 explore: {temperatures: [60 K]}
-production: {supercell: [2, 2, 2], temperatures: [60 K], equilibration: 0.05 ps, time: 0.2 ps, timestep: 1 fs, stride: 10, replicas: 1, precision: double}
+production: {supercell: [2, 2, 2], temperatures: [60 K], equilibration: 0.05 ps, time: 0.2 ps, timestep: 0.2 fs, stride: 50, format: extxyz, replicas: 1, precision: double}
 """
 TASK = """verb: produce
 task: production/S-60K-0
