@@ -29,7 +29,7 @@ static enum al_err options(const struct tr_options *o, struct tr_options *ret)
 {
     struct tr_options p = *o;
     bool any = false;
-    if (p.slope_tolerance == 0.0) p.slope_tolerance = 0.2;
+    if (p.slope_tolerance == 0.0) p.slope_tolerance = 0.25;
     if (p.max_error == 0.0) p.max_error = 0.3;
     if (p.max_lag == 0.0) p.max_lag = 0.25;
     if (p.jump == 0.0) p.jump = 3.0;
@@ -139,7 +139,7 @@ static enum al_err full_curve(const struct work *w, const struct tr_traj *const 
 static double limit(const struct work *w, const struct tr_window *f)
 {
     double unseen = 3 * w->o.jump * w->o.jump / (6 * w->curves->nions * w->curves->total_time);
-    return fmax(f->d + tr_student95((int)f->dof) * f->error, unseen);
+    return fmax(f->d + 1.5 * tr_student95((int)f->dof) * f->error, unseen);
 }
 
 static void judge(const struct work *w, const struct tr_window *f, struct tr_diffusion *d)
@@ -171,7 +171,7 @@ static enum al_err analyse(struct work *w, const struct tr_traj *const *runs, in
     AL_TRY(options(o, &w->o));
     AL_TRY(load_tracks(w, runs, nruns));
     const struct tr_curves *c = w->curves;
-    AL_TRY(full_curve(w, runs, d));
+    if (!w->o.fit_only) AL_TRY(full_curve(w, runs, d));
     AL_TRY(tr_window_search(c, &w->o, &f, &d->diffusive));
     if (!isfinite(f.error)) AL_FAIL(AL_ERR_INPUT, "%d ions and %d blocks give no error bar", c->nunits, f.nblocks);
     d->nruns = nruns;

@@ -20,6 +20,7 @@ struct tr_options {
     double max_error;              // relative standard error of D above which nothing is claimed; 0 = 0.3
     double max_lag;                // longest lag of fit and window as fraction of the shortest run; 0 = 0.25
     double jump;                   // Ang, length of a jump between sites, for the limit where no jump was seen; 0 = 3
+    bool fit_only;                 // no curve at all lags
 };
 
 struct tr_msd {
@@ -31,7 +32,7 @@ struct tr_msd {
 };
 
 struct tr_diffusion {
-    struct tr_msd *msd;                    // at all lags of half the shortest run, thinned above TR_MSD_ROWS
+    struct tr_msd *msd;                    // at all lags of half the shortest run, thinned above TR_MSD_ROWS; NULL with fit_only
     int nruns, nions, nframework;          // ions of a run; framework atoms of a run
     long nframes;                          // of the shortest run
     double dt;                             // fs

@@ -12,6 +12,10 @@
 #include "transport/tr_impl.h"
 
 enum { MAX_LAGS = 256, MIN_UNITS = 6, MIN_BLOCKS = 5, BLOCK_LAGS = 4 /* a block is longer than the window's start, times this */ };
+#define SAFETY   3.0 // the window starts at this times the lag from which on the slope is right
+#define MIN_SPAN 3.0 // longest lag over first lag of a window, at least
+#define MIN_BEND 0.02
+#define FAR_ERRORS 3.0
 static const double normal99 = 2.326348; // one-sided
 
 // Coefficients over lags that give a slope: sum_l coef[l] y[l], weights t^-power; of ln t when logarithmic.
@@ -115,19 +119,34 @@ static void loglog(const struct tr_curves *c, struct tr_window *w)
     w->slope_error = scatter((const double(*)[3])c->unit, c->weight, c->nunits, c->nlags, coef, w->from, -1);
 }
 
-// D over the later half of the window (in ln t) against that over the earlier one.
-static void bend(const struct tr_curves *c, struct tr_window *w)
+// D of the window's later part (from 2 and 4 times its start on) over D of the whole window, minus 1: the more significant one.
+// The parts share data, so that their difference is known much better than either. Later starts (8, 16, ... times) say little about what
+// is wrong at the window's start, and going where they point would be following noise: they count when they are off by FAR_ERRORS.
+static void bend(const struct tr_curves *c, const double *coef, struct tr_window *w)
 {
-    double early[MAX_LAGS] = {0}, late[MAX_LAGS] = {0}, difference = 0;
-    int middle = (w->from + c->nlags - 1) / 2;
-    slope_coefficients(c->t, w->from, middle + 1, false, 2, early);
-    slope_coefficients(c->t, middle, c->nlags, false, 2, late);
-    for (int l = w->from; l < c->nlags; l++) {
-        late[l] = (late[l] - early[l]) / 6;
-        difference += late[l] * c->mean[l];
+    double worst = -1;
+    w->bend = w->bend_error = NAN;
+    for (double start = 2 * c->t[w->from]; w->d > 0 && start <= c->t[c->nlags - 1] / 2; start *= 2) {
+        double late[MAX_LAGS] = {0}, difference = 0;
+        int from = w->from;
+        while (c->t[from] < start * (1 - 1e-9))
+            from++;
+        if (c->nlags - from < 3) return;
+        slope_coefficients(c->t, from, c->nlags, false, 2, late);
+        for (int l = w->from; l < c->nlags; l++) {
+            late[l] = (late[l] / 6 - coef[l]) / w->d;
+            difference += late[l] * c->mean[l];
+        }
+        double error = scatter((const double(*)[3])c->unit, c->weight, c->nunits, c->nlags, late, w->from, -1);
+        if (start > 5 * c->t[w->from]) {
+            w->bent_far = w->bent_far || (fabs(difference) > MIN_BEND && fabs(difference) > FAR_ERRORS * error);
+            continue;
+        }
+        if (!(fabs(difference) > worst * error)) continue;
+        worst = error > 0 ? fabs(difference) / error : 0;
+        w->bend = difference;
+        w->bend_error = error;
     }
-    w->bend = w->d > 0 ? difference / w->d : (double)NAN;
-    w->bend_error = w->d > 0 ? scatter((const double(*)[3])c->unit, c->weight, c->nunits, c->nlags, late, w->from, -1) / w->d : (double)NAN;
 }
 
 enum al_err tr_window_fit(const struct tr_curves *c, int from, struct tr_window *ret)
@@ -154,25 +173,42 @@ enum al_err tr_window_fit(const struct tr_curves *c, int from, struct tr_window 
         w.axis_error[q] = 3 * (w.blocks_used && isfinite(w.correlation) ? e * sqrt(w.correlation) : e);
     }
     loglog(c, &w);
-    bend(c, &w);
+    bend(c, coef, &w);
     *ret = w;
+    return AL_ERR_OK;
+}
+
+// The first lag from which on the log-log slope is right and D does not move by more than `errors` of its standard errors when the
+// window's start is moved on; the window starts at SAFETY times that lag, because a bend just too small to be seen is as large as the
+// error of D: what decays like an exponential is down to its cube there.
+static enum al_err search(const struct tr_curves *c, const struct tr_options *o, double errors_allowed, struct tr_window *ret, bool *ret_found)
+{
+    double last = c->t[c->nlags - 1];
+    for (int k = 0, from = 0; SAFETY * c->t[k] <= last / MIN_SPAN; k++) {
+        struct tr_window w;
+        while (c->t[from] < SAFETY * c->t[k] * (1 - 1e-9))
+            from++;
+        if (c->nlags - from < 4) break;
+        AL_TRY(tr_window_fit(c, k, &w));
+        bool bent = w.bent_far || (fabs(w.bend) > MIN_BEND && fabs(w.bend) > errors_allowed * w.bend_error);
+        if (bent || fabs(w.slope - 1) > o->slope_tolerance) continue;
+        AL_TRY(tr_window_fit(c, from, &w));
+        if (fabs(w.slope - 1) > o->slope_tolerance || !(w.d > 0) || !(w.error <= o->max_error * w.d)) continue;
+        *ret = w;
+        *ret_found = true;
+        return AL_ERR_OK;
+    }
     return AL_ERR_OK;
 }
 
 enum al_err tr_window_search(const struct tr_curves *c, const struct tr_options *o, struct tr_window *ret, bool *ret_found)
 {
+    static const double errors_allowed[] = {1, 1.5, 2, 2.5};
     double last = c->t[c->nlags - 1];
     *ret_found = false;
-    for (int from = 0; c->t[from] <= last / 4 && c->nlags - from >= 4; from++) {
-        struct tr_window w;
-        AL_TRY(tr_window_fit(c, from, &w));
-        bool straight = fabs(w.slope - 1) <= o->slope_tolerance;
-        bool bent = fabs(w.bend) > 0.1 && fabs(w.bend) > 3 * w.bend_error;
-        if (!straight || bent || !(w.d > 0) || !(w.error <= o->max_error * w.d)) continue;
-        *ret = w;
-        *ret_found = true;
-        return AL_ERR_OK;
-    }
+    for (size_t i = 0; i < sizeof errors_allowed / sizeof errors_allowed[0] && !*ret_found; i++)
+        AL_TRY(search(c, o, errors_allowed[i], ret, ret_found));
+    if (*ret_found) return AL_ERR_OK;
     int from = c->nlags - 1;
     while (from > 0 && (c->t[from] > last / 2 || c->nlags - from < 4))
         from--;
