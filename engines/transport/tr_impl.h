@@ -49,7 +49,7 @@ void tr_curves_destroy(struct tr_curves **c);
 struct tr_window {
     int from;
     double d, error, dof, offset, axis[3], axis_error[3];
-    double slope, slope_error, bend, bend_error, correlation;
+    double slope, slope_error, bend, bend_error, correlation, inflation;
     bool blocks_used, bent_far;
     int nblocks;
 };
