@@ -20,6 +20,8 @@
 #include "walks.h"
 
 static const struct walk walks[] = {
+    {.name = "cage and jumps", .nions = 2, .nframes = 4000, .cage = 0.3, .memory = 0.5, .rate = 0.02, .jump = 3},
+    {.name = "cage and jumps", .nions = 4, .nframes = 4000, .cage = 0.3, .memory = 0.5, .rate = 0.02, .jump = 3},
     {.name = "steps", .nions = 12, .nframes = 1000, .step = 0.3},
     {.name = "steps", .nions = 24, .nframes = 2000, .step = 0.3},
     {.name = "steps", .nions = 100, .nframes = 1000, .step = 0.3},
