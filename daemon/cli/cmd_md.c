@@ -20,16 +20,23 @@ const char cli_md_usage[] = "alnd md dft STRUCTURE --config C.yaml --out DIR OPT
                             "\n"
                             "  --ensemble nve|nvt|npt, --temperature \"600 K\", --time \"1 ps\"   needed\n"
                             "  --pressure \"1 GPa\"            with npt; 0 when left out\n"
+                            "  --temperature-end \"900 K\", --pressure-end \"5 GPa\"   linear ramps over the run\n"
+                            "  --thermostat svr|langevin|nhc, --cell isotropic|full\n"
                             "  --timestep \"1 fs\"\n"
                             "  --stride N                    steps from frame to frame, 10\n"
                             "  --thermostat-time \"100 fs\", --barostat-time \"500 fs\"\n"
+                            "  --precision mixed|double|plain\n"
+                            "  --format extxyz|dcd|both      of the trajectory, extxyz\n"
+                            "  --replicas N                  runs with seeds SEED, SEED + 1, ...\n"
+                            "  --threads N                   replicas at a time, all cores; of a single run's evaluation, 1\n"
                             "  --seed N, --cores N, --ranks N";
 static const char hint[] = "alnd md --help";
 
 struct wish {
-    const char *potential, *structure, *out, *ensemble;
+    const char *potential, *structure, *out, *ensemble, *thermostat, *cell, *precision, *format;
     double temperature, pressure, time, timestep, tau, tau_p; // K, GPa, fs
-    long stride, seed;
+    double temperature_end, pressure_end;                     // those of the start without a ramp
+    long stride, seed, replicas, threads; // threads 0: not said
     struct label_choice choice;
 };
 
@@ -65,6 +72,12 @@ static enum al_err set_value(struct wish *w, const char *flag, const char *v)
         {"--config", &w->choice.config, NULL, 0, 0},
         {"--out", &w->out, NULL, 0, 0},
         {"--ensemble", &w->ensemble, NULL, 0, 0},
+        {"--thermostat", &w->thermostat, NULL, 0, 0},
+        {"--cell", &w->cell, NULL, 0, 0},
+        {"--temperature-end", NULL, &w->temperature_end, AL_DIM_TEMP, 0.1},
+        {"--pressure-end", NULL, &w->pressure_end, AL_DIM_PRESSURE, -1000},
+        {"--precision", &w->precision, NULL, 0, 0},
+        {"--format", &w->format, NULL, 0, 0},
         {"--temperature", NULL, &w->temperature, AL_DIM_TEMP, 0.1},
         {"--pressure", NULL, &w->pressure, AL_DIM_PRESSURE, -1000},
         {"--time", NULL, &w->time, AL_DIM_TIME, 0},
@@ -83,12 +96,40 @@ static enum al_err set_value(struct wish *w, const char *flag, const char *v)
         AL_TRY(set_count(flag, v, 1, 100000000, &w->stride));
     } else if (strcmp(flag, "--seed") == 0) {
         AL_TRY(set_count(flag, v, 0, 2147483647, &w->seed));
+    } else if (strcmp(flag, "--replicas") == 0) {
+        AL_TRY(set_count(flag, v, 1, 64, &w->replicas));
+    } else if (strcmp(flag, "--threads") == 0) {
+        AL_TRY(set_count(flag, v, 1, 1024, &w->threads));
     } else if (strcmp(flag, "--cores") == 0 || strcmp(flag, "--ranks") == 0) {
         AL_TRY(set_count(flag, v, 1, 4096, &n));
         *(flag[2] == 'c' ? &w->choice.cores : &w->choice.ranks) = (int)n;
     } else {
         AL_FAIL_HINT(AL_ERR_INPUT, hint, "md: unknown option '%s'", flag);
     }
+    return AL_ERR_OK;
+}
+
+static bool one_of(const char *word, const char *a, const char *b, const char *c)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
+}
+
+static enum al_err check_ensemble(struct wish *w)
+{
+    if (!one_of(w->ensemble, "nve", "nvt", "npt")) AL_FAIL(AL_ERR_INPUT, "md: --ensemble %s: nve, nvt or npt", w->ensemble);
+    const bool nve = strcmp(w->ensemble, "nve") == 0, npt = strcmp(w->ensemble, "npt") == 0;
+    if (!npt && (isfinite(w->pressure) || isfinite(w->pressure_end) || w->cell))
+        AL_FAIL(AL_ERR_INPUT, "md: --pressure, --pressure-end and --cell go with --ensemble npt");
+    if (nve && (w->thermostat || isfinite(w->temperature_end)))
+        AL_FAIL(AL_ERR_INPUT, "md: --thermostat and --temperature-end go with --ensemble nvt or npt");
+    if (!w->thermostat) w->thermostat = "svr";
+    if (!w->cell) w->cell = "isotropic";
+    if (!one_of(w->thermostat, "svr", "langevin", "nhc"))
+        AL_FAIL(AL_ERR_INPUT, "md: --thermostat %s: svr, langevin or nhc", w->thermostat);
+    if (!one_of(w->cell, "isotropic", "full", "full")) AL_FAIL(AL_ERR_INPUT, "md: --cell %s: isotropic or full", w->cell);
+    if (!isfinite(w->pressure)) w->pressure = 0;
+    if (!isfinite(w->temperature_end)) w->temperature_end = w->temperature;
+    if (!isfinite(w->pressure_end)) w->pressure_end = w->pressure;
     return AL_ERR_OK;
 }
 
@@ -109,11 +150,11 @@ static enum al_err parse(int argc, char **argv, struct wish *w)
     }
     if (!w->structure || !w->out || !w->ensemble || !(w->temperature > 0) || !(w->time > 0))
         AL_FAIL_HINT(AL_ERR_INPUT, hint, "md: potential, structure, --ensemble, --temperature, --time and --out are needed");
-    if (strcmp(w->ensemble, "nve") != 0 && strcmp(w->ensemble, "nvt") != 0 && strcmp(w->ensemble, "npt") != 0)
-        AL_FAIL(AL_ERR_INPUT, "md: --ensemble %s: nve, nvt or npt", w->ensemble);
-    if (isfinite(w->pressure) && strcmp(w->ensemble, "npt") != 0)
-        AL_FAIL(AL_ERR_INPUT, "md: --pressure goes with --ensemble npt");
-    if (!isfinite(w->pressure)) w->pressure = 0;
+    AL_TRY(check_ensemble(w));
+    if (strcmp(w->precision, "mixed") != 0 && strcmp(w->precision, "double") != 0 && strcmp(w->precision, "plain") != 0)
+        AL_FAIL(AL_ERR_INPUT, "md: --precision %s: mixed, double or plain", w->precision);
+    if (strcmp(w->format, "extxyz") != 0 && strcmp(w->format, "dcd") != 0 && strcmp(w->format, "both") != 0)
+        AL_FAIL(AL_ERR_INPUT, "md: --format %s: extxyz, dcd or both", w->format);
     w->choice.model = strcmp(w->potential, "dft") != 0;
     if (!w->choice.model && !w->choice.config)
         AL_FAIL_HINT(AL_ERR_INPUT, "--config C.yaml with a section `label`; a whole loop.yaml will do",
@@ -121,7 +162,12 @@ static enum al_err parse(int argc, char **argv, struct wish *w)
     return AL_ERR_OK;
 }
 
-// The run's physics without its length.
+static bool ramps(const struct wish *w)
+{
+    return w->temperature_end != w->temperature || w->pressure_end != w->pressure;
+}
+
+// The run's physics without its length (but a ramp depends on it). What came later is in it where it is not as it was before.
 static enum al_err identity(const struct label_job *j, const struct wish *w, const struct label_settings *s, char ret[65])
 {
     struct al_sha256 h;
@@ -131,6 +177,7 @@ static enum al_err identity(const struct label_job *j, const struct wish *w, con
     if (w->choice.model) {
         AL_TRY(al_sha256_file(w->potential, hex));
         al_sha256_string(&h, hex);
+        al_sha256_string(&h, w->precision);
     } else {
         al_sha256_string(&h, s->hash);
     }
@@ -142,6 +189,14 @@ static enum al_err identity(const struct label_job *j, const struct wish *w, con
         al_sha256_double(&h, numbers[i]);
     al_sha256_int(&h, w->stride);
     al_sha256_int(&h, w->seed);
+    if (strcmp(w->thermostat, "svr") != 0) al_sha256_string(&h, w->thermostat);
+    if (strcmp(w->cell, "isotropic") != 0) al_sha256_string(&h, w->cell);
+    const double ramp[] = {w->temperature_end, w->pressure_end, w->time};
+    for (int i = 0; ramps(w) && i < 3; i++)
+        al_sha256_double(&h, ramp[i]);
+    al_sha256_string(&h, w->format);
+    al_sha256_int(&h, w->replicas);
+    al_sha256_int(&h, w->replicas == 1 && w->threads > 1 ? w->threads : 1); // of an evaluation: the order of its sums
     al_sha256_hex(&h, ret);
     return AL_ERR_OK;
 }
@@ -155,7 +210,8 @@ static enum al_err check_directory(const struct label_job *j, const char *id)
     AL_TRY(al_yaml_read(path, &old));
     if (strcmp(al_node_str(old, "identity", ""), id) != 0)
         AL_FAIL_HINT(AL_ERR_INPUT, "another --out; md.yaml in it says what it is",
-                     "%s holds another run (other structure, potential, settings, ensemble, seed or stride)", j->dir);
+                     "%s holds another run (other structure, potential, settings, ensemble, ramp, seed, stride, format, replicas or threads)",
+                     j->dir);
     return AL_ERR_OK;
 }
 
@@ -177,14 +233,21 @@ static enum al_err write_inputs(const struct label_job *j, const struct wish *w,
     al_yaml_str(o.out, 0, "potential", model);
     al_yaml_str(o.out, 0, "structure", "start.extxyz");
     al_yaml_str(o.out, 0, "ensemble", w->ensemble);
+    al_yaml_str(o.out, 0, "thermostat", w->thermostat);
+    al_yaml_str(o.out, 0, "cell", w->cell);
     fputs("# K, GPa, fs\n", o.out);
     al_yaml_double(o.out, 0, "temperature", w->temperature);
     al_yaml_double(o.out, 0, "pressure", w->pressure);
+    al_yaml_double(o.out, 0, "temperature_end", w->temperature_end);
+    al_yaml_double(o.out, 0, "pressure_end", w->pressure_end);
     al_yaml_double(o.out, 0, "time", w->time);
     al_yaml_double(o.out, 0, "timestep", w->timestep);
     al_yaml_double(o.out, 0, "thermostat_time", w->tau);
     al_yaml_double(o.out, 0, "barostat_time", w->tau_p);
     al_yaml_int(o.out, 0, "stride", w->stride);
+    al_yaml_str(o.out, 0, "format", w->format);
+    al_yaml_int(o.out, 0, "replicas", w->replicas);
+    al_yaml_int(o.out, 0, "threads", w->threads);
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
 }
@@ -201,9 +264,17 @@ static enum al_err write_config(const struct label_job *j, const struct wish *w,
     snprintf(name, 64, "settings/md.yaml");
     AL_TRY(al_path(path, "%s/%s", j->dir, name));
     AL_TRY(al_outfile_open(path, &o));
-    fprintf(o.out, "seed: %ld\n%s", w->seed, text);
+    fprintf(o.out, "seed: %ld\nexplore:\n  precision: %s\n%s", w->seed, w->precision, text);
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
+}
+
+static int threads_of(const struct label_job *j, const struct wish *w)
+{
+    if (!w->choice.model) return 1;
+    if (w->replicas == 1) return w->threads > 1 ? (int)w->threads : 1;
+    long most = w->threads ? w->threads : j->cores;
+    return (int)(w->replicas < most ? w->replicas : most);
 }
 
 static enum al_err prepare(const struct label_job *j, const struct wish *w, struct bag_task *t)
@@ -222,7 +293,7 @@ static enum al_err prepare(const struct label_job *j, const struct wish *w, stru
         model = "model.dp";
     }
     AL_TRY(write_inputs(j, w, id, model));
-    *t = (struct bag_task){.verb = "md", .elements = j->elements, .ranks = w->choice.model ? 0 : j->ranks, .threads = 1};
+    *t = (struct bag_task){.verb = "md", .elements = j->elements, .ranks = w->choice.model ? 0 : j->ranks, .threads = threads_of(j, w)};
     AL_TRY(write_config(j, w, &s, t->config));
     al_sha256_init(&h);
     al_sha256_string(&h, id);
@@ -256,8 +327,14 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
         printf("WARNING: in %s of the steps: %s\n", bag_fact(t, "sel_overflow"), bag_fact(t, "sel_overflow_text"));
     if (bag_fact(t, "history_lost"))
         puts("went on with another number of ranks: equal within the SCF threshold, not bit for bit");
-    printf("trajectory  %s/trajectory.extxyz (%s frames)\nlog         %s/thermo.csv\nsummary     %s/summary.yaml\n", w->out,
-           bag_fact(t, "nframes"), w->out, w->out);
+    char dir[AL_PATH + 32] = "";
+    const bool dcd = strcmp(w->format, "extxyz") != 0, xyz = strcmp(w->format, "dcd") != 0;
+    if (w->replicas > 1)
+        printf("(means of %ld replicas, ns/day of all together; %s/replica-0 to -%ld)\n", w->replicas, w->out, w->replicas - 1);
+    snprintf(dir, sizeof dir, "%.4000s%s", w->out, w->replicas > 1 ? "/replica-*" : "");
+    if (xyz) printf("trajectory  %s/trajectory.extxyz (%s frames)\n", dir, bag_fact(t, "nframes"));
+    if (dcd) printf("trajectory  %s/trajectory.dcd (%s frames; elements in topology.extxyz)\n", dir, bag_fact(t, "nframes"));
+    printf("log         %s/thermo.csv\nsummary     %s/summary.yaml\n", dir, dir);
     if (j->cfg->demonstration) cli_demonstration();
     if (!whole) fprintf(stderr, "alnd: the run ended before its time: %s\n", ended ? ended : "?");
     return whole ? EXIT_OK : EXIT_FAILED;
@@ -265,7 +342,8 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
 
 int cmd_md(int argc, char **argv)
 {
-    struct wish w = {.pressure = NAN, .timestep = 1, .tau = 100, .tau_p = 500, .stride = 10, .seed = 1};
+    struct wish w = {.precision = "mixed", .format = "extxyz", .replicas = 1, .pressure = NAN, .temperature_end = NAN, .pressure_end = NAN,
+                     .timestep = 1, .tau = 100, .tau_p = 500, .stride = 10, .seed = 1};
     struct label_job j;
     struct bag_task t = {0};
     enum al_err e = parse(argc, argv, &w);

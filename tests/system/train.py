@@ -14,7 +14,6 @@ import glob
 import json
 import math
 import os
-import random
 import re
 import shutil
 import signal
@@ -23,6 +22,7 @@ import sys
 import tempfile
 import time
 
+from toy import extxyz, frames
 from workers import children
 
 BIN, SOURCE, MODE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3]
@@ -51,45 +51,6 @@ def alnd(*args, code=0):
     p = subprocess.run([ALND, *args], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=500)
     check(p.returncode == code, f'alnd {" ".join(args)}: exit {p.returncode}, not {code}\n{p.stdout}\n{p.stderr}')
     return p.stdout, p.stderr
-
-
-def frame(rng, z, side=20.0, spread=0.12):
-    """A cube of 8 atoms (neighbours 2.5 Ang) shaken, with Morse energy, forces and virial."""
-    x = [[2.5 * (i >> a & 1) + rng.gauss(0, spread) + 5 for a in range(3)] for i in range(8)]
-    e, f, v = 0.0, [[0.0] * 3 for _ in range(8)], [[0.0] * 3 for _ in range(3)]
-    for i in range(8):
-        for j in range(i):
-            d = [x[j][a] - x[i][a] for a in range(3)]
-            r = math.sqrt(sum(c * c for c in d))
-            q = math.exp(-1.2 * (r - 2.5))
-            e += 0.4 * (q * q - 2 * q)
-            g = 0.4 * -1.2 * 2 * (q * q - q) / r  # dE/dr / r
-            for a in range(3):
-                f[i][a] += g * d[a]
-                f[j][a] -= g * d[a]
-                for b in range(3):
-                    v[a][b] -= g * d[a] * d[b]
-    return {'z': z, 'x': x, 'cell': side, 'e': e - 100 * len(z), 'f': f, 'v': v}
-
-
-def frames(n, seed=1, z=('Li', 'S', 'S', 'Li', 'S', 'Li', 'Li', 'S')):
-    rng = random.Random(seed)
-    return [frame(rng, z) for _ in range(n)]
-
-
-def extxyz(fs, energy=True, forces=True, virial=True, more=lambda i: ''):
-    text = ''
-    for i, f in enumerate(fs):
-        s = f['cell']
-        text += f'8\nLattice="{s} 0 0 0 {s} 0 0 0 {s}" Properties=species:S:1:pos:R:3{":forces:R:3" if forces else ""} pbc="T T T"'
-        if energy:
-            text += f' energy={f["e"]!r}'
-        if virial:
-            text += ' stress="' + ' '.join(repr(-f['v'][a][b] / s ** 3) for a in range(3) for b in range(3)) + '"'
-        text += more(i) + '\n'
-        for k in range(8):
-            text += f['z'][k] + ' ' + ' '.join(repr(c) for c in f['x'][k] + (f['f'][k] if forces else [])) + '\n'
-    return text
 
 
 def lines(path):
@@ -134,6 +95,18 @@ def test_run():
     check(s['steps'] == 100 and s['valid']['frames'] == 8 and s['halved'] == 0 and set(s['valid']['force_by_element']) == {'Li', 'S'}, out)
     start = float(lines('six/lcurve.out')[2].split()[5])
     check(start < 2 * last, f'fine-tuning starts at {start}, the model had {last}')
+    # with repulsion: two files, and fine-tuning keeps it
+    out, _ = train('a.extxyz', '--out', 'zbl', '--steps', '50', '--zbl.inner', '0.8 Ang', '--zbl.outer', '1.4 Ang')
+    check('zbl/model.without_zbl.dp, with pair_style zbl 0.8 1.4' in out, out)
+    alnd('train', 'a.extxyz', '--from', 'zbl/model.dp', '--out', 'zbl2', '--steps', '20')
+    for d in ('zbl', 'zbl2'):
+        check(b'zbl: {inner: 0.8, outer: 1.4}' in read(d + '/summary.yaml'), d + ' does not tell of the repulsion')
+        check(b'"alnd_zbl (' in read(d + '/model.dp') and b'"alnd_zbl (' not in read(d + '/model.without_zbl.dp'), d + ': files')
+    _, err = alnd('train', 'a.extxyz', '--from', 'zbl/model.dp', '--out', 'zbl3', '--steps', '20', '--zbl.inner', '0.8 Ang',
+                  '--zbl.outer', '1.5 Ang', code=1)
+    check('0.8 to 1.5 Ang is asked for' in err and 'keeps its own' in err, err)
+    _, err = train('a.extxyz', '--out', 'zbl4', '--zbl.outer', '1.5 Ang', code=2)
+    check('zbl wants inner and outer' in err, err)
     # errors of a model
     out, err = alnd('test', 'six/model.dp', 'b.extxyz', 'a.extxyz', '--out', 'errors')
     check('outlier' in out and re.search(r'^b +8 ', out, re.M) and re.search(r'all +Li +\d+', out), out)
