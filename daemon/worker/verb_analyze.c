@@ -12,6 +12,7 @@
 #include "transport/arrhenius.h"
 #include "transport/msd.h"
 #include "transport/plots.h"
+#include "worker/prun.h"
 #include "worker/task.h"
 
 enum { MOBILE_Z = 3 /* Li */, MAX_RUNS = 64 };
@@ -19,6 +20,9 @@ enum { MOBILE_Z = 3 /* Li */, MAX_RUNS = 64 };
 struct point { // one temperature
     double nominal, temperature, pressure, drift, deviation; // K, K (mean of the NVE runs), GPa, eV/atom/ps, eV/Ang
     double volume;
+    double temperature_error; // K, of the mean over the runs
+    struct prun run[MAX_RUNS]; // what each production run says of itself, those that ended early included
+    int nrun;
     struct al_frames *fs[MAX_RUNS];
     int nruns, nended;       // complete runs; runs that ended early and are not used
     char ended[AL_ERR_TEXT]; // why the last of those ended
@@ -69,6 +73,7 @@ static enum al_err read_run(struct analysis *a, const char *id)
     const struct al_node *f = al_node_get(result, "facts");
     struct point *p = point_of(a, nominal);
     if (!p || p->nruns == MAX_RUNS) AL_FAIL(AL_ERR_UNSUPPORTED, "more runs or temperatures than fit (%d)", MAX_RUNS);
+    if (p->nrun < MAX_RUNS) AL_TRY(prun_read(id, f, &p->run[p->nrun++]));
     const char *ended = al_node_str(f, "ended", "");
     if (strcmp(ended, "all steps done") != 0) {
         p->nended++;
@@ -80,6 +85,8 @@ static enum al_err read_run(struct analysis *a, const char *id)
     AL_TRY(al_frames_read(path, &p->fs[p->nruns]));
     double n = ++p->nruns;
     p->temperature += (al_node_double(f, "temperature", NAN) - p->temperature) / n;
+    double error = al_node_double(f, "temperature_error", NAN);
+    p->temperature_error = sqrt(p->temperature_error * p->temperature_error * (n - 1) * (n - 1) + error * error) / n;
     p->pressure += (al_node_double(f, "pressure_gpa", NAN) - p->pressure) / n;
     p->drift += (al_node_double(f, "drift_ev_per_atom_ps", NAN) - p->drift) / n;
     p->deviation += (al_node_double(f, "deviation_mean", NAN) - p->deviation) / n;
@@ -168,12 +175,14 @@ static void write_point(FILE *out, const struct point *p)
     al_yaml_int(out, 2, "runs", p->nruns);
     al_yaml_int(out, 2, "runs_ended_early", p->nended);
     if (p->nended) al_yaml_str(out, 2, "ended", p->ended);
+    prun_write(out, p->nrun, p->run);
     if (!p->nruns) {
         al_yaml_str(out, 2, "diffusion", "not determined");
         al_yaml_str(out, 2, "reason", p->why);
         return;
     }
     al_yaml_double(out, 2, "temperature_k", p->temperature);
+    al_yaml_double(out, 2, "temperature_error_k", p->temperature_error);
     al_yaml_double(out, 2, "pressure_gpa", p->pressure);
     al_yaml_double(out, 2, "energy_drift_ev_per_atom_ps", p->drift);
     al_yaml_double(out, 2, "force_deviation_mean_ev_per_ang", p->deviation);
