@@ -142,6 +142,7 @@ enum al_err lmp_poll(pid_t pid, bool *ret_ended, int *ret_code)
 
 void lmp_kill(pid_t pid)
 {
+    if (pid <= 0) return;
     kill(pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
 }
@@ -150,7 +151,7 @@ static enum al_err ask(const struct lmp_program *p, int in[2], int out[2], char 
 {
     static const char questions[] = "info styles pair\ninfo styles fix\n";
     const char *argv[] = {"alnd-lmp", "-log", "none", "-nocite", NULL};
-    pid_t pid;
+    pid_t pid = 0;
     size_t got = 0;
     ssize_t k;
     AL_TRY(start(p, argv, NULL, in[0], out[1], &pid));
