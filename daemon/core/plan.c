@@ -427,27 +427,67 @@ static enum al_err produce_id(struct walk *w, int s, int t, int r, const char **
     return AL_ERR_OK;
 }
 
+// LAMMPS is one process.
+static void set_cores(struct draft *d)
+{
+    const struct loop_config *c = d->w->c;
+    d->t->threads = c->resources.produce.threads;
+    if (c->resources.produce.ranks > 1 && strcmp(c->production.engine, "lammps") != 0) d->t->ranks = c->resources.produce.ranks;
+}
+
+// The NPT run whose mean volume is that of all replicas; *ret: the finished task, or NULL.
+static enum al_err emit_volume(struct walk *w, int s, int t, int last, const struct view_task **ret)
+{
+    const char *id;
+    struct draft d;
+    AL_TRY(plan_text(w->p, &id, "production/%s-%gK-volume", w->c->system[s].name, w->c->production.temperatures.v[t]));
+    AL_TRY(draft_start(w, "volume", id, -1, &d));
+    d.t->system = w->c->system[s].name;
+    d.t->temperature = w->c->production.temperatures.v[t];
+    set_cores(&d);
+    AL_TRY(depend_on_models(&d, last));
+    AL_TRY(draft_artifact(&d, "start", init_task(w, s), "base.extxyz"));
+    finish(&d, ret);
+    return AL_ERR_OK;
+}
+
+// A production run in the cell of `volume` (NULL: that of the structure).
+static enum al_err emit_replica(struct walk *w, int s, int t, int r, int last, const struct view_task *volume,
+                                const struct view_task **ret)
+{
+    const char *id;
+    struct draft d;
+    AL_TRY(produce_id(w, s, t, r, &id));
+    AL_TRY(draft_start(w, "produce", id, -1, &d));
+    d.t->system = w->c->system[s].name;
+    d.t->temperature = w->c->production.temperatures.v[t];
+    d.t->index = r;
+    set_cores(&d);
+    AL_TRY(depend_on_models(&d, last));
+    AL_TRY(draft_artifact(&d, "start", init_task(w, s), "base.extxyz"));
+    if (volume) AL_TRY(draft_artifact(&d, "volume", volume, "volume.yaml"));
+    finish(&d, ret);
+    return AL_ERR_OK;
+}
+
 // The production runs of a system; *ret_done: all of them are there.
 static enum al_err emit_produce(struct walk *w, int s, int last, bool *ret_done)
 {
+    const bool npt = strcmp(w->c->production.volume, "npt") == 0;
     *ret_done = true;
-    for (int t = 0; t < w->c->production.temperatures.n; t++)
+    for (int t = 0; t < w->c->production.temperatures.n; t++) {
+        const struct view_task *volume = NULL, *done;
+        if (npt) AL_TRY(emit_volume(w, s, t, last, &volume));
+        if (npt && !volume) {
+            w->p->stage_total += w->c->production.replicas;
+            *ret_done = false;
+            continue;
+        }
         for (int r = 0; r < w->c->production.replicas; r++) {
-            const char *id;
-            const struct view_task *done;
-            struct draft d;
-            AL_TRY(produce_id(w, s, t, r, &id));
-            AL_TRY(draft_start(w, "produce", id, -1, &d));
-            d.t->system = w->c->system[s].name;
-            d.t->temperature = w->c->production.temperatures.v[t];
-            d.t->index = r;
-            if (w->c->resources.produce.ranks > 1) d.t->ranks = w->c->resources.produce.ranks;
-            d.t->threads = w->c->resources.produce.threads;
-            AL_TRY(depend_on_models(&d, last));
-            AL_TRY(draft_artifact(&d, "start", init_task(w, s), "base.extxyz"));
-            finish(&d, &done);
+            AL_TRY(emit_replica(w, s, t, r, last, volume, &done));
             *ret_done = *ret_done && done;
         }
+    }
     return AL_ERR_OK;
 }
 

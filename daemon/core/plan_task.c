@@ -82,7 +82,9 @@ static const struct {
     {"select", {"seed", "select", "test"}},
     {"evaluate", {NULL}},
     {"publish", {NULL}},
-    {"produce", {"seed", "systems", "production"}},
+    // thermostat_time and min_distance are those of exploration
+    {"volume", {"seed", "systems", "explore", "select", "production"}},
+    {"produce", {"seed", "systems", "explore", "select", "production"}},
     {"analyze", {"production"}},
     {"report", {NULL}},
 };

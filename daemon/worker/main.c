@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "comm/comm.h"
 #include "worker/data.h"
+#include "worker/lammps.h"
 #include "worker/task.h"
 
 static const struct verb {
@@ -19,7 +20,7 @@ static const struct verb {
 } verbs[] = {
     {"init", verb_init},         {"label", verb_label},       {"gather", verb_gather},   {"train", verb_train},
     {"explore", verb_explore},   {"select", verb_select},     {"evaluate", verb_evaluate}, {"publish", verb_publish},
-    {"produce", verb_produce},   {"analyze", verb_analyze},   {"report", verb_report},
+    {"volume", verb_volume},     {"produce", verb_produce},   {"analyze", verb_analyze},   {"report", verb_report},
     {"md", verb_md},             {"aimd", verb_aimd},         {"fit", verb_fit},         {"test", verb_test},
     {"diffusion", verb_diffusion},
 };
@@ -76,6 +77,7 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "estimate") == 0) return answer(estimate_print, argc, argv);
     if (argc > 1 && strcmp(argv[1], "data") == 0) return answer(data_print, argc, argv);
+    if (argc > 1 && strcmp(argv[1], "lammps") == 0) return answer(lammps_print, argc, argv);
     const struct verb *v = argc == 3 ? find_verb(argv[1]) : NULL;
     if (!v) {
         fputs("usage: alnd-worker VERB TASKDIR/task.yaml   (started by alnd; see docs/TASKS.md)\nverbs:", stderr);
@@ -85,7 +87,7 @@ int main(int argc, char **argv)
         return 2;
     }
     bool parallel = strcmp(v->name, "label") == 0 || strcmp(v->name, "md") == 0 || strcmp(v->name, "aimd") == 0 ||
-                    strcmp(v->name, "produce") == 0;
+                    strcmp(v->name, "volume") == 0 || strcmp(v->name, "produce") == 0;
     int code = 1;
     struct comm *world = NULL;
     struct task *t = NULL;

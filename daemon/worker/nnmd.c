@@ -7,6 +7,7 @@
 #include "domain/domain.h"
 #include "md/integrators.h"
 #include "worker/domains.h"
+#include "worker/lammps.h"
 
 static const double checkpoint_seconds = 20;
 
@@ -98,6 +99,17 @@ enum al_err nnmd_open(struct task *t, const char *precision, const int supercell
     return AL_ERR_OK;
 }
 
+void nnmd_scale(struct nnmd *n, double factor)
+{
+    struct al_frame *f = n->s->f;
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < 3; k++)
+            f->cell[i][k] *= factor;
+    for (int i = 0; i < f->natoms; i++)
+        for (int k = 0; k < 3; k++)
+            f->pos[i][k] *= factor;
+}
+
 long nnmd_steps(const struct nnmd_run *r)
 {
     return (long)(r->time / r->timestep + 0.5);
@@ -123,7 +135,7 @@ static enum al_err open_integrator(const struct nnmd *n, const struct nnmd_run *
         .cell = n->cell ? n->cell : "isotropic",
         .o = {.heat = {.temperature = n->t->temperature, .tau = c->tau, .removed_dof = 3},
               .pressure = n->pressure,
-              .tau = c->tau_p,
+              .tau = n->tau_p > 0 ? n->tau_p : c->tau_p,
               .compressibility = MD_COMPRESSIBILITY,
               .volume = al_frame_volume(n->s->f)}, // of the start: checkpoints are read later
     };
@@ -136,6 +148,8 @@ enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result 
     struct task *t = n->t;
     char checkpoint[AL_PATH];
     struct integrator *g = NULL;
+    if (strcmp(r->engine, "lammps") == 0) return lammps_run(n, r, ret);
+    AL_TRY(task_path(t, checkpoint, r->checkpoint));
     AL_TRY(open_integrator(n, r, &g));
     struct md_observer observers[] = {*r->observer, {1, n, on_step, &n->overflow, sizeof n->overflow}};
     struct md_run_options o = {
@@ -163,6 +177,12 @@ enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result 
     if (outside > 0)
         al_log(AL_LOG_WARN, "worker", "ev=outside_tables inputs=%ld note=\"atoms closer than in training; nets evaluated there\"",
                outside);
+    return AL_ERR_OK;
+}
+
+enum al_err nnmd_clean(const struct nnmd *n)
+{
+    AL_TRY(lammps_clean(n->t));
     return AL_ERR_OK;
 }
 

@@ -22,7 +22,7 @@ struct nnmd {
     struct overflow overflow; // of the first member's sel, over the runs of this task
     long overflow_seen;
     const char *thermostat, *cell; // of the runs to come; NULL: svr, isotropic
-    double pressure;               // GPa, of ensemble npt
+    double pressure, tau_p;        // GPa, of ensemble npt; fs, 0: that of section explore
 };
 
 // Opens the task's models and the starting structure `start` (a frame of it: which < 0 draws one, else which modulo
@@ -36,9 +36,12 @@ void nnmd_destroy(struct nnmd **n);
 enum al_err nnmd_serve(struct nnmd *n);
 // The model deviation of the committee at the present positions.
 enum al_err nnmd_deviation(struct nnmd *n, struct deviation *ret);
+// Cell and positions times factor, before the run.
+void nnmd_scale(struct nnmd *n, double factor);
 
 struct nnmd_run {
     const char *ensemble;      // "nve", "nvt" or "npt"; their times as in section explore
+    const char *engine;        // builtin | lammps (worker/lammps.h)
     const char *checkpoint;    // name of the file in the task's directory
     double time, timestep;     // fs
     struct md_observer *observer;
@@ -47,6 +50,8 @@ struct nnmd_run {
 };
 long nnmd_steps(const struct nnmd_run *r);
 enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result *ret);
+// When the task is done: an engine's own files that were needed for going on only.
+enum al_err nnmd_clean(const struct nnmd *n);
 
 // Creates TASKDIR/name as an output.
 enum al_err nnmd_output(const struct task *t, const char *name, struct md_output **ret);

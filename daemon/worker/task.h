@@ -70,6 +70,7 @@ enum al_err verb_explore(struct task *t);
 enum al_err verb_select(struct task *t);
 enum al_err verb_evaluate(struct task *t);
 enum al_err verb_publish(struct task *t);
+enum al_err verb_volume(struct task *t);
 enum al_err verb_produce(struct task *t);
 enum al_err verb_analyze(struct task *t);
 enum al_err verb_report(struct task *t);

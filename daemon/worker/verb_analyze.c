@@ -8,12 +8,16 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "worker/prun.h"
 #include "worker/transport.h"
 
 enum { MOBILE_Z = 3 /* Li */ };
 
 struct point { // one temperature
     double nominal, temperature, pressure, drift, deviation; // K, K (mean of the NVE runs), GPa, eV/atom/ps, eV/Ang
+    double temperature_error;           // K, of the mean over the runs
+    struct prun run[TRANSPORT_RUNS];    // what each production run says of itself, those that ended early included
+    int nrun;
     int nruns, nended;       // complete runs; runs that ended early and are not used
     char ended[AL_ERR_TEXT]; // why the last of those ended
 };
@@ -61,6 +65,7 @@ static enum al_err read_run(const struct task *t, struct analysis *a, const char
     if (i < 0 || a->q[i].nruns == TRANSPORT_RUNS) AL_FAIL(AL_ERR_UNSUPPORTED, "more runs or temperatures than fit (%d)", TRANSPORT_RUNS);
     struct point *p = &a->p[i];
     struct transport_point *q = &a->q[i];
+    if (p->nrun < TRANSPORT_RUNS) AL_TRY(prun_read(id, f, &p->run[p->nrun++]));
     const char *ended = al_node_str(f, "ended", "");
     if (strcmp(ended, "all steps done") != 0) {
         p->nended++;
@@ -76,6 +81,8 @@ static enum al_err read_run(const struct task *t, struct analysis *a, const char
     q->nruns++;
     double n = ++p->nruns;
     p->temperature += (al_node_double(f, "temperature", NAN) - p->temperature) / n;
+    double error = al_node_double(f, "temperature_error", NAN);
+    p->temperature_error = sqrt(p->temperature_error * p->temperature_error * (n - 1) * (n - 1) + error * error) / n;
     p->pressure += (al_node_double(f, "pressure_gpa", NAN) - p->pressure) / n;
     p->drift += (al_node_double(f, "drift_ev_per_atom_ps", NAN) - p->drift) / n;
     p->deviation += (al_node_double(f, "deviation_mean", NAN) - p->deviation) / n;
@@ -98,8 +105,10 @@ static void write_point(FILE *out, const struct analysis *a, int i)
     al_yaml_int(out, 2, "runs", p->nruns);
     al_yaml_int(out, 2, "runs_ended_early", p->nended);
     if (p->nended) al_yaml_str(out, 2, "ended", p->ended);
+    prun_write(out, p->nrun, p->run);
     if (p->nruns) {
         al_yaml_double(out, 2, "temperature_k", p->temperature);
+        al_yaml_double(out, 2, "temperature_error_k", p->temperature_error);
         al_yaml_double(out, 2, "pressure_gpa", p->pressure);
         al_yaml_double(out, 2, "energy_drift_ev_per_atom_ps", p->drift);
         al_yaml_double(out, 2, "force_deviation_mean_ev_per_ang", p->deviation);

@@ -99,7 +99,8 @@ enum al_err verb_explore(struct task *t)
     x.f = f;
     struct md_observer obs = {c->stride, &x, on_frame, &x.memory, sizeof x.memory};
     struct md_output *outputs[] = {frames, deviation};
-    struct nnmd_run run = {c->ensemble, "checkpoint.bin", c->time, c->timestep, &obs, outputs, 2};
+    struct nnmd_run run = {.ensemble = c->ensemble, .engine = c->engine, .checkpoint = "checkpoint.bin", .time = c->time,
+                           .timestep = c->timestep, .observer = &obs, .outputs = outputs, .noutputs = 2};
     struct md_result r;
     AL_TRY(nnmd_run(n, &run, &r));
     AL_TRY(task_artifact(t, frames->path));
@@ -108,5 +109,6 @@ enum al_err verb_explore(struct task *t)
     AL_TRY(task_fact_int(t, "steps", r.steps));
     AL_TRY(overflow_facts(t, &n->overflow));
     AL_TRY(task_fact_text(t, "ended", r.end == MD_END_DONE ? "all steps done" : r.text));
+    AL_TRY(nnmd_clean(n));
     return AL_ERR_OK;
 }

@@ -1,26 +1,47 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Verb produce: NVT equilibration, then NVE, of one system at one temperature. The committee's first member moves the atoms; the
-// model deviation of all members is watched on the way.
+// Verb produce: NVT equilibration, then NVE, of one system at one temperature, in the cell that verb volume found where it ran. The
+// committee's first member moves the atoms; the model deviation of all members is watched on the way.
 #include <math.h>
 
 #include "base/mem.h"
+#include "base/units.h"
 #include "worker/nnmd.h"
+#include "worker/series.h"
 
 enum { DEVIATION_EVERY = 10 /* frames of the trajectory */ };
+static const double drift_limit = 0.01; // of the temperature, over the run
 
 struct produce {
     struct task *t;
     struct nnmd *n;
-    struct md_output *traj, *thermo;
+    struct md_output *traj, *thermo, *deviation;
     const char *stage;
     long nsteps;
     struct { // restored with a checkpoint
-        long frames, samples;
+        long frames, samples, above_low, above_high; // samples outside the trust window
         double sum, max;
     } memory;
 };
+
+// Every DEVIATION_EVERY-th frame: how far the members are apart where production goes.
+static enum al_err sample_deviation(struct produce *x, const struct md_state *s)
+{
+    const struct cfg_select *c = &x->t->cfg->select;
+    struct deviation d = {0};
+    FILE *out = x->deviation->out;
+    AL_TRY(nnmd_deviation(x->n, &d));
+    if (!x->memory.samples) fputs("# step      max_devi_v  min_devi_v  avg_devi_v  max_devi_f  min_devi_f  avg_devi_f  devi_e\n", out);
+    fprintf(out, "%12ld%19.6e%19.6e%19.6e%19.6e%19.6e%19.6e%19.6e\n", s->step, d.max_v, d.min_v, d.avg_v, d.max_f, d.min_f, d.avg_f,
+            d.e);
+    x->memory.sum += d.max_f;
+    x->memory.samples++;
+    x->memory.above_low += !(d.max_f < c->trust_low);
+    x->memory.above_high += !(d.max_f < c->trust_high);
+    if (d.max_f > x->memory.max) x->memory.max = d.max_f;
+    return AL_ERR_OK;
+}
 
 static enum al_err on_frame(void *ctx, const struct md_state *s, const struct md_thermo *th, bool *ret_end,
                             char reason[MD_TEXT])
@@ -28,13 +49,7 @@ static enum al_err on_frame(void *ctx, const struct md_state *s, const struct md
     struct produce *x = ctx;
     (void)ret_end;
     (void)reason;
-    if (x->memory.frames % DEVIATION_EVERY == 0) {
-        struct deviation d = {0};
-        AL_TRY(nnmd_deviation(x->n, &d));
-        x->memory.sum += d.max_f;
-        x->memory.samples++;
-        if (d.max_f > x->memory.max) x->memory.max = d.max_f;
-    }
+    if (x->memory.frames % DEVIATION_EVERY == 0) AL_TRY(sample_deviation(x, s));
     x->memory.frames++;
     AL_TRY(md_output_frame(x->traj, s, false));
     AL_TRY(md_output_thermo(x->thermo, th));
@@ -56,7 +71,8 @@ static enum al_err equilibrate(struct produce *x, struct nnmd *n, struct md_resu
 {
     const struct cfg_production *c = &x->t->cfg->production;
     struct md_observer obs = {.stride = c->stride, .ctx = x, .observe = on_equilibration};
-    struct nnmd_run run = {"nvt", "equilibration.bin", c->equilibration, c->timestep, &obs, NULL, 0};
+    struct nnmd_run run = {.ensemble = "nvt", .engine = c->engine, .checkpoint = "equilibration.bin", .time = c->equilibration,
+                           .timestep = c->timestep, .observer = &obs};
     x->stage = "NVT";
     x->nsteps = nnmd_steps(&run);
     AL_TRY(nnmd_run(n, &run, ret));
@@ -67,8 +83,9 @@ static enum al_err run_nve(struct produce *x, struct nnmd *n, struct md_result *
 {
     const struct cfg_production *c = &x->t->cfg->production;
     struct md_observer obs = {c->stride, x, on_frame, &x->memory, sizeof x->memory};
-    struct md_output *outputs[] = {x->traj, x->thermo};
-    struct nnmd_run run = {"nve", "checkpoint.bin", c->time, c->timestep, &obs, outputs, 2};
+    struct md_output *outputs[] = {x->traj, x->thermo, x->deviation};
+    struct nnmd_run run = {.ensemble = "nve", .engine = c->engine, .checkpoint = "checkpoint.bin", .time = c->time,
+                           .timestep = c->timestep, .observer = &obs, .outputs = outputs, .noutputs = 3};
     x->stage = "NVE";
     x->nsteps = nnmd_steps(&run);
     n->s->step = 0; // production counts from here
@@ -78,21 +95,104 @@ static enum al_err run_nve(struct produce *x, struct nnmd *n, struct md_result *
     return AL_ERR_OK;
 }
 
+// The temperature is that of every step; its error comes from the rows of thermo.out.
+static enum al_err temperature_facts(struct task *t, const struct produce *x, const struct md_result *r)
+{
+    AL_AUTOFREE struct md_thermo *th = NULL;
+    AL_AUTOFREE double *temperature = NULL;
+    struct series s;
+    int n;
+    AL_TRY(md_thermo_read(x->thermo->path, &th, &n));
+    AL_ALLOC(temperature, n + 1);
+    for (int i = 1; i < n; i++) // not that of step 0
+        temperature[i - 1] = th[i].temperature;
+    AL_TRY(series_of(n > 1 ? n - 1 : 0, temperature, &s));
+    AL_TRY(task_fact_real(t, "temperature", r->temperature));
+    AL_TRY(task_fact_real(t, "temperature_error", s.error));
+    AL_TRY(task_fact_real(t, "temperature_std", r->temperature_std));
+    return AL_ERR_OK;
+}
+
+// Whether total energy kept: what the drift does to the temperature by the end, were all of it to become heat of harmonic motion.
+static enum al_err drift_facts(struct task *t, const struct md_result *r)
+{
+    double ps = 1e-3 * t->cfg->production.timestep * (double)r->steps;
+    double kelvin = fabs(r->drift) * ps / (3 * AL_KB_EV), share = kelvin / t->temperature;
+    char text[160];
+    bool small = share < drift_limit; // not for NaN
+    snprintf(text, sizeof text, "%s: by the end worth %.2g K, %.2g %% of %g K (limit %g %%)", small ? "small" : "NOT small", kelvin,
+             100 * share, t->temperature, 100 * drift_limit);
+    AL_TRY(task_fact_real(t, "drift_ev_per_atom_ps", r->drift));
+    AL_TRY(task_fact_int(t, "drift_small", small));
+    AL_TRY(task_fact_text(t, "drift_text", text));
+    AL_TRY(task_fact_real(t, "fluctuation_ev_per_atom", r->fluctuation));
+    return AL_ERR_OK;
+}
+
+static enum al_err deviation_facts(struct task *t, const struct produce *x)
+{
+    const double n = (double)x->memory.samples;
+    AL_TRY(task_fact_int(t, "deviation_samples", x->memory.samples));
+    AL_TRY(task_fact_real(t, "deviation_mean", n > 0 ? x->memory.sum / n : (double)NAN));
+    AL_TRY(task_fact_real(t, "deviation_max", x->memory.max));
+    AL_TRY(task_fact_int(t, "extrapolating", x->memory.above_high)); // samples above select.trust.high
+    AL_TRY(task_fact_int(t, "uncertain", x->memory.above_low));      // above select.trust.low, those included
+    return AL_ERR_OK;
+}
+
 static enum al_err facts(struct task *t, const struct produce *x, const struct md_result *r)
 {
     char ended[MD_TEXT + 64];
     snprintf(ended, sizeof ended, "%s: %s after %ld steps", x->stage, r->text, r->steps);
-    AL_TRY(task_fact_real(t, "temperature", r->temperature));
-    AL_TRY(task_fact_real(t, "temperature_std", r->temperature_std));
-    AL_TRY(task_fact_real(t, "drift_ev_per_atom_ps", r->drift));
-    AL_TRY(task_fact_real(t, "fluctuation_ev_per_atom", r->fluctuation));
-    AL_TRY(task_fact_real(t, "pressure_gpa", r->pressure));
-    AL_TRY(task_fact_real(t, "deviation_mean", x->memory.samples ? x->memory.sum / (double)x->memory.samples : (double)NAN));
-    AL_TRY(task_fact_real(t, "deviation_max", x->memory.max));
+    if (x->memory.frames) { // what is said here is of production, not of what goes before it
+        AL_TRY(temperature_facts(t, x, r));
+        AL_TRY(drift_facts(t, r));
+        AL_TRY(task_fact_real(t, "pressure_gpa", r->pressure));
+        AL_TRY(deviation_facts(t, x));
+    }
     AL_TRY(task_fact_int(t, "frames", x->memory.frames));
     AL_TRY(task_fact_int(t, "steps", r->steps));
     if (r->history_lost) AL_TRY(task_fact_int(t, "history_lost", 1));
     AL_TRY(task_fact_text(t, "ended", r->end == MD_END_DONE ? "all steps done" : ended));
+    return AL_ERR_OK;
+}
+
+// The cell of volume.yaml where the task has one. A volume run that came to no end is one of production, too.
+static enum al_err take_volume(struct task *t, struct nnmd *n, struct md_result *ret)
+{
+    static const char *const keys[] = {"volume_ang3", "volume_error_ang3", "volume_start_ang3", "expansion"};
+    AL_OWN(al_node) v = NULL;
+    const struct al_node *input = al_node_get(t->inputs, "volume");
+    double scale, x;
+    if (!input) {
+        AL_TRY(task_fact_real(t, keys[0], al_frame_volume(n->s->f)));
+        return AL_ERR_OK;
+    }
+    AL_TRY(al_yaml_read(input->text, &v));
+    if (!al_node_get(v, "scale")) {
+        ret->end = MD_END_OBSERVER;
+        ret->steps = al_node_int(v, "steps", 0);
+        snprintf(ret->text, MD_TEXT, "%s", al_node_str(v, "ended", ""));
+        return AL_ERR_OK;
+    }
+    AL_TRY(al_node_need_double(v, "scale", &scale));
+    nnmd_scale(n, scale);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        AL_TRY(al_node_need_double(v, keys[i], &x));
+        AL_TRY(task_fact_real(t, keys[i], x));
+    }
+    return AL_ERR_OK;
+}
+
+// Equilibration, then production. A potential that does not hold the system is a finding, which the analysis reports; the other runs go
+// on. Then *ret_traj is false: there are no frames.
+static enum al_err run_all(struct produce *x, struct nnmd *n, struct md_result *r, bool *ret_traj)
+{
+    x->stage = "NPT";
+    AL_TRY(take_volume(x->t, n, r));
+    if (r->end == MD_END_DONE) AL_TRY(equilibrate(x, n, r));
+    *ret_traj = r->end == MD_END_DONE;
+    if (*ret_traj) AL_TRY(run_nve(x, n, r));
     return AL_ERR_OK;
 }
 
@@ -118,28 +218,29 @@ enum al_err verb_produce(struct task *t)
     AL_OWN(nnmd) n = NULL;
     AL_OWN(md_output) traj = NULL;
     AL_OWN(md_output) thermo = NULL;
+    AL_OWN(md_output) deviation = NULL;
     // replicas go through the arrangements in turn
     AL_TRY(nnmd_open(t, t->cfg->production.precision, t->cfg->production.supercell, t->index, "produce", key, &n));
     if (n->world->rank != 0) return nnmd_serve(n);
     AL_TRY(open_trajectory(t, n, &traj));
     AL_TRY(nnmd_output(t, "thermo.out", &thermo));
-    struct produce x = {.t = t, .n = n, .traj = traj, .thermo = thermo};
+    AL_TRY(nnmd_output(t, "deviation.out", &deviation));
+    struct produce x = {.t = t, .n = n, .traj = traj, .thermo = thermo, .deviation = deviation};
+    struct md_output *const outputs[] = {traj, thermo, deviation};
     struct md_result r = {0};
-    AL_TRY(equilibrate(&x, n, &r));
-    if (r.end == MD_END_DONE) {
-        AL_TRY(run_nve(&x, n, &r));
-    } else { // a potential that does not hold the system is a finding, which the analysis reports; the other runs go on
-        AL_TRY(al_file_write(traj->path, "", 0));
-        AL_TRY(al_file_write(thermo->path, "", 0));
+    bool any;
+    AL_TRY(run_all(&x, n, &r, &any));
+    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
+        if (!any) AL_TRY(al_file_write(outputs[i]->path, "", 0));
+        AL_TRY(task_artifact(t, outputs[i]->path));
     }
-    AL_TRY(task_artifact(t, traj->path));
     if (traj->is_dcd) {
         char path[AL_PATH];
         AL_TRY(task_path(t, path, AL_DCD_TOPOLOGY));
         AL_TRY(task_artifact(t, path));
     }
-    AL_TRY(task_artifact(t, thermo->path));
     AL_TRY(facts(t, &x, &r));
     AL_TRY(overflow_facts(t, &n->overflow));
+    AL_TRY(nnmd_clean(n));
     return AL_ERR_OK;
 }

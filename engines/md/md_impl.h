@@ -8,6 +8,7 @@
 #include "md/integrators.h"
 #include "md/md.h"
 #include "md/output.h"
+#include "md/stats.h"
 
 enum { MD_IDENTITY = 80 };
 
@@ -30,17 +31,6 @@ enum al_err md_barostat_state(const struct md_state *s); // periodic, with viria
 // Of the middle of the step that begins now: kT in eV, pressure in eV/Ang^3.
 double md_step_kt(const struct md_thermostat *o, const struct md_state *s, double dt);
 double md_step_pressure(const struct md_barostat *o, const struct md_state *s, double dt);
-
-// Running least squares of the conserved energy and averages, one sample a step.
-struct md_stats {
-    long n;
-    double start;          // conserved energy at step 0, eV
-    double mean_t, mean_e; // ps; eV from start
-    double s_tt, s_te, s_ee;
-    double mean_temperature, s_temperature, mean_pressure, mean_epot;
-};
-void md_stats_add(struct md_stats *a, const struct md_thermo *t);
-void md_stats_report(const struct md_stats *a, int natoms, struct md_result *r);
 
 struct md_progress { // what a checkpoint holds besides state, outputs and memories
     struct md_stats stats;

@@ -269,6 +269,8 @@ static void artifacts_of(const char *verb, const struct al_node *task)
         own_artifact("graph.0.dp");
         own_artifact("graph.1.dp");
         own_artifact("model.yaml");
+    } else if (strcmp(verb, "volume") == 0) {
+        own_artifact("volume.yaml");
     } else if (strcmp(verb, "produce") == 0) {
         own_artifact("traj.extxyz");
     } else if (strcmp(verb, "analyze") == 0) {

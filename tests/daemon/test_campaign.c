@@ -80,6 +80,7 @@ static void a_campaign_runs_to_its_end(void **state)
                                          "run/iterations/000/errors.yaml",
                                          "run/iterations/000/train/1/model.dp",
                                          "run/models/graph.0.dp",
+                                         "run/production/A-500K-volume/volume.yaml",
                                          "run/production/A-500K-0",
                                          "run/transport/A.yaml",
                                          "run/report.html",
@@ -98,11 +99,11 @@ static void a_campaign_runs_to_its_end(void **state)
     read_status(&s);
     assert_string_equal(s.state, "finished");
     assert_int_equal(s.ntasks, s.count[TASK_DONE]);
-    assert_int_equal(s.ntasks, 17);
-    assert_int_equal(log_count(&here, "end", NULL), 17);
+    assert_int_equal(s.ntasks, 18);
+    assert_int_equal(log_count(&here, "end", NULL), 18);
     must_run(start, NULL, 0); // idempotent
     output_has("is finished; nothing is left to do");
-    assert_int_equal(log_count(&here, "begin", NULL), 17);
+    assert_int_equal(log_count(&here, "begin", NULL), 18);
 }
 
 // First-principles trajectories for the initial data, without perturbed frames; their worker is killed once.

@@ -72,6 +72,8 @@ static void perform(struct play *y, const struct plan_task *t)
                                   y->selected[t->iteration]);
             m += (size_t)snprintf(artifacts + m, sizeof artifacts - m, "%s.extxyz ", y->c->system[i].name);
         }
+    } else if (strcmp(t->verb, "volume") == 0) {
+        snprintf(artifacts, sizeof artifacts, "volume.yaml thermo.out");
     } else if (strcmp(t->verb, "evaluate") == 0) {
         snprintf(facts, sizeof facts, "below=%d", y->below[t->iteration]);
         snprintf(artifacts, sizeof artifacts, "errors.yaml");
@@ -292,6 +294,38 @@ static void production_and_the_closed_loop(void **state)
     play_close(&y);
 }
 
+// With npt each temperature has its volume first, and the runs there depend on it; with fixed there is none.
+static void volumes_come_before_production(void **state)
+{
+    (void)state;
+    struct play y;
+    char before[65];
+    play_open(&y, &(struct setting){.systems = 1});
+    y.c->production.temperatures.n = 2;
+    y.c->production.temperatures.v[1] = 700;
+    while (!plan_find((replan(&y), y.p), "production/A-500K-volume"))
+        act(&y);
+    assert_non_null(plan_find(y.p, "production/A-700K-volume"));
+    assert_null(plan_find(y.p, "production/A-500K-0"));
+    perform(&y, plan_find(y.p, "production/A-500K-volume"));
+    replan(&y);
+    const struct plan_task *t = plan_find(y.p, "production/A-500K-0");
+    assert_non_null(t); // and does not wait for that of 700 K
+    assert_null(plan_find(y.p, "production/A-700K-0"));
+    assert_string_equal(input(t, "volume")->value[0], "production/A-500K-volume/volume.yaml");
+    snprintf(before, sizeof before, "%s", t->identity);
+    view_find(y.v, "production/A-500K-volume")->artifact[0].sha256[0] ^= 1;
+    replan(&y);
+    assert_string_not_equal(before, plan_find(y.p, "production/A-500K-0")->identity);
+    snprintf(y.c->production.volume, sizeof y.c->production.volume, "fixed");
+    replan(&y);
+    assert_null(plan_find(y.p, "production/A-700K-volume"));
+    t = plan_find(y.p, "production/A-700K-0");
+    assert_non_null(t);
+    assert_null(input(t, "volume"));
+    play_close(&y);
+}
+
 static void identity_of(struct play *y, const char *id, char ret[65])
 {
     replan(y);
@@ -473,6 +507,7 @@ int main(void)
         cmocka_unit_test(failed_labels),
         cmocka_unit_test(several_systems),
         cmocka_unit_test(production_and_the_closed_loop),
+        cmocka_unit_test(volumes_come_before_production),
         cmocka_unit_test(identities_hold_physics_only),
         cmocka_unit_test(exploration_at_pressures), cmocka_unit_test(first_principles_trajectories),
         cmocka_unit_test(identity_of_a_trajectory),

