@@ -289,8 +289,8 @@ enum al_err al_xyz_read(const char *path, struct al_frames **ret)
 {
     AL_OWN(al_frames) fs = NULL;
     AL_TRY(al_frames_create(&fs));
-    struct reader r = {.path = path, .in = fopen(path, "rbe")};
-    if (!r.in) AL_FAIL(al_err_from_errno(errno), "cannot open %s: %s", path, strerror(errno));
+    struct reader r = {.path = path};
+    AL_TRY(al_file_stream(path, &r.in));
     enum al_err e = AL_ERR_OK;
     bool end = false;
     while (!e) {

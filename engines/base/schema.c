@@ -214,7 +214,8 @@ static enum al_err fill_map(const struct schema_key *keys, int nkeys, const char
             skipped |= strcmp(skip[i], n->key) == 0;
         if (skipped) continue;
         int w = snprintf(path, sizeof path, "%s%s", prefix, n->key), k = 0;
-        if (w < 0 || (size_t)w + 2 > sizeof path) AL_TRY(unknown_key(keys, nkeys, n, prefix));
+        // a dot in the key itself would name a key of a section below, past the check for keys set twice
+        if (w < 0 || (size_t)w + 2 > sizeof path || strchr(n->key, '.')) AL_TRY(unknown_key(keys, nkeys, n, prefix));
         while (k < nkeys && strcmp(keys[k].path, path) != 0)
             k++;
         if (k < nkeys) {
