@@ -18,6 +18,7 @@ enum { SCHEMA_VERSION = 1, BUSY_MS = 10000 };
 
 struct journal {
     sqlite3 *db;
+    char path[AL_PATH];
     double seconds0; // spent in earlier sessions
     double opened;   // start of this one (al_clock)
 };
@@ -46,6 +47,12 @@ static const char schema_sql[] =
     "END;"
     "PRAGMA user_version=1;";
 
+static void hint_recover(const struct journal *j)
+{
+    al_err_hint("the results are untouched: alnd recover %.*s rebuilds the journal from them", (int)(strlen(j->path) - strlen("/alnd.db")),
+                j->path);
+}
+
 static enum al_err fail_sql(struct journal *j, const char *what)
 {
     enum al_err code;
@@ -68,7 +75,10 @@ static enum al_err fail_sql(struct journal *j, const char *what)
     default:
         code = AL_ERR_IO;
     }
-    AL_FAIL(code, "journal: cannot %s: %s", what, sqlite3_errmsg(j->db));
+    al_err_raise(code, __FILE__, __LINE__, __func__, "journal: cannot %s: %s", what, sqlite3_errmsg(j->db));
+    if (code == AL_ERR_CORRUPT) hint_recover(j);
+    if (code == AL_ERR_NOSPACE) al_err_hint("nothing is lost: make room, then alnd start goes on");
+    return code;
 }
 
 static enum al_err exec_sql(struct journal *j, const char *sql, const char *what)
@@ -201,6 +211,28 @@ static enum al_err read_version(struct journal *j, int *ret)
     return AL_ERR_OK;
 }
 
+static const char *column(sqlite3_stmt *st, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(st, i);
+    return text ? text : "";
+}
+
+// Pages and indices; SQLite itself looks only at what a query meets.
+static enum al_err quick_check(struct journal *j)
+{
+    sqlite3_stmt *st;
+    char why[200] = "";
+    AL_TRY(prepare(j, &st, "PRAGMA quick_check(1)", ""));
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) snprintf(why, sizeof why, "%s", column(st, 0));
+    sqlite3_finalize(st);
+    if (rc != SQLITE_ROW) AL_TRY(fail_sql(j, "check"));
+    for (char *c = why; *c; c++)
+        if (*c == '\n') *c = ' ';
+    if (strcmp(why, "ok") != 0) AL_FAIL(AL_ERR_CORRUPT, "%s is damaged: %s", j->path, why);
+    return AL_ERR_OK;
+}
+
 static enum al_err set_up(struct journal *j, const char *path, bool create)
 {
     int version;
@@ -214,6 +246,8 @@ static enum al_err set_up(struct journal *j, const char *path, bool create)
     } else if (version != SCHEMA_VERSION) {
         AL_FAIL(AL_ERR_CORRUPT, "%s is not a journal of this version of alnd (%d, not %d)", path, version,
                 SCHEMA_VERSION);
+    } else if (create) { // the daemon, which will write; those who only look see a snapshot
+        AL_TRY(quick_check(j));
     }
     AL_TRY(journal_get(j, "seconds", &seconds));
     j->seconds0 = seconds ? strtod(seconds, NULL) : 0;
@@ -226,14 +260,14 @@ enum al_err journal_open(const char *path, bool create, struct journal **ret)
     AL_OWN(journal) j = NULL;
     AL_ALLOC(j, 1);
     j->opened = al_clock();
+    AL_TRY(al_path(j->path, "%s", path));
     AL_TRY(refuse_network(path));
     if (sqlite3_open_v2(path, &j->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL) !=
         SQLITE_OK)
         AL_FAIL(AL_ERR_IO, "cannot open the journal %s: %s", path,
                 j->db ? sqlite3_errmsg(j->db) : "no memory");
     enum al_err e = set_up(j, path, create);
-    if (e == AL_ERR_CORRUPT)
-        al_err_hint("%s is damaged or of another program; its artefacts are untouched", path);
+    if (e == AL_ERR_CORRUPT) hint_recover(j);
     AL_TRY(e);
     *ret = j;
     j = NULL;
@@ -247,12 +281,6 @@ void journal_destroy(struct journal **jp)
     if (!j) return;
     sqlite3_close(j->db);
     al_free(j);
-}
-
-static const char *column(sqlite3_stmt *st, int i)
-{
-    const char *text = (const char *)sqlite3_column_text(st, i);
-    return text ? text : "";
 }
 
 enum al_err journal_get(struct journal *j, const char *key, char **ret)
@@ -365,10 +393,19 @@ static enum al_err change_all(struct journal *j, const struct jr_change *c)
     return AL_ERR_OK;
 }
 
-enum al_err journal_change(struct journal *j, const struct jr_change *c)
+enum al_err journal_changes(struct journal *j, int n, const struct jr_change *c)
 {
     AL_TRY(exec_sql(j, "BEGIN IMMEDIATE", "begin"));
-    AL_TRY(end_transaction(j, change_all(j, c)));
+    enum al_err e = AL_ERR_OK;
+    for (int i = 0; i < n && !e; i++)
+        e = change_all(j, &c[i]);
+    AL_TRY(end_transaction(j, e));
+    return AL_ERR_OK;
+}
+
+enum al_err journal_change(struct journal *j, const struct jr_change *c)
+{
+    AL_TRY(journal_changes(j, 1, c));
     return AL_ERR_OK;
 }
 

@@ -249,6 +249,7 @@ static enum al_err open_all(struct loop *l, const char *worker)
     char path[AL_PATH], changes[AL_ERR_TEXT], quoted[AL_ERR_TEXT];
     AL_TRY(al_path(path, "%s/alnd.log", l->r->path));
     AL_TRY(al_log_open(path));
+    AL_TRY(rundir_check_journal(l->r->path));
     AL_TRY(al_path(path, "%s/alnd.db", l->r->path));
     AL_TRY(journal_open(path, true, &l->j));
     AL_TRY(view_create(&l->v));

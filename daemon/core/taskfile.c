@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "core/crash.h"
+#include "core/rundir.h"
 
 enum { CHECK_BYTES = 64 << 20, RESULT_BYTES = 16 << 20 };
 
@@ -46,7 +47,7 @@ enum al_err task_write(const char *run, const struct plan_task *t)
     al_yaml_str(f.out, 0, "verb", t->verb);
     al_yaml_str(f.out, 0, "task", t->id);
     al_yaml_str(f.out, 0, "identity", t->identity);
-    al_yaml_str(f.out, 0, "config", t->config ? t->config : "loop.yaml");
+    al_yaml_str(f.out, 0, "config", t->config ? t->config : RUNDIR_CONFIG);
     if (t->elements) al_yaml_str(f.out, 0, "elements", t->elements);
     al_yaml_int(f.out, 0, "iteration", t->iteration);
     if (t->system) al_yaml_str(f.out, 0, "system", t->system);

@@ -306,6 +306,55 @@ void schema_hash(const struct schema_key *keys, int nkeys, const char *prefix, c
     }
 }
 
+void schema_diff(const struct schema_key *keys, int nkeys, const void *a, const void *b,
+                 void (*each)(void *ctx, const struct schema_key *k), void *ctx)
+{
+    for (int k = 0; k < nkeys; k++) {
+        struct al_sha256 s, t;
+        char x[65], y[65];
+        al_sha256_init(&s);
+        al_sha256_init(&t);
+        hash_value(&keys[k], a, &s);
+        hash_value(&keys[k], b, &t);
+        al_sha256_hex(&s, x);
+        al_sha256_hex(&t, y);
+        if (strcmp(x, y) != 0) each(ctx, &keys[k]);
+    }
+}
+
+// Appends a node as flow YAML; what does not fit is cut.
+static void put_node(const struct al_node *n, char *ret, size_t size, size_t *at)
+{
+    const char *open = n->kind == AL_NODE_LIST ? "[" : n->kind == AL_NODE_MAP ? "{" : n->text;
+    if (*at < size) *at += (size_t)snprintf(ret + *at, size - *at, "%s", open);
+    if (n->kind == AL_NODE_SCALAR) return;
+    for (const struct al_node *c = n->child; c && *at < size; c = c->next) {
+        *at += (size_t)snprintf(ret + *at, size - *at, "%s%s%s", c == n->child ? "" : ", ", c->key ? c->key : "",
+                                c->key ? ": " : "");
+        put_node(c, ret, size, at);
+    }
+    if (*at < size) *at += (size_t)snprintf(ret + *at, size - *at, "%s", n->kind == AL_NODE_LIST ? "]" : "}");
+}
+
+int schema_text(const struct schema_key *k, const struct al_node *map, char *ret, size_t n)
+{
+    char word[MAX_WORD];
+    const char *p = k->path;
+    while (map) {
+        size_t len = strcspn(p, ".");
+        snprintf(word, sizeof word, "%.*s", (int)len, p);
+        map = al_node_get(map, word);
+        p += len;
+        if (!*p) break;
+        p++;
+    }
+    size_t at = 0;
+    ret[0] = '\0';
+    if (map) put_node(map, ret, n, &at);
+    else snprintf(ret, n, "%s", k->otherwise ? k->otherwise : "none");
+    return map ? map->line : 0;
+}
+
 static const char *type_text(const struct schema_key *k)
 {
     switch (k->type) {

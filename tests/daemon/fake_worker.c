@@ -163,7 +163,7 @@ static int systems(char names[8][64])
     struct dirent **list;
     int n = scandir("inputs", &list, NULL, alphasort), k = 0;
     for (int i = 0; i < n; i++) {
-        if (list[i]->d_name[0] != '.' && strchr(list[i]->d_name, '.') && k < 8) {
+        if (list[i]->d_name[0] != '.' && strstr(list[i]->d_name, ".extxyz") && k < 8) {
             snprintf(names[k], 64, "%.63s", list[i]->d_name);
             *strrchr(names[k++], '.') = '\0';
         }
