@@ -242,8 +242,10 @@ static enum al_err put_aside(const char *run, char ret_name[64])
     for (int i = 0; i < 3; i++) {
         AL_TRY(al_path(from, "%s/alnd.db%s", run, ends[i]));
         AL_TRY(al_path(to, "%s/%s%s", run, ret_name, ends[i]));
-        if (rename(from, to) != 0 && errno != ENOENT)
+        bool there = rename(from, to) == 0;
+        if (!there && errno != ENOENT)
             AL_FAIL(al_err_from_errno(errno), "cannot rename %s: %s", from, strerror(errno));
+        if (there) AL_TRY(al_fsync_dir(run));
         crash_point();
     }
     if (!al_exists(to)) ret_name[0] = '\0';

@@ -135,8 +135,8 @@ static void every_damage_is_told_and_mended(void **state)
         const char *name;
         void (*damage)(const char *db);
         bool partly;
-    } kinds[] = {{"all garbage", all_garbage}, {"first page", first_page}, {"a page in the middle", middle, true}, {"cut", cut, true},
-                 {"cut within a page", cut_odd, true}, {"empty", empty}, {"lost", lost}, {"text", text}};
+    } kinds[] = {{"all garbage", all_garbage, false}, {"first page", first_page, false}, {"a page in the middle", middle, true}, {"cut", cut, true},
+                 {"cut within a page", cut_odd, true}, {"empty", empty, false}, {"lost", lost, false}, {"text", text, false}};
     char *undisturbed = whole_campaign();
     for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         printf("%s\n", kinds[i].name);
