@@ -2,10 +2,12 @@
 // Copyright the alnd authors
 #include "core/journal.h"
 
+#include <ctype.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <time.h>
 
@@ -14,11 +16,12 @@
 #include "base/mem.h"
 #include "core/crash.h"
 
-enum { SCHEMA_VERSION = 1, BUSY_MS = 10000 };
+enum { SCHEMA_VERSION = 1, BUSY_MS = 10000, LEAST_SPACE = 64 << 10 /* bytes: SQLite takes its shared memory in such pieces */ };
 
 struct journal {
     sqlite3 *db;
     char path[AL_PATH];
+    bool immutable; // on a read-only file system
     double seconds0; // spent in earlier sessions
     double opened;   // start of this one (al_clock)
 };
@@ -47,6 +50,24 @@ static const char schema_sql[] =
     "END;"
     "PRAGMA user_version=1;";
 
+// Why the file system refuses, where SQLite says no more than "disk I/O error"; "" when it does not.
+static const char *disk_trouble(const char *path, bool *ret_full)
+{
+    struct statvfs fs;
+    char dir[AL_PATH];
+    snprintf(dir, sizeof dir, "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash) *slash = '\0';
+    *ret_full = false;
+    if (statvfs(slash ? dir : ".", &fs) != 0) return "";
+    if (fs.f_flag & ST_RDONLY) return ": Read-only file system";
+    *ret_full = true;
+    if (fs.f_bavail * fs.f_frsize < LEAST_SPACE) return ": No space left on device";
+    if (fs.f_files && !fs.f_favail) return ": No space left on device (no inodes)";
+    *ret_full = false;
+    return "";
+}
+
 static void hint_recover(const struct journal *j)
 {
     al_err_hint("the results are untouched: alnd recover %.*s rebuilds the journal from them", (int)(strlen(j->path) - strlen("/alnd.db")),
@@ -56,9 +77,18 @@ static void hint_recover(const struct journal *j)
 static enum al_err fail_sql(struct journal *j, const char *what)
 {
     enum al_err code;
+    const char *why = "";
+    bool full = false;
     switch (sqlite3_errcode(j->db)) {
     case SQLITE_FULL:
         code = AL_ERR_NOSPACE;
+        why = ": No space left on device";
+        break;
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+        why = disk_trouble(j->path, &full);
+        code = full ? AL_ERR_NOSPACE : AL_ERR_IO;
         break;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -75,7 +105,7 @@ static enum al_err fail_sql(struct journal *j, const char *what)
     default:
         code = AL_ERR_IO;
     }
-    al_err_raise(code, __FILE__, __LINE__, __func__, "journal: cannot %s: %s", what, sqlite3_errmsg(j->db));
+    al_err_raise(code, __FILE__, __LINE__, __func__, "journal: cannot %s: %s%s", what, sqlite3_errmsg(j->db), why);
     if (code == AL_ERR_CORRUPT) hint_recover(j);
     if (code == AL_ERR_NOSPACE) al_err_hint("nothing is lost: make room, then alnd start goes on");
     return code;
@@ -238,7 +268,8 @@ static enum al_err set_up(struct journal *j, const char *path, bool create)
     int version;
     char *seconds = NULL;
     sqlite3_busy_timeout(j->db, BUSY_MS);
-    AL_TRY(exec_sql(j, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", "open"));
+    if (!j->immutable)
+        AL_TRY(exec_sql(j, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", "open"));
     AL_TRY(read_version(j, &version));
     if (version == 0 && create) {
         AL_TRY(exec_sql(j, "BEGIN IMMEDIATE", "begin"));
@@ -255,6 +286,22 @@ static enum al_err set_up(struct journal *j, const char *path, bool create)
     return AL_ERR_OK;
 }
 
+static bool on_read_only(const char *path)
+{
+    struct statvfs fs;
+    return statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY);
+}
+
+static enum al_err immutable_uri(const char *path, char ret[AL_PATH])
+{
+    size_t n = (size_t)snprintf(ret, AL_PATH, "file:");
+    for (const unsigned char *c = (const unsigned char *)path; *c && n + 20 < AL_PATH; c++)
+        n += (size_t)snprintf(ret + n, AL_PATH - n, isalnum(*c) || strchr("/._-", *c) ? "%c" : "%%%02x", *c);
+    if (n + 20 >= AL_PATH) AL_FAIL(AL_ERR_INPUT, "%s is too long", path);
+    snprintf(ret + n, AL_PATH - n, "?immutable=1");
+    return AL_ERR_OK;
+}
+
 enum al_err journal_open(const char *path, bool create, struct journal **ret)
 {
     AL_OWN(journal) j = NULL;
@@ -262,8 +309,15 @@ enum al_err journal_open(const char *path, bool create, struct journal **ret)
     j->opened = al_clock();
     AL_TRY(al_path(j->path, "%s", path));
     AL_TRY(refuse_network(path));
-    if (sqlite3_open_v2(path, &j->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL) !=
-        SQLITE_OK)
+    char uri[AL_PATH];
+    int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+    if (!create && on_read_only(path)) { // nobody writes there, and there is no place for the shared memory of a log
+        AL_TRY(immutable_uri(path, uri));
+        path = uri;
+        flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+        j->immutable = true;
+    }
+    if (sqlite3_open_v2(path, &j->db, flags, NULL) != SQLITE_OK)
         AL_FAIL(AL_ERR_IO, "cannot open the journal %s: %s", path,
                 j->db ? sqlite3_errmsg(j->db) : "no memory");
     enum al_err e = set_up(j, path, create);
