@@ -497,8 +497,9 @@ static enum al_err load_task(void *ctx, sqlite3_stmt *st)
     t->desired = strcmp(column(st, 4), "hold") == 0 ? DESIRED_HOLD : DESIRED_RUN;
     t->attempts = sqlite3_column_int(st, 5);
     t->failures = sqlite3_column_int(st, 6);
-    if (column(st, 7)[0]) AL_TRY(view_set_message(t, column(st, 7), column(st, 8)));
-    snprintf(t->token, sizeof t->token, "%s", column(st, 9));
+    if (column(st, 7)[0]) AL_TRY(view_set_message(v, t, column(st, 7), column(st, 8)));
+    if (!v->lean || state == TASK_SUBMITTING || state == TASK_INFLIGHT || state == TASK_COLLECTING)
+        AL_TRY(view_set_token(v, t, column(st, 9)));
     t->pid = sqlite3_column_int64(st, 10);
     return AL_ERR_OK;
 }
@@ -506,14 +507,14 @@ static enum al_err load_task(void *ctx, sqlite3_stmt *st)
 static enum al_err load_fact(void *ctx, sqlite3_stmt *st)
 {
     struct view_task *t = view_find(ctx, column(st, 0));
-    if (t) AL_TRY(view_add_fact(t, column(st, 1), column(st, 2)));
+    if (t) AL_TRY(view_add_fact(ctx, t, column(st, 1), column(st, 2)));
     return AL_ERR_OK;
 }
 
 static enum al_err load_artifact(void *ctx, sqlite3_stmt *st)
 {
     struct view_task *t = view_find(ctx, column(st, 0));
-    if (t) AL_TRY(view_add_artifact(t, column(st, 1), column(st, 2)));
+    if (t) AL_TRY(view_add_artifact(ctx, t, column(st, 1), column(st, 2)));
     return AL_ERR_OK;
 }
 

@@ -253,6 +253,8 @@ static enum al_err open_all(struct loop *l, const char *worker)
     AL_TRY(al_path(path, "%s/alnd.db", l->r->path));
     AL_TRY(journal_open(path, true, &l->j));
     AL_TRY(view_create(&l->v));
+    l->v->lean = true;
+    l->r->env.open_only = true;
     AL_TRY(journal_load(l->j, l->v));
     AL_TRY(rundir_commit(l->r, l->j, l->v, changes));
     if (changes[0]) {

@@ -131,7 +131,7 @@ static void fill_up(const char *format, int from, int step, int to)
 static void a_full_disk(void **state)
 {
     (void)state;
-    fill_up("size=%dk", 8, 24, 2000);
+    fill_up("size=%dk", 8, 88, 2500);
 }
 
 static void no_inodes_left(void **state)
