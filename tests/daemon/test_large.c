@@ -67,7 +67,7 @@ static void perform(const struct loop_config *c, const struct plan_task *t, stru
     } else if (strcmp(t->verb, "select") == 0) {
         for (int i = 0; i < c->nsystems; i++) {
             snprintf(frames[i], sizeof frames[i], "frames.%s", c->system[i].name);
-            give_fact(o, frames[i], "100");
+            give_fact(o, frames[i], "250");
             give_file(o, t, "%s.extxyz", c->system[i].name);
         }
     } else if (strcmp(t->verb, "label") == 0) {
