@@ -64,7 +64,7 @@ enum al_err fsm_apply(struct journal *j, struct view *v, struct view_task *t, en
         AL_TRY(view_set_token(v, t, c->token));
         t->pid = 0;
     }
-    if (c->pid) t->pid = c->pid;
+    if (c->pid) t->pid = (int)c->pid;
     if (c->cause) AL_TRY(view_set_message(v, t, c->cause, c->message ? c->message : ""));
     for (int i = 0; i < c->nfacts; i++)
         AL_TRY(view_add_fact(v, t, c->fact[i].key, c->fact[i].value));

@@ -269,7 +269,7 @@ static enum al_err set_up(struct journal *j, const char *path, bool create)
     char *seconds = NULL;
     sqlite3_busy_timeout(j->db, BUSY_MS);
     if (!j->immutable)
-        AL_TRY(exec_sql(j, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", "open"));
+        AL_TRY(exec_sql(j, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-512", "open"));
     AL_TRY(read_version(j, &version));
     if (version == 0 && create) {
         AL_TRY(exec_sql(j, "BEGIN IMMEDIATE", "begin"));
@@ -500,7 +500,7 @@ static enum al_err load_task(void *ctx, sqlite3_stmt *st)
     if (column(st, 7)[0]) AL_TRY(view_set_message(v, t, column(st, 7), column(st, 8)));
     if (!v->lean || state == TASK_SUBMITTING || state == TASK_INFLIGHT || state == TASK_COLLECTING)
         AL_TRY(view_set_token(v, t, column(st, 9)));
-    t->pid = sqlite3_column_int64(st, 10);
+    t->pid = sqlite3_column_int(st, 10);
     return AL_ERR_OK;
 }
 

@@ -57,11 +57,19 @@ enum al_err plan_text(struct plan *p, const char **ret, const char *fmt, ...)
     return AL_ERR_OK;
 }
 
-// Frees what was taken since `text`, as far as it lies in the newest block.
+// Frees text and all that was taken since; nothing when it is not of the arena.
 static void arena_back_to(struct plan *p, const char *text)
 {
     struct plan_arena *a = p->arena;
-    if (a && text >= a->data && text < a->data + a->used) a->used = (size_t)(text - a->data);
+    while (a && (text < a->data || text >= a->data + a->used))
+        a = a->next;
+    if (!a) return;
+    while (p->arena != a) {
+        struct plan_arena *newer = p->arena;
+        p->arena = newer->next;
+        al_free(newer);
+    }
+    a->used = (size_t)(text - a->data);
 }
 
 // An array in the arena doubles when its length is a power of two; the old copy stays until the plan goes.

@@ -29,7 +29,7 @@ enum al_err task_state_parse(const char *name, enum task_state *ret)
     AL_FAIL(AL_ERR_CORRUPT, "the journal has a task in the state '%.20s'", name);
 }
 
-enum { BLOCK = 128 << 10 };
+enum { BLOCK = 32 << 10 };
 
 // Memory that only grows and goes with the view.
 struct view_block {

@@ -35,14 +35,14 @@ struct view_task {
     const char *token;   // of the latest attempt, once it has been under way in this session; empty: none
     const char *cause;   // class of the last failure: transient | expected | fault; empty: none
     const char *message; // of the last failure, or NULL
-    long pid;            // of the latest attempt; 0: not known
     struct view_fact *fact;
     struct view_artifact *artifact;
+    int pid; // of the latest attempt; 0: not known
     int nfacts, nartifacts;
     int attempts; // started so far
     int failures; // of them ended by a transient failure (counts against resources.retries)
-    enum task_state state;
-    enum task_desired desired;
+    enum task_state state : 8;
+    enum task_desired desired : 8;
     char identity[65];
 };
 
