@@ -14,6 +14,7 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, 
     X(start, "LOOP.yaml | RUN [--detach]", "run the loop, or go on with it", NULL)                                     \
     X(status, "RUN [--json]", "stage, iteration, running tasks", NULL)                                                 \
     X(stop, "RUN", "let the running tasks save their state, then end", NULL)                                           \
+    X(recover, "RUN", "rebuild a lost or damaged journal from the artefacts", NULL)                                     \
     X(errors, "RUN [-i N] [--json]", "error tables of each iteration and every failure", NULL)                         \
     X(export, "RUN DIR", "models, data and inputs for LAMMPS and ASE into a new directory", NULL)                      \
     X(label, "FRAMES --config C.yaml ...", "first-principles labels of any frames; their errors (--converge)",         \

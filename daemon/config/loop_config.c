@@ -87,6 +87,16 @@ static enum al_err settle_initial(struct loop_config *c, bool campaign)
     return AL_ERR_OK;
 }
 
+// A megabyte is more than anybody writes by hand.
+static enum al_err read_text(const char *path, struct al_node **ret)
+{
+    AL_AUTOFREE char *text = NULL;
+    size_t n;
+    AL_TRY(al_file_read(path, (size_t)1 << 20, &text, &n));
+    AL_TRY(al_yaml_parse(path, text, n, ret));
+    return AL_ERR_OK;
+}
+
 // path NULL: nothing but defaults.
 static enum al_err read_config(const char *path, bool campaign, struct loop_config **ret)
 {
@@ -100,7 +110,7 @@ static enum al_err read_config(const char *path, bool campaign, struct loop_conf
     for (int i = 0; i < loop_nkeys && !campaign; i++)
         keys[i].flags &= ~(unsigned)KEY_REQUIRED;
     AL_TRY(al_path(c->path, "%s", path ? path : "defaults"));
-    if (path) AL_TRY(al_yaml_read(path, &c->tree));
+    if (path) AL_TRY(read_text(path, &c->tree));
     else AL_TRY(al_yaml_parse(c->path, empty, strlen(empty), &c->tree));
     AL_TRY(schema_fill(keys, loop_nkeys, skip, c->tree, c));
     AL_TRY(read_systems(c, campaign));
@@ -229,12 +239,12 @@ enum al_err loop_config_elements(const struct loop_config *c, int *ret_n, int re
 enum al_err loop_config_check_files(const struct loop_config *c)
 {
     int n, z[CFG_MAX_LIST];
-    char path[AL_PATH];
+    char hash[65];
     AL_TRY(loop_config_elements(c, &n, z));
     const struct al_node *label = al_node_get(c->tree, "label");
     const struct al_node *at = label ? al_node_get(label, "pseudopotentials") : NULL;
     for (int i = 0; i < n; i++)
-        if (loop_config_pseudo(c, z[i], path) != AL_ERR_OK) {
+        if (loop_config_pseudo_hash(c, 1, &z[i], hash) != AL_ERR_OK) { // it is there and can be read
             char why[AL_ERR_TEXT], hint[AL_ERR_TEXT];
             snprintf(why, sizeof why, "%s", al_err_message());
             snprintf(hint, sizeof hint, "%s", al_err_hint_text());

@@ -61,14 +61,14 @@ enum al_err fsm_apply(struct journal *j, struct view *v, struct view_task *t, en
     t->attempts = c->attempts;
     t->failures = c->failures;
     if (c->token) {
-        snprintf(t->token, sizeof t->token, "%s", c->token);
+        AL_TRY(view_set_token(v, t, c->token));
         t->pid = 0;
     }
-    if (c->pid) t->pid = c->pid;
-    if (c->cause) AL_TRY(view_set_message(t, c->cause, c->message ? c->message : ""));
+    if (c->pid) t->pid = (int)c->pid;
+    if (c->cause) AL_TRY(view_set_message(v, t, c->cause, c->message ? c->message : ""));
     for (int i = 0; i < c->nfacts; i++)
-        AL_TRY(view_add_fact(t, c->fact[i].key, c->fact[i].value));
+        AL_TRY(view_add_fact(v, t, c->fact[i].key, c->fact[i].value));
     for (int i = 0; i < c->nartifacts; i++)
-        AL_TRY(view_add_artifact(t, c->artifact[i].path, c->artifact[i].sha256));
+        AL_TRY(view_add_artifact(v, t, c->artifact[i].path, c->artifact[i].sha256));
     return AL_ERR_OK;
 }

@@ -2,10 +2,12 @@
 // Copyright the alnd authors
 #include "core/journal.h"
 
+#include <ctype.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <time.h>
 
@@ -14,10 +16,12 @@
 #include "base/mem.h"
 #include "core/crash.h"
 
-enum { SCHEMA_VERSION = 1, BUSY_MS = 10000 };
+enum { SCHEMA_VERSION = 1, BUSY_MS = 10000, LEAST_SPACE = 64 << 10 /* bytes: SQLite takes its shared memory in such pieces */ };
 
 struct journal {
     sqlite3 *db;
+    char path[AL_PATH];
+    bool immutable; // on a read-only file system
     double seconds0; // spent in earlier sessions
     double opened;   // start of this one (al_clock)
 };
@@ -46,12 +50,45 @@ static const char schema_sql[] =
     "END;"
     "PRAGMA user_version=1;";
 
+// Why the file system refuses, where SQLite says no more than "disk I/O error"; "" when it does not.
+static const char *disk_trouble(const char *path, bool *ret_full)
+{
+    struct statvfs fs;
+    char dir[AL_PATH];
+    snprintf(dir, sizeof dir, "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash) *slash = '\0';
+    *ret_full = false;
+    if (statvfs(slash ? dir : ".", &fs) != 0) return "";
+    if (fs.f_flag & ST_RDONLY) return ": Read-only file system";
+    *ret_full = true;
+    if (fs.f_bavail * fs.f_frsize < LEAST_SPACE) return ": No space left on device";
+    if (fs.f_files && !fs.f_favail) return ": No space left on device (no inodes)";
+    *ret_full = false;
+    return "";
+}
+
+static void hint_recover(const struct journal *j)
+{
+    al_err_hint("the results are untouched: alnd recover %.*s rebuilds the journal from them", (int)(strlen(j->path) - strlen("/alnd.db")),
+                j->path);
+}
+
 static enum al_err fail_sql(struct journal *j, const char *what)
 {
     enum al_err code;
+    const char *why = "";
+    bool full = false;
     switch (sqlite3_errcode(j->db)) {
     case SQLITE_FULL:
         code = AL_ERR_NOSPACE;
+        why = ": No space left on device";
+        break;
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+        why = disk_trouble(j->path, &full);
+        code = full ? AL_ERR_NOSPACE : AL_ERR_IO;
         break;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -68,7 +105,10 @@ static enum al_err fail_sql(struct journal *j, const char *what)
     default:
         code = AL_ERR_IO;
     }
-    AL_FAIL(code, "journal: cannot %s: %s", what, sqlite3_errmsg(j->db));
+    al_err_raise(code, __FILE__, __LINE__, __func__, "journal: cannot %s: %s%s", what, sqlite3_errmsg(j->db), why);
+    if (code == AL_ERR_CORRUPT) hint_recover(j);
+    if (code == AL_ERR_NOSPACE) al_err_hint("nothing is lost: make room, then alnd start goes on");
+    return code;
 }
 
 static enum al_err exec_sql(struct journal *j, const char *sql, const char *what)
@@ -201,12 +241,35 @@ static enum al_err read_version(struct journal *j, int *ret)
     return AL_ERR_OK;
 }
 
+static const char *column(sqlite3_stmt *st, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(st, i);
+    return text ? text : "";
+}
+
+// Pages and indices; SQLite itself looks only at what a query meets.
+static enum al_err quick_check(struct journal *j)
+{
+    sqlite3_stmt *st;
+    char why[200] = "";
+    AL_TRY(prepare(j, &st, "PRAGMA quick_check(1)", ""));
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) snprintf(why, sizeof why, "%s", column(st, 0));
+    sqlite3_finalize(st);
+    if (rc != SQLITE_ROW) AL_TRY(fail_sql(j, "check"));
+    for (char *c = why; *c; c++)
+        if (*c == '\n') *c = ' ';
+    if (strcmp(why, "ok") != 0) AL_FAIL(AL_ERR_CORRUPT, "%s is damaged: %s", j->path, why);
+    return AL_ERR_OK;
+}
+
 static enum al_err set_up(struct journal *j, const char *path, bool create)
 {
     int version;
     char *seconds = NULL;
     sqlite3_busy_timeout(j->db, BUSY_MS);
-    AL_TRY(exec_sql(j, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON", "open"));
+    if (!j->immutable)
+        AL_TRY(exec_sql(j, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-512", "open"));
     AL_TRY(read_version(j, &version));
     if (version == 0 && create) {
         AL_TRY(exec_sql(j, "BEGIN IMMEDIATE", "begin"));
@@ -214,10 +277,28 @@ static enum al_err set_up(struct journal *j, const char *path, bool create)
     } else if (version != SCHEMA_VERSION) {
         AL_FAIL(AL_ERR_CORRUPT, "%s is not a journal of this version of alnd (%d, not %d)", path, version,
                 SCHEMA_VERSION);
+    } else if (create) { // the daemon, which will write; those who only look see a snapshot
+        AL_TRY(quick_check(j));
     }
     AL_TRY(journal_get(j, "seconds", &seconds));
     j->seconds0 = seconds ? strtod(seconds, NULL) : 0;
     al_free(seconds);
+    return AL_ERR_OK;
+}
+
+static bool on_read_only(const char *path)
+{
+    struct statvfs fs;
+    return statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY);
+}
+
+static enum al_err immutable_uri(const char *path, char ret[AL_PATH])
+{
+    size_t n = (size_t)snprintf(ret, AL_PATH, "file:");
+    for (const unsigned char *c = (const unsigned char *)path; *c && n + 20 < AL_PATH; c++)
+        n += (size_t)snprintf(ret + n, AL_PATH - n, isalnum(*c) || strchr("/._-", *c) ? "%c" : "%%%02x", *c);
+    if (n + 20 >= AL_PATH) AL_FAIL(AL_ERR_INPUT, "%s is too long", path);
+    snprintf(ret + n, AL_PATH - n, "?immutable=1");
     return AL_ERR_OK;
 }
 
@@ -226,14 +307,21 @@ enum al_err journal_open(const char *path, bool create, struct journal **ret)
     AL_OWN(journal) j = NULL;
     AL_ALLOC(j, 1);
     j->opened = al_clock();
+    AL_TRY(al_path(j->path, "%s", path));
     AL_TRY(refuse_network(path));
-    if (sqlite3_open_v2(path, &j->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL) !=
-        SQLITE_OK)
+    char uri[AL_PATH];
+    int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+    if (!create && on_read_only(path)) { // nobody writes there, and there is no place for the shared memory of a log
+        AL_TRY(immutable_uri(path, uri));
+        path = uri;
+        flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
+        j->immutable = true;
+    }
+    if (sqlite3_open_v2(path, &j->db, flags, NULL) != SQLITE_OK)
         AL_FAIL(AL_ERR_IO, "cannot open the journal %s: %s", path,
                 j->db ? sqlite3_errmsg(j->db) : "no memory");
     enum al_err e = set_up(j, path, create);
-    if (e == AL_ERR_CORRUPT)
-        al_err_hint("%s is damaged or of another program; its artefacts are untouched", path);
+    if (e == AL_ERR_CORRUPT) hint_recover(j);
     AL_TRY(e);
     *ret = j;
     j = NULL;
@@ -247,12 +335,6 @@ void journal_destroy(struct journal **jp)
     if (!j) return;
     sqlite3_close(j->db);
     al_free(j);
-}
-
-static const char *column(sqlite3_stmt *st, int i)
-{
-    const char *text = (const char *)sqlite3_column_text(st, i);
-    return text ? text : "";
 }
 
 enum al_err journal_get(struct journal *j, const char *key, char **ret)
@@ -365,10 +447,19 @@ static enum al_err change_all(struct journal *j, const struct jr_change *c)
     return AL_ERR_OK;
 }
 
-enum al_err journal_change(struct journal *j, const struct jr_change *c)
+enum al_err journal_changes(struct journal *j, int n, const struct jr_change *c)
 {
     AL_TRY(exec_sql(j, "BEGIN IMMEDIATE", "begin"));
-    AL_TRY(end_transaction(j, change_all(j, c)));
+    enum al_err e = AL_ERR_OK;
+    for (int i = 0; i < n && !e; i++)
+        e = change_all(j, &c[i]);
+    AL_TRY(end_transaction(j, e));
+    return AL_ERR_OK;
+}
+
+enum al_err journal_change(struct journal *j, const struct jr_change *c)
+{
+    AL_TRY(journal_changes(j, 1, c));
     return AL_ERR_OK;
 }
 
@@ -406,23 +497,24 @@ static enum al_err load_task(void *ctx, sqlite3_stmt *st)
     t->desired = strcmp(column(st, 4), "hold") == 0 ? DESIRED_HOLD : DESIRED_RUN;
     t->attempts = sqlite3_column_int(st, 5);
     t->failures = sqlite3_column_int(st, 6);
-    if (column(st, 7)[0]) AL_TRY(view_set_message(t, column(st, 7), column(st, 8)));
-    snprintf(t->token, sizeof t->token, "%s", column(st, 9));
-    t->pid = sqlite3_column_int64(st, 10);
+    if (column(st, 7)[0]) AL_TRY(view_set_message(v, t, column(st, 7), column(st, 8)));
+    if (!v->lean || state == TASK_SUBMITTING || state == TASK_INFLIGHT || state == TASK_COLLECTING)
+        AL_TRY(view_set_token(v, t, column(st, 9)));
+    t->pid = sqlite3_column_int(st, 10);
     return AL_ERR_OK;
 }
 
 static enum al_err load_fact(void *ctx, sqlite3_stmt *st)
 {
     struct view_task *t = view_find(ctx, column(st, 0));
-    if (t) AL_TRY(view_add_fact(t, column(st, 1), column(st, 2)));
+    if (t) AL_TRY(view_add_fact(ctx, t, column(st, 1), column(st, 2)));
     return AL_ERR_OK;
 }
 
 static enum al_err load_artifact(void *ctx, sqlite3_stmt *st)
 {
     struct view_task *t = view_find(ctx, column(st, 0));
-    if (t) AL_TRY(view_add_artifact(t, column(st, 1), column(st, 2)));
+    if (t) AL_TRY(view_add_artifact(ctx, t, column(st, 1), column(st, 2)));
     return AL_ERR_OK;
 }
 

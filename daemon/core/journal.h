@@ -48,7 +48,8 @@ struct jr_attempt {
 };
 
 // create: make the file and the tables when absent. Fails with AL_ERR_UNSUPPORTED on a network file system
-// (WAL needs shared memory), AL_ERR_CORRUPT when the file is no journal of this version.
+// (WAL needs shared memory), AL_ERR_CORRUPT when the file is no journal of this version or damaged (create: its pages are
+// checked).
 enum al_err journal_open(const char *path, bool create, struct journal **ret);
 void journal_destroy(struct journal **j);
 enum al_err journal_load(struct journal *j, struct view *ret);
@@ -62,6 +63,7 @@ enum al_err journal_add(struct journal *j, int n, const struct jr_new *tasks);
 // A task that was planned but never started gets another identity (loop.yaml changed before).
 enum al_err journal_replan(struct journal *j, const char *task, const char *identity);
 enum al_err journal_change(struct journal *j, const struct jr_change *c);
+enum al_err journal_changes(struct journal *j, int n, const struct jr_change *c); // all in one transaction
 enum al_err journal_event(struct journal *j, const char *ev, const char *detail);
 // Every ended attempt that has a cause, oldest first.
 enum al_err journal_failures(struct journal *j, void (*each)(void *ctx, const struct jr_attempt *a),

@@ -249,9 +249,12 @@ static enum al_err open_all(struct loop *l, const char *worker)
     char path[AL_PATH], changes[AL_ERR_TEXT], quoted[AL_ERR_TEXT];
     AL_TRY(al_path(path, "%s/alnd.log", l->r->path));
     AL_TRY(al_log_open(path));
+    AL_TRY(rundir_check_journal(l->r->path));
     AL_TRY(al_path(path, "%s/alnd.db", l->r->path));
     AL_TRY(journal_open(path, true, &l->j));
     AL_TRY(view_create(&l->v));
+    l->v->lean = true;
+    l->r->env.open_only = true;
     AL_TRY(journal_load(l->j, l->v));
     AL_TRY(rundir_commit(l->r, l->j, l->v, changes));
     if (changes[0]) {

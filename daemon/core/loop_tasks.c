@@ -15,11 +15,31 @@ static struct jr_change change_of(const struct view_task *t)
     return (struct jr_change){.attempts = t->attempts, .failures = t->failures};
 }
 
+// Labels, trainings and explorations unlock nothing before the last of their iteration is done (plan.c). A plan of a large campaign
+// takes its time, during which nobody is answered.
+static bool unlocks_nothing(const struct loop *l, const struct view_task *t)
+{
+    const struct plan_task *own = l->p ? plan_find(l->p, t->id) : NULL;
+    if (!own || (strcmp(t->verb, "label") != 0 && strcmp(t->verb, "train") != 0 && strcmp(t->verb, "explore") != 0)) return false;
+    for (int i = 0; i < l->p->ntasks; i++) {
+        const struct plan_task *pt = &l->p->task[i];
+        if (pt->iteration != own->iteration || strcmp(pt->verb, t->verb) != 0) continue;
+        const struct view_task *other = view_find(l->v, pt->id);
+        if (!other || other->state != TASK_DONE) return true;
+    }
+    return false;
+}
+
 static enum al_err apply(struct loop *l, struct view_task *t, enum task_event ev, struct jr_change *c)
 {
     char quoted[AL_ERR_TEXT];
     AL_TRY(fsm_apply(l->j, l->v, t, ev, c));
-    if (ev == EV_COLLECTED) l->replan = true;
+    if (ev == EV_COLLECTED) {
+        if (unlocks_nothing(l, t))
+            l->p->stage_done++;
+        else
+            l->replan = true;
+    }
     al_log(c->cause && c->cause[0] ? AL_LOG_WARN : AL_LOG_INFO, "daemon",
            "ev=%s task=%s state=%s attempt=%d%s%s", c->ev, t->id, task_state_name(t->state), t->attempts,
            c->message && c->message[0] ? " message=" : "",

@@ -51,6 +51,7 @@ static void finish(struct draft *d, const struct view_task **ret)
     d->w->p->stage_total++;
     d->w->p->stage_done += t != NULL;
     if (ret) *ret = t;
+    if (t && d->w->env->open_only && strcmp(t->identity, d->t->identity) == 0) draft_drop(d);
 }
 
 static enum al_err emit_init(struct walk *w)

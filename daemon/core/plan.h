@@ -20,6 +20,7 @@ struct plan_env {
     char structure_sha[CFG_MAX_SYSTEMS][65];
     char pseudo_sha[65]; // over the pseudopotentials of all elements
     int label_batch;     // frames of a label task
+    bool open_only;      // leave finished tasks out of the plan; one that was done with other inputs stays in, to be told
 };
 
 struct plan_input {

@@ -25,6 +25,7 @@ struct walk {
 struct draft {
     struct walk *w;
     struct plan_task *t;
+    const char *id;
     struct al_sha256 sha;
 };
 
@@ -45,6 +46,7 @@ enum al_err draft_dep_sha(struct draft *d, const struct view_task *t, const char
 // Input `key` = an artefact of a finished task.
 enum al_err draft_artifact(struct draft *d, const char *key, const struct view_task *t, const char *name);
 void draft_finish(struct draft *d);
+void draft_drop(struct draft *d); // the latest task, after draft_finish: out of the plan again
 // plan_aimd.c: the trajectories of systems whose init is done; their ids into a list of labels.
 enum al_err walk_emit_aimd(struct walk *w);
 enum al_err draft_append_aimd(struct draft *d, struct plan_input *list);

@@ -57,6 +57,21 @@ enum al_err plan_text(struct plan *p, const char **ret, const char *fmt, ...)
     return AL_ERR_OK;
 }
 
+// Frees text and all that was taken since; nothing when it is not of the arena.
+static void arena_back_to(struct plan *p, const char *text)
+{
+    struct plan_arena *a = p->arena;
+    while (a && (text < a->data || text >= a->data + a->used))
+        a = a->next;
+    if (!a) return;
+    while (p->arena != a) {
+        struct plan_arena *newer = p->arena;
+        p->arena = newer->next;
+        al_free(newer);
+    }
+    a->used = (size_t)(text - a->data);
+}
+
 // An array in the arena doubles when its length is a power of two; the old copy stays until the plan goes.
 static enum al_err arena_push(struct plan *p, int n, size_t size, void *array_ptr)
 {
@@ -134,6 +149,7 @@ enum al_err draft_start(struct walk *w, const char *verb, const char *id, int it
         p->capacity = n;
     }
     ret->w = w;
+    ret->id = id;
     ret->t = &p->task[p->ntasks];
     *ret->t = (struct plan_task){.verb = verb, .id = id, .iteration = iteration, .threads = 1};
     al_sha256_init(&ret->sha);
@@ -241,6 +257,12 @@ void draft_finish(struct draft *d)
         al_sha256_string(&d->sha, t->purpose ? t->purpose : "");
     }
     al_sha256_hex(&d->sha, t->identity);
+}
+
+void draft_drop(struct draft *d)
+{
+    d->w->p->ntasks--;
+    arena_back_to(d->w->p, d->id); // the id is what was taken last before the draft
 }
 
 const struct view_task *walk_done(const struct walk *w, const char *id)

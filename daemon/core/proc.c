@@ -62,8 +62,8 @@ long proc_find_token(const char *token)
     return found;
 }
 
-// Zombies do not count as signalled.
-static bool is_dead(long pid)
+// Zombies do not count as alive.
+bool proc_is_dead(long pid)
 {
     char buf[512];
     if (read_proc(pid, "stat", buf, sizeof buf) <= 0) return true;
@@ -78,7 +78,7 @@ int proc_kill_session(long sid, int sig)
     DIR *d = opendir("/proc");
     if (!d) return 0;
     for (long pid; (pid = next_pid(d));)
-        if (getsid((pid_t)pid) == (pid_t)sid && !is_dead(pid)) n += kill((pid_t)pid, sig) == 0;
+        if (getsid((pid_t)pid) == (pid_t)sid && !proc_is_dead(pid)) n += kill((pid_t)pid, sig) == 0;
     closedir(d);
     return n;
 }

@@ -14,6 +14,8 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "core/crash.h"
+#include "core/proc.h"
+#include "core/rundir_diff.h"
 
 // Sections whose hash the journal keeps: those of plan_verb_sections.
 static const char *const sections[] = {"seed",   "systems", "initial", "train",      "explore",
@@ -48,7 +50,7 @@ static enum al_err run_of_copy(const char *file, char ret[AL_PATH], bool *ret_is
     char *slash = strrchr(dir, '/');
     if (slash && strcmp(slash, "/loop.yaml") == 0) {
         *slash = '\0';
-        AL_TRY(al_path(db, "%s/alnd.db", dir[0] ? dir : "/"));
+        AL_TRY(al_path(db, "%s/alnd.lock", dir[0] ? dir : "/")); // the journal may be lost
         if (al_exists(db)) {
             AL_TRY(al_path(ret, "%s", dir));
             *ret_is = true;
@@ -59,9 +61,9 @@ static enum al_err run_of_copy(const char *file, char ret[AL_PATH], bool *ret_is
     return AL_ERR_OK;
 }
 
-enum al_err rundir_find(const char *arg, char ret_run[AL_PATH])
+enum al_err rundir_locate(const char *arg, char ret_run[AL_PATH])
 {
-    char run[AL_PATH], db[AL_PATH];
+    char run[AL_PATH];
     bool copy;
     if (is_dir(arg)) {
         AL_TRY(absolute(arg, run));
@@ -73,6 +75,29 @@ enum al_err rundir_find(const char *arg, char ret_run[AL_PATH])
             AL_TRY(absolute(c->workdir, run));
         }
     }
+    AL_TRY(al_path(ret_run, "%s", run));
+    return AL_ERR_OK;
+}
+
+// The journal is made before everything else but the lock, and never empty. Without it the tasks that have been done look new.
+enum al_err rundir_check_journal(const char *run)
+{
+    char db[AL_PATH], inputs[AL_PATH];
+    struct stat st;
+    AL_TRY(al_path(db, "%s/alnd.db", run));
+    AL_TRY(al_path(inputs, "%s/inputs", run));
+    if ((stat(db, &st) == 0 && st.st_size > 0) || !al_exists(inputs)) return AL_ERR_OK;
+    al_err_raise(AL_ERR_CORRUPT, __FILE__, __LINE__, __func__, "the journal %s is %s", db, al_exists(db) ? "empty" : "missing");
+    al_err_hint("the results are untouched: alnd recover %s rebuilds the journal from them", run);
+    return AL_ERR_CORRUPT;
+}
+
+enum al_err rundir_find(const char *arg, char ret_run[AL_PATH])
+{
+    char run[AL_PATH], db[AL_PATH];
+    AL_TRY(rundir_locate(arg, run));
+    AL_TRY(al_path(db, "%s/alnd.lock", run)); // only with this, what is called inputs is ours
+    if (al_exists(db)) AL_TRY(rundir_check_journal(run));
     AL_TRY(al_path(db, "%s/alnd.db", run));
     if (!al_exists(db))
         AL_FAIL_HINT(AL_ERR_NOTFOUND, "alnd start loop.yaml makes one",
@@ -105,10 +130,15 @@ static enum al_err fingerprint_files(struct rundir *r)
 
 static enum al_err check_names(const struct loop_config *c)
 {
-    for (int i = 0; i < c->nsystems; i++)
+    char copy[AL_PATH];
+    for (int i = 0; i < c->nsystems; i++) {
         if (strcmp(c->system[i].name, "gather") == 0)
             AL_TRY(al_node_error(c->system[i].node,
                                  "a system cannot be called 'gather': initial/gather is a task"));
+        AL_TRY(loop_config_input_name(&c->system[i], copy));
+        if (strcmp(copy, RUNDIR_CONFIG) == 0)
+            AL_TRY(al_node_error(c->system[i].node, "this system's structure would be kept as %s, which is another file", copy));
+    }
     return AL_ERR_OK;
 }
 
@@ -161,15 +191,52 @@ enum al_err rundir_read(const char *arg, struct rundir **ret)
     return AL_ERR_OK;
 }
 
-long rundir_holder(const char *run)
+// The process that last noted itself in alnd.lock; 0 when there is none.
+static long noted_pid(const char *path)
 {
-    char path[AL_PATH], text[32];
-    if (snprintf(path, sizeof path, "%s/alnd.lock", run) >= AL_PATH || !al_lock_held(path)) return 0;
+    char text[32];
     FILE *in = fopen(path, "re");
     if (!in) return 0;
     long pid = fgets(text, sizeof text, in) ? strtol(text, NULL, 10) : 0;
     fclose(in);
     return pid;
+}
+
+static bool daemon_is_dead(const char *path)
+{
+    long pid = noted_pid(path);
+    return pid > 0 && proc_is_dead(pid);
+}
+
+enum al_err rundir_config(const char *run, char ret[AL_PATH])
+{
+    AL_TRY(al_path(ret, "%s/" RUNDIR_CONFIG, run));
+    if (!al_exists(ret)) AL_TRY(al_path(ret, "%s/loop.yaml", run)); // a run that alnd 0.1 has made
+    return AL_ERR_OK;
+}
+
+enum al_err rundir_read_copy(const char *run, struct rundir **ret)
+{
+    AL_OWN(rundir) r = NULL;
+    char file[AL_PATH];
+    AL_ALLOC(r, 1);
+    r->lock = -1;
+    AL_TRY(al_path(r->path, "%s", run));
+    AL_TRY(rundir_config(run, file));
+    AL_TRY(loop_config_read(file, &r->config));
+    AL_TRY(al_file_read(file, 0, &r->text, &r->ntext));
+    AL_TRY(loop_config_use_inputs(r->config, run));
+    AL_TRY(fingerprint_files(r));
+    *ret = r;
+    r = NULL;
+    return AL_ERR_OK;
+}
+
+long rundir_holder(const char *run)
+{
+    char path[AL_PATH];
+    if (snprintf(path, sizeof path, "%s/alnd.lock", run) >= AL_PATH || !al_lock_held(path)) return 0;
+    return noted_pid(path);
 }
 
 void rundir_note_pid(struct rundir *r)
@@ -189,8 +256,9 @@ enum al_err rundir_lock(struct rundir *r)
     AL_TRY(al_path(r->path, "%s", real));
     AL_TRY(al_path(path, "%s/alnd.lock", r->path));
     enum al_err e = al_lock_take(path, &r->lock);
-    // somebody who only asks whether the lock is held holds it for a moment
-    for (int i = 0; e == AL_ERR_BUSY && i < 5; i++) {
+    // somebody who only asks whether the lock is held holds it for a moment; a child that a killed daemon has just forked holds
+    // it until its exec, which can take long on a busy machine
+    for (int i = 0; e == AL_ERR_BUSY && i < (daemon_is_dead(path) ? 1500 : 5); i++) {
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
         e = al_lock_take(path, &r->lock);
     }
@@ -212,14 +280,27 @@ static enum al_err publish(const char *path, const void *data, size_t n)
     return AL_ERR_OK;
 }
 
+// inputs/loop.yaml is what the workers read: an edit of RUN/loop.yaml has no effect before the next start has judged it.
 static enum al_err write_copies(const struct rundir *r)
 {
     char path[AL_PATH];
     crash_point();
     AL_TRY(loop_config_copy_inputs(r->config, r->path));
+    AL_TRY(al_path(path, "%s/" RUNDIR_CONFIG, r->path));
+    AL_TRY(publish(path, r->text, r->ntext));
     AL_TRY(al_path(path, "%s/loop.yaml", r->path));
     AL_TRY(publish(path, r->text, r->ntext));
     return AL_ERR_OK;
+}
+
+// Whether the copy is this very text; a start that was killed between the copies and the journal's transaction leaves another.
+static bool copy_is_current(const struct rundir *r)
+{
+    char path[AL_PATH];
+    AL_AUTOFREE char *text = NULL;
+    size_t n;
+    if (al_path(path, "%s/" RUNDIR_CONFIG, r->path) != AL_ERR_OK || !al_exists(path)) return false;
+    return al_file_read(path, 0, &text, &n) == AL_ERR_OK && n == r->ntext && memcmp(text, r->text, n) == 0;
 }
 
 // Campaign values that a later start is compared with.
@@ -268,6 +349,14 @@ static enum al_err store(struct journal *j, const struct values *v)
     return AL_ERR_OK;
 }
 
+enum al_err rundir_store(const struct rundir *r, struct journal *j)
+{
+    struct values v;
+    AL_TRY(collect_values(r, &v));
+    AL_TRY(store(j, &v));
+    return AL_ERR_OK;
+}
+
 static bool verb_uses(const char *verb, const char *section)
 {
     for (const char *const *s = plan_verb_sections(verb); *s; s++)
@@ -285,41 +374,94 @@ static const char *first_user(const struct view *v, const char *key)
     return NULL;
 }
 
-static enum al_err refuse(const char *key, const char *user)
+static const char hint_put_back[] = "put the old values back, or start anew with another workdir";
+
+// name: section.X or structure.X of what has changed, user: a task that has been started with it
+static enum al_err refuse_one(const char *name, const char *user)
 {
-    static const char hint[] = "put the old values back, or start anew with another workdir";
-    if (strncmp(key, "structure.", 10) == 0)
-        AL_FAIL_HINT(AL_ERR_INPUT, hint, "the structure of %s has changed, but %s has been started with it",
-                     key + 10, user);
-    if (strcmp(key, "section.pseudopotentials") == 0)
-        AL_FAIL_HINT(AL_ERR_INPUT, hint,
+    if (strncmp(name, "structure.", 10) == 0)
+        AL_FAIL_HINT(AL_ERR_INPUT, hint_put_back, "the structure of %s has changed, but %s has been started with it",
+                     name + 10, user);
+    if (strcmp(name, "section.pseudopotentials") == 0)
+        AL_FAIL_HINT(AL_ERR_INPUT, hint_put_back,
                      "the pseudopotential files have changed, but %s has been started with them", user);
-    AL_FAIL_HINT(AL_ERR_INPUT, hint,
-                 "the section '%s' of loop.yaml has changed, but %s has been started with it", key + 8, user);
+    AL_FAIL_HINT(AL_ERR_INPUT, hint_put_back,
+                 "the section '%s' of loop.yaml has changed, but %s has been started with it", name + 8, user);
 }
 
-// changes: names of what differs and may be taken over, comma between them
-static enum al_err compare(struct journal *j, const struct view *v, const struct values *now,
-                           char changes[AL_ERR_TEXT], bool *ret_text_changed)
+// Campaign values that differ from the journal's, and what of loop.yaml is behind them.
+struct change {
+    int n, nrefused;
+    const char *name[MAX_VALUES], *refused[MAX_VALUES], *user[MAX_VALUES];
+    bool text; // of loop.yaml, be it a comment
+    struct loop_config *old; // what the run works with; NULL when that cannot be read
+};
+
+static enum al_err find_changes(struct journal *j, const struct view *v, const struct values *now, struct change *c)
 {
-    size_t n = 0;
-    *ret_text_changed = false;
-    changes[0] = '\0';
     for (int i = 0; i < now->n; i++) {
         AL_AUTOFREE char *old = NULL;
         AL_TRY(journal_get(j, now->key[i], &old));
         if (old && strcmp(old, now->value[i]) == 0) continue;
-        const char *name = now->key[i];
+        const char *name = now->key[i], *user;
         if (strcmp(name, "config") == 0) {
-            *ret_text_changed = true;
-            continue;
+            c->text = true;
+        } else if ((user = first_user(v, name))) {
+            c->user[c->nrefused] = user;
+            c->refused[c->nrefused++] = name;
+        } else {
+            c->name[c->n++] = name;
         }
-        const char *user = first_user(v, name);
-        if (user) AL_TRY(refuse(name, user));
-        n += (size_t)snprintf(changes + n, AL_ERR_TEXT - n, "%s%s", n ? "," : "", name);
-        if (n >= AL_ERR_TEXT) n = AL_ERR_TEXT - 1;
     }
-    if (*ret_text_changed && !n) snprintf(changes, AL_ERR_TEXT, "settings that change no result");
+    return AL_ERR_OK;
+}
+
+// Every forbidden key with the reason; without the old file the section alone can be told.
+static enum al_err refuse(const struct rundir *r, const struct change *c)
+{
+    struct rundir_diff d = {0};
+    const char *user = NULL;
+    for (int i = 0; i < c->nrefused; i++) {
+        int before = d.n;
+        if (c->old && strncmp(c->refused[i], "section.", 8) == 0)
+            rundir_diff(c->refused[i] + 8, true, c->old, r->config, &d);
+        if (d.n > before && !user) user = c->user[i];
+    }
+    if (!d.n) AL_TRY(refuse_one(c->refused[0], c->user[0]));
+    rundir_diff_end(&d);
+    AL_FAIL_HINT(AL_ERR_INPUT, hint_put_back, "loop.yaml: %s cannot change any more: %s has been started with %s", d.text, user,
+                 d.n > 1 ? "the old values" : "the old value");
+}
+
+// What is taken over, for the log: keys, and structures or pseudopotentials that are files of their own.
+static void tell_changes(const struct rundir *r, const struct change *c, char ret[AL_ERR_TEXT])
+{
+    struct rundir_diff d = {0};
+    size_t n = 0;
+    if (c->old) {
+        rundir_diff(NULL, true, c->old, r->config, &d);
+        rundir_diff(NULL, false, c->old, r->config, &d);
+    }
+    rundir_diff_end(&d);
+    n += (size_t)snprintf(ret, AL_ERR_TEXT, "%s", d.text);
+    for (int i = 0; i < c->n && n < AL_ERR_TEXT; i++)
+        if (!d.n || strncmp(c->name[i], "section.", 8) != 0 || strcmp(c->name[i], "section.pseudopotentials") == 0)
+            n += (size_t)snprintf(ret + n, AL_ERR_TEXT - n, "%s%s", n ? ", " : "", c->name[i]);
+    if (!n && c->text) snprintf(ret, AL_ERR_TEXT, "settings that change no result");
+}
+
+static enum al_err judge(const struct rundir *r, struct journal *j, const struct view *v, const struct values *now,
+                         char ret_changes[AL_ERR_TEXT])
+{
+    struct change c = {0};
+    char path[AL_PATH];
+    AL_TRY(find_changes(j, v, now, &c));
+    if (!c.text && !c.n && !c.nrefused) return AL_ERR_OK;
+    AL_TRY(rundir_config(r->path, path));
+    AL_OWN(loop_config) old = NULL;
+    if (loop_config_read(path, &old) == AL_ERR_OK) c.old = old;
+    if (c.nrefused) AL_TRY(refuse(r, &c));
+    tell_changes(r, &c, ret_changes);
     return AL_ERR_OK;
 }
 
@@ -327,7 +469,6 @@ enum al_err rundir_commit(struct rundir *r, struct journal *j, const struct view
                           char ret_changes[AL_ERR_TEXT])
 {
     struct values now;
-    bool text_changed;
     AL_AUTOFREE char *created = NULL, *batch = NULL;
     AL_TRY(journal_get(j, "config", &created));
     // the number of frames in a label task is part of the chunks' names: fixed for the run
@@ -336,8 +477,8 @@ enum al_err rundir_commit(struct rundir *r, struct journal *j, const struct view
     AL_TRY(collect_values(r, &now));
     ret_changes[0] = '\0';
     if (created) {
-        AL_TRY(compare(j, v, &now, ret_changes, &text_changed));
-        if (!ret_changes[0]) return AL_ERR_OK;
+        AL_TRY(judge(r, j, v, &now, ret_changes));
+        if (!ret_changes[0] && copy_is_current(r)) return AL_ERR_OK;
     }
     AL_TRY(write_copies(r));
     AL_TRY(store(j, &now));
@@ -350,7 +491,7 @@ enum al_err rundir_look(const char *run, struct journal *j, struct loop_config *
     AL_OWN(loop_config) c = NULL;
     struct plan_env env = {.label_batch = 1};
     char path[AL_PATH], key[96];
-    AL_TRY(al_path(path, "%s/loop.yaml", run));
+    AL_TRY(rundir_config(run, path));
     AL_TRY(loop_config_read(path, &c));
     AL_TRY(loop_config_use_inputs(c, run));
     for (int i = 0; i < c->nsystems; i++) {

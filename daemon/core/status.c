@@ -56,8 +56,10 @@ static enum al_err from_journal(const char *run, struct status *ret)
     AL_TRY(al_path(path, "%s/alnd.db", run));
     AL_TRY(journal_open(path, false, &j));
     AL_TRY(view_create(&v));
+    v->lean = true;
     AL_TRY(journal_load(j, v));
     AL_TRY(rundir_look(run, j, &c, &env));
+    env.open_only = true;
     AL_TRY(plan_build(c, &env, v, &p));
     AL_TRY(al_path(s.run, "%s", run));
     snprintf(s.name, sizeof s.name, "%s", c->name);

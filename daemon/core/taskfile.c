@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "core/crash.h"
+#include "core/rundir.h"
 
 enum { CHECK_BYTES = 64 << 20, RESULT_BYTES = 16 << 20 };
 
@@ -46,7 +47,7 @@ enum al_err task_write(const char *run, const struct plan_task *t)
     al_yaml_str(f.out, 0, "verb", t->verb);
     al_yaml_str(f.out, 0, "task", t->id);
     al_yaml_str(f.out, 0, "identity", t->identity);
-    al_yaml_str(f.out, 0, "config", t->config ? t->config : "loop.yaml");
+    al_yaml_str(f.out, 0, "config", t->config ? t->config : RUNDIR_CONFIG);
     if (t->elements) al_yaml_str(f.out, 0, "elements", t->elements);
     al_yaml_int(f.out, 0, "iteration", t->iteration);
     if (t->system) al_yaml_str(f.out, 0, "system", t->system);
@@ -61,17 +62,34 @@ enum al_err task_write(const char *run, const struct plan_task *t)
     return AL_ERR_OK;
 }
 
+// Facts and artefacts point to texts that a view keeps; here they are this result's own.
+static enum al_err own_text(const char *text, const char **ret)
+{
+    char *copy;
+    AL_TRY(al_strdup(text, &copy));
+    *ret = copy;
+    return AL_ERR_OK;
+}
+
+static void free_text(const char **text)
+{
+    char *own;
+    memcpy(&own, text, sizeof own);
+    al_free(own);
+    *text = NULL;
+}
+
 void task_result_destroy(struct task_result **rp)
 {
     struct task_result *r = *rp;
     *rp = NULL;
     if (!r) return;
     for (int i = 0; i < r->nfacts; i++) {
-        al_free(r->fact[i].key);
-        al_free(r->fact[i].value);
+        free_text(&r->fact[i].key);
+        free_text(&r->fact[i].value);
     }
     for (int i = 0; i < r->nartifacts; i++)
-        al_free(r->artifact[i].path);
+        free_text(&r->artifact[i].path);
     al_free(r->fact);
     al_free(r->artifact);
     al_free(r);
@@ -89,8 +107,8 @@ static enum al_err read_facts(const struct al_node *facts, struct task_result *r
         if (n->kind != AL_NODE_SCALAR)
             AL_FAIL(AL_ERR_CORRUPT, "%s:%d: fact %s is no scalar", n->file, n->line, n->key);
         struct view_fact *f = &r->fact[r->nfacts++];
-        AL_TRY(al_strdup(n->key, &f->key));
-        AL_TRY(al_strdup(n->text, &f->value));
+        AL_TRY(own_text(n->key, &f->key));
+        AL_TRY(own_text(n->text, &f->value));
     }
     return AL_ERR_OK;
 }
@@ -126,7 +144,7 @@ static enum al_err read_artifacts(const struct al_node *list, struct task_result
         if (!is_inside(path))
             AL_FAIL(AL_ERR_CORRUPT, "%s:%d: %.100s is outside the run directory", n->file, n->line, path);
         struct view_artifact *a = &r->artifact[r->nartifacts++];
-        AL_TRY(al_strdup(path, &a->path));
+        AL_TRY(own_text(path, &a->path));
         snprintf(a->sha256, sizeof a->sha256, "%s", sha);
     }
     return AL_ERR_OK;

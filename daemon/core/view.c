@@ -29,6 +29,83 @@ enum al_err task_state_parse(const char *name, enum task_state *ret)
     AL_FAIL(AL_ERR_CORRUPT, "the journal has a task in the state '%.20s'", name);
 }
 
+enum { BLOCK = 32 << 10 };
+
+// Memory that only grows and goes with the view.
+struct view_block {
+    struct view_block *next;
+    size_t used, size;
+    _Alignas(16) char data[];
+};
+
+static enum al_err block_take(struct view_block **list, size_t n, size_t align, void *ret_ptr)
+{
+    struct view_block *b = *list;
+    size_t at = b ? (b->used + align - 1) / align * align : 0;
+    if (!b || at + n > b->size) {
+        size_t size = n > BLOCK ? n : BLOCK;
+        char *raw;
+        AL_TRY(al_alloc(sizeof *b + size, 1, &raw));
+        b = (struct view_block *)raw;
+        b->next = *list;
+        b->size = size;
+        *list = b;
+        at = 0;
+    }
+    void *p = b->data + at;
+    b->used = at + n;
+    memcpy(ret_ptr, &p, sizeof p);
+    return AL_ERR_OK;
+}
+
+static void blocks_free(struct view_block **list)
+{
+    while (*list) {
+        struct view_block *next = (*list)->next;
+        al_free(*list);
+        *list = next;
+    }
+}
+
+static enum al_err keep_text(struct view *v, const char *text, const char **ret)
+{
+    char *copy;
+    size_t n = strlen(text) + 1;
+    AL_TRY(block_take(&v->texts, n, 1, &copy));
+    memcpy(copy, text, n);
+    *ret = copy;
+    return AL_ERR_OK;
+}
+
+// A text that many tasks have: kept once.
+static enum al_err keep_name(struct view *v, const char *text, const char **ret)
+{
+    for (int i = 0; i < v->nnames; i++)
+        if (strcmp(v->name[i], text) == 0) {
+            *ret = v->name[i];
+            return AL_ERR_OK;
+        }
+    AL_TRY(keep_text(v, text, ret));
+    if (v->nnames < VIEW_NAMES) v->name[v->nnames++] = *ret;
+    return AL_ERR_OK;
+}
+
+// Room for one more element at the end of an array; in place while it is the last thing of its block, else copied.
+static enum al_err grow_array(struct view *v, int n, size_t size, void *array_ptr)
+{
+    char *old, *fresh;
+    struct view_block *b = v->arrays;
+    memcpy(&old, array_ptr, sizeof old);
+    if (n && b && old + (size_t)n * size == b->data + b->used && b->used + size <= b->size) {
+        b->used += size;
+        return AL_ERR_OK;
+    }
+    AL_TRY(block_take(&v->arrays, ((size_t)n + 1) * size, 16, &fresh));
+    if (n) memcpy(fresh, old, (size_t)n * size);
+    memcpy(array_ptr, &fresh, sizeof fresh);
+    return AL_ERR_OK;
+}
+
 enum al_err view_create(struct view **ret)
 {
     struct view *v;
@@ -42,18 +119,8 @@ void view_destroy(struct view **vp)
     struct view *v = *vp;
     *vp = NULL;
     if (!v) return;
-    for (int i = 0; i < v->ntasks; i++) {
-        struct view_task *t = &v->task[i];
-        for (int k = 0; k < t->nfacts; k++) {
-            al_free(t->fact[k].key);
-            al_free(t->fact[k].value);
-        }
-        for (int k = 0; k < t->nartifacts; k++)
-            al_free(t->artifact[k].path);
-        al_free(t->fact);
-        al_free(t->artifact);
-        al_free(t->message);
-    }
+    blocks_free(&v->texts);
+    blocks_free(&v->arrays);
     al_free(v->task);
     al_free(v->slot);
     al_free(v);
@@ -86,7 +153,7 @@ struct view_task *view_find(const struct view *v, const char *id)
 static enum al_err reserve(struct view *v)
 {
     if (!v->task || v->ntasks == v->capacity) {
-        int n = v->capacity ? 2 * v->capacity : 64;
+        int n = v->capacity ? v->capacity + v->capacity / 8 + 64 : 64;
         AL_GROW(v->task, v->ntasks, n);
         v->capacity = n;
     }
@@ -104,13 +171,14 @@ static enum al_err reserve(struct view *v)
 enum al_err view_add(struct view *v, const char *id, const char *verb, const char *identity,
                      struct view_task **ret)
 {
-    if (strlen(id) >= TASK_ID || strlen(verb) >= sizeof v->task->verb || strlen(identity) > 64)
+    if (strlen(id) >= TASK_ID || strlen(verb) >= 16 || strlen(identity) > 64)
         AL_FAIL(AL_ERR_BUG, "task '%.80s' has too long a name", id);
     if (view_find(v, id)) AL_FAIL(AL_ERR_BUG, "task %s exists already", id);
     AL_TRY(reserve(v));
     struct view_task *t = &v->task[v->ntasks];
-    snprintf(t->id, sizeof t->id, "%s", id);
-    snprintf(t->verb, sizeof t->verb, "%s", verb);
+    *t = (struct view_task){.token = "", .cause = ""};
+    AL_TRY(keep_text(v, id, &t->id));
+    AL_TRY(keep_name(v, verb, &t->verb));
     snprintf(t->identity, sizeof t->identity, "%s", identity);
     v->slot[slot_of(v, id)] = ++v->ntasks;
     v->count[t->state]++;
@@ -125,31 +193,47 @@ void view_set_state(struct view *v, struct view_task *t, enum task_state s)
     t->state = s;
 }
 
-enum al_err view_set_message(struct view_task *t, const char *cause, const char *message)
+enum al_err view_set_message(struct view *v, struct view_task *t, const char *cause, const char *message)
 {
-    char *copy;
-    AL_TRY(al_strdup(message, &copy));
-    al_free(t->message);
-    t->message = copy;
-    snprintf(t->cause, sizeof t->cause, "%s", cause);
+    t->message = "";
+    if (message[0]) AL_TRY(keep_text(v, message, &t->message));
+    AL_TRY(keep_name(v, cause, &t->cause));
     return AL_ERR_OK;
 }
 
-enum al_err view_add_fact(struct view_task *t, const char *key, const char *value)
+enum al_err view_set_token(struct view *v, struct view_task *t, const char *token)
 {
-    AL_GROW(t->fact, t->nfacts, t->nfacts + 1);
-    struct view_fact *f = &t->fact[t->nfacts++];
-    AL_TRY(al_strdup(key, &f->key));
-    AL_TRY(al_strdup(value, &f->value));
+    AL_TRY(keep_text(v, token, &t->token));
     return AL_ERR_OK;
 }
 
-enum al_err view_add_artifact(struct view_task *t, const char *path, const char *sha256)
+// Verbs whose facts the planner asks for (plan.c).
+static bool planner_asks(const char *verb)
 {
-    AL_GROW(t->artifact, t->nartifacts, t->nartifacts + 1);
-    struct view_artifact *a = &t->artifact[t->nartifacts++];
-    AL_TRY(al_strdup(path, &a->path));
+    static const char *const verbs[] = {"init", "gather", "select", "evaluate", NULL};
+    for (int i = 0; verbs[i]; i++)
+        if (strcmp(verbs[i], verb) == 0) return true;
+    return false;
+}
+
+enum al_err view_add_fact(struct view *v, struct view_task *t, const char *key, const char *value)
+{
+    if (v->lean && !planner_asks(t->verb)) return AL_ERR_OK;
+    AL_TRY(grow_array(v, t->nfacts, sizeof *t->fact, &t->fact));
+    struct view_fact *f = &t->fact[t->nfacts];
+    AL_TRY(keep_name(v, key, &f->key));
+    AL_TRY(keep_text(v, value, &f->value));
+    t->nfacts++;
+    return AL_ERR_OK;
+}
+
+enum al_err view_add_artifact(struct view *v, struct view_task *t, const char *path, const char *sha256)
+{
+    AL_TRY(grow_array(v, t->nartifacts, sizeof *t->artifact, &t->artifact));
+    struct view_artifact *a = &t->artifact[t->nartifacts];
+    AL_TRY(keep_text(v, path, &a->path));
     snprintf(a->sha256, sizeof a->sha256, "%s", sha256);
+    t->nartifacts++;
     return AL_ERR_OK;
 }
 

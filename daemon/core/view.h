@@ -21,34 +21,43 @@ enum task_state { TASK_STATES(TASK_STATE_ENUM) TASK_NSTATES };
 enum task_desired { DESIRED_RUN, DESIRED_HOLD };
 
 struct view_fact {
-    char *key, *value;
+    const char *key, *value;
 };
 
 struct view_artifact {
-    char *path; // relative to the run directory
+    const char *path; // relative to the run directory
     char sha256[65];
 };
 
+// A campaign has a hundred thousand of them: the texts lie one behind the other in the view's arenas.
 struct view_task {
-    char id[TASK_ID], verb[16], identity[65];
-    enum task_state state;
-    enum task_desired desired;
-    int attempts;           // started so far
-    int failures;           // of them ended by a transient failure (counts against resources.retries)
-    char token[TASK_TOKEN]; // of the latest attempt; empty: none
-    long pid;               // of the latest attempt; 0: not known
-    char cause[16];         // class of the last failure: transient | expected | fault; empty: none
-    char *message;          // of the last failure, or NULL
-    int nfacts, nartifacts;
+    const char *id, *verb;
+    const char *token;   // of the latest attempt, once it has been under way in this session; empty: none
+    const char *cause;   // class of the last failure: transient | expected | fault; empty: none
+    const char *message; // of the last failure, or NULL
     struct view_fact *fact;
     struct view_artifact *artifact;
+    int pid; // of the latest attempt; 0: not known
+    int nfacts, nartifacts;
+    int attempts; // started so far
+    int failures; // of them ended by a transient failure (counts against resources.retries)
+    enum task_state state : 8;
+    enum task_desired desired : 8;
+    char identity[65];
 };
+
+struct view_block;
+enum { VIEW_NAMES = 64 };
 
 struct view {
     int ntasks, capacity;
     struct view_task *task; // [ntasks] in the order of their creation
     int nslots, *slot;      // hash index over ids: index into task + 1, 0 = empty
     int count[TASK_NSTATES];
+    bool lean; // set before the first task: keep only what the daemon needs: facts of init, gather, select, evaluate; tokens of tasks under way
+    struct view_block *texts, *arrays;
+    int nnames;
+    const char *name[VIEW_NAMES]; // verbs, causes, keys of facts: each kept once
 };
 
 const char *task_state_name(enum task_state s); // "INFLIGHT"
@@ -61,9 +70,10 @@ struct view_task *view_find(const struct view *v, const char *id); // NULL when 
 enum al_err view_add(struct view *v, const char *id, const char *verb, const char *identity,
                      struct view_task **ret);
 void view_set_state(struct view *v, struct view_task *t, enum task_state s);
-enum al_err view_set_message(struct view_task *t, const char *cause, const char *message);
-enum al_err view_add_fact(struct view_task *t, const char *key, const char *value);
-enum al_err view_add_artifact(struct view_task *t, const char *path, const char *sha256);
+enum al_err view_set_message(struct view *v, struct view_task *t, const char *cause, const char *message);
+enum al_err view_set_token(struct view *v, struct view_task *t, const char *token);
+enum al_err view_add_fact(struct view *v, struct view_task *t, const char *key, const char *value);
+enum al_err view_add_artifact(struct view *v, struct view_task *t, const char *path, const char *sha256);
 
 const char *view_fact(const struct view_task *t, const char *key); // NULL when absent
 long view_fact_int(const struct view_task *t, const char *key, long otherwise);

@@ -244,9 +244,8 @@ enum al_err al_dcd_open(const char *path, const char *topology, struct al_dcd **
     int natoms;
     AL_ALLOC(d, 1);
     AL_TRY(al_path(d->path, "%s", path));
-    d->in = fopen(path, "rbe");
-    if (!d->in || fstat(fileno(d->in), &st) != 0)
-        AL_FAIL(al_err_from_errno(errno), "cannot open %s: %s", path, strerror(errno));
+    AL_TRY(al_file_stream(path, &d->in));
+    if (fstat(fileno(d->in), &st) != 0) AL_FAIL(al_err_from_errno(errno), "cannot read %s: %s", path, strerror(errno));
     AL_TRY(read_head(d, &natoms));
     AL_TRY(read_topology(d, topology, natoms));
     d->nframes = ((long)st.st_size - ftell(d->in)) / frame_size(natoms, d->cell);

@@ -33,6 +33,13 @@ static void push_frame(const char *file, int line, const char *func)
     if (trace.nframes < AL_ERR_TRACE) trace.frame[trace.nframes++] = (struct err_frame){file, func, line};
 }
 
+// What a user or a file has written comes back in messages: no new lines, no escapes to the terminal.
+static void one_line(char *text)
+{
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
+}
+
 void al_err_raise(enum al_err code, const char *file, int line, const char *func, const char *fmt, ...)
 {
     va_list ap;
@@ -40,6 +47,7 @@ void al_err_raise(enum al_err code, const char *file, int line, const char *func
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    one_line(text);
     memcpy(trace.message, text, sizeof text);
     trace.hint[0] = '\0';
     trace.nframes = 0;
@@ -56,6 +64,7 @@ void al_err_pass(enum al_err code, const char *file, int line, const char *func,
         va_start(ap, fmt);
         vsnprintf(text, sizeof text, fmt, ap);
         va_end(ap);
+        one_line(text);
         snprintf(joined, sizeof joined, "%s: %s", text, trace.message);
         joined[AL_ERR_TEXT - 1] = '\0';
         memcpy(trace.message, joined, AL_ERR_TEXT);
@@ -100,6 +109,9 @@ enum al_err al_err_from_errno(int errnum)
     case ENOSPC:
     case EDQUOT: return AL_ERR_NOSPACE;
     case ENOMEM: return AL_ERR_NOMEM;
+    case ELOOP:
+    case ENAMETOOLONG:
+    case ENOTDIR: return AL_ERR_INPUT;
     default: return AL_ERR_IO;
     }
 }

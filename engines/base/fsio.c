@@ -35,17 +35,42 @@ bool al_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+enum { NOT_REGULAR = -2 };
+
+// File descriptor, -1 with errno, or NOT_REGULAR. Without O_NONBLOCK the open itself would wait for the writer of a FIFO, and
+// opening a tape or a terminal can do things; it changes nothing for regular files.
+static int open_regular(const char *path, struct stat *st)
+{
+    if (stat(path, st) == 0 && !S_ISREG(st->st_mode)) return NOT_REGULAR;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) return -1;
+    if (fstat(fd, st) == 0 && S_ISREG(st->st_mode)) return fd;
+    close(fd);
+    return NOT_REGULAR;
+}
+
+enum al_err al_file_stream(const char *path, FILE **ret)
+{
+    struct stat st;
+    int fd = open_regular(path, &st);
+    if (fd == NOT_REGULAR) AL_FAIL(AL_ERR_INPUT, "%s is not a regular file", path);
+    if (fd < 0) FAIL_ERRNO("open", path);
+    FILE *in = fdopen(fd, "rb");
+    if (!in) {
+        close(fd);
+        AL_FAIL(AL_ERR_NOMEM, "no memory to read %s", path);
+    }
+    *ret = in;
+    return AL_ERR_OK;
+}
+
 enum al_err al_file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_n)
 {
-    if (!max_bytes) max_bytes = (size_t)1 << 30;
-    FILE *in = fopen(path, "rb");
-    if (!in) FAIL_ERRNO("open", path);
     struct stat st;
-    if (fstat(fileno(in), &st) != 0 || !S_ISREG(st.st_mode)) {
-        fclose(in);
-        AL_FAIL(AL_ERR_INPUT, "%s is not a regular file", path);
-    }
-    if ((size_t)st.st_size > max_bytes) {
+    FILE *in;
+    if (!max_bytes) max_bytes = (size_t)1 << 30;
+    AL_TRY(al_file_stream(path, &in));
+    if (fstat(fileno(in), &st) != 0 || (size_t)st.st_size > max_bytes) {
         fclose(in);
         AL_FAIL(AL_ERR_INPUT, "%s is larger than %zu bytes", path, max_bytes);
     }
@@ -72,12 +97,9 @@ enum al_err al_file_read(const char *path, size_t max_bytes, char **ret, size_t 
 enum al_err al_file_map(const char *path, struct al_map *ret)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open_regular(path, &st);
+    if (fd == NOT_REGULAR) AL_FAIL(AL_ERR_INPUT, "%s is not a regular file", path);
     if (fd < 0) FAIL_ERRNO("open", path);
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        AL_FAIL(AL_ERR_INPUT, "%s is not a regular file", path);
-    }
     size_t n = (size_t)st.st_size;
     void *p = n ? mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
     int why = errno;

@@ -14,6 +14,8 @@
 
 enum { AL_PATH = 4096 };
 
+// A regular file to read from; a FIFO, a device, a directory is AL_ERR_INPUT at once and never waited for.
+enum al_err al_file_stream(const char *path, FILE **ret);
 // Whole file into memory, NUL-terminated (not counted in ret_n; ret_n may be NULL). Directories and
 // devices are refused; max_bytes 0 = 1 GiB.
 enum al_err al_file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_n);

@@ -2,9 +2,11 @@
 // Copyright the alnd authors
 #include "base/hash.h"
 
-#include <errno.h>
 #include <nettle/sha2.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "base/fsio.h"
 
 _Static_assert(sizeof(struct sha256_ctx) <= sizeof(((struct al_sha256 *)0)->ctx), "room for nettle's context");
 
@@ -51,8 +53,8 @@ void al_sha256_hex(struct al_sha256 *s, char ret_hex[65])
 
 enum al_err al_sha256_file(const char *path, char ret_hex[65])
 {
-    FILE *in = fopen(path, "rb");
-    if (!in) AL_FAIL(al_err_from_errno(errno), "cannot open %s: %s", path, strerror(errno));
+    FILE *in;
+    AL_TRY(al_file_stream(path, &in));
     struct al_sha256 s;
     al_sha256_init(&s);
     char buf[65536];

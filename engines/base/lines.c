@@ -2,17 +2,18 @@
 // Copyright the alnd authors
 #include "base/lines.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/fsio.h"
 
 enum { MAX_LINE = 1 << 20 };
 
 enum al_err al_lines_open(const char *path, struct al_lines *ret)
 {
-    struct al_lines r = {.path = path, .in = fopen(path, "rbe")};
-    if (!r.in) AL_FAIL(al_err_from_errno(errno), "cannot open %s: %s", path, strerror(errno));
+    struct al_lines r = {.path = path};
+    AL_TRY(al_file_stream(path, &r.in));
     *ret = r;
     return AL_ERR_OK;
 }

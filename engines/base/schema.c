@@ -214,7 +214,8 @@ static enum al_err fill_map(const struct schema_key *keys, int nkeys, const char
             skipped |= strcmp(skip[i], n->key) == 0;
         if (skipped) continue;
         int w = snprintf(path, sizeof path, "%s%s", prefix, n->key), k = 0;
-        if (w < 0 || (size_t)w + 2 > sizeof path) AL_TRY(unknown_key(keys, nkeys, n, prefix));
+        // a dot in the key itself would name a key of a section below, past the check for keys set twice
+        if (w < 0 || (size_t)w + 2 > sizeof path || strchr(n->key, '.')) AL_TRY(unknown_key(keys, nkeys, n, prefix));
         while (k < nkeys && strcmp(keys[k].path, path) != 0)
             k++;
         if (k < nkeys) {
@@ -303,6 +304,55 @@ void schema_hash(const struct schema_key *keys, int nkeys, const char *prefix, c
         al_sha256_string(s, keys[k].path);
         hash_value(&keys[k], base, s);
     }
+}
+
+void schema_diff(const struct schema_key *keys, int nkeys, const void *a, const void *b,
+                 void (*each)(void *ctx, const struct schema_key *k), void *ctx)
+{
+    for (int k = 0; k < nkeys; k++) {
+        struct al_sha256 s, t;
+        char x[65], y[65];
+        al_sha256_init(&s);
+        al_sha256_init(&t);
+        hash_value(&keys[k], a, &s);
+        hash_value(&keys[k], b, &t);
+        al_sha256_hex(&s, x);
+        al_sha256_hex(&t, y);
+        if (strcmp(x, y) != 0) each(ctx, &keys[k]);
+    }
+}
+
+// Appends a node as flow YAML; what does not fit is cut.
+static void put_node(const struct al_node *n, char *ret, size_t size, size_t *at)
+{
+    const char *open = n->kind == AL_NODE_LIST ? "[" : n->kind == AL_NODE_MAP ? "{" : n->text;
+    if (*at < size) *at += (size_t)snprintf(ret + *at, size - *at, "%s", open);
+    if (n->kind == AL_NODE_SCALAR) return;
+    for (const struct al_node *c = n->child; c && *at < size; c = c->next) {
+        *at += (size_t)snprintf(ret + *at, size - *at, "%s%s%s", c == n->child ? "" : ", ", c->key ? c->key : "",
+                                c->key ? ": " : "");
+        put_node(c, ret, size, at);
+    }
+    if (*at < size) *at += (size_t)snprintf(ret + *at, size - *at, "%s", n->kind == AL_NODE_LIST ? "]" : "}");
+}
+
+int schema_text(const struct schema_key *k, const struct al_node *map, char *ret, size_t n)
+{
+    char word[MAX_WORD];
+    const char *p = k->path;
+    while (map) {
+        size_t len = strcspn(p, ".");
+        snprintf(word, sizeof word, "%.*s", (int)len, p);
+        map = al_node_get(map, word);
+        p += len;
+        if (!*p) break;
+        p++;
+    }
+    size_t at = 0;
+    ret[0] = '\0';
+    if (map) put_node(map, ret, n, &at);
+    else snprintf(ret, n, "%s", k->otherwise ? k->otherwise : "none");
+    return map ? map->line : 0;
 }
 
 static const char *type_text(const struct schema_key *k)

@@ -55,6 +55,12 @@ enum al_err schema_fill(const struct schema_key *keys, int nkeys, const char *co
                         void *base);
 // Hash path and value of every KEY_PHYSICS key whose path starts with prefix ("" = all).
 void schema_hash(const struct schema_key *keys, int nkeys, const char *prefix, const void *base, struct al_sha256 *s);
+// Calls each for every key whose value differs between two structs.
+void schema_diff(const struct schema_key *keys, int nkeys, const void *a, const void *b,
+                 void (*each)(void *ctx, const struct schema_key *k), void *ctx);
+// The value of a key as the file has it, on one line ("[300 K, 500 K]"), or its default; cut to n. Returns its line, 0 for the
+// default.
+int schema_text(const struct schema_key *k, const struct al_node *map, char *ret, size_t n);
 void schema_describe(FILE *out, const struct schema_key *keys, int nkeys, const char *prefix, const char *above,
                      bool markdown);
 // Nearest of n words (edit distance); NULL when nothing is near.

@@ -29,12 +29,12 @@ void al_traj_destroy(struct al_traj **t)
 static enum al_err read_head(const char *path, char head[HEAD + 1], size_t *ret_n, long *ret_size)
 {
     struct stat st;
-    if (stat(path, &st) != 0) AL_FAIL(al_err_from_errno(errno), "cannot open %s: %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode)) AL_FAIL(AL_ERR_INPUT, "%s is not a file", path);
-    FILE *in = fopen(path, "rbe");
-    if (!in) AL_FAIL(al_err_from_errno(errno), "cannot open %s: %s", path, strerror(errno));
+    FILE *in;
+    AL_TRY(al_file_stream(path, &in));
+    int bad = fstat(fileno(in), &st);
     *ret_n = fread(head, 1, HEAD, in);
     fclose(in);
+    if (bad) AL_FAIL(AL_ERR_IO, "cannot read %s", path);
     head[*ret_n] = '\0';
     *ret_size = (long)st.st_size;
     return AL_ERR_OK;

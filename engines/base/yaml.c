@@ -12,11 +12,12 @@
 #include "base/fsio.h"
 #include "base/mem.h"
 
-enum { MAX_DEPTH = 64, MAX_NODES = 2000000 };
+enum { MAX_DEPTH = 64, MAX_NODES = 2000000, MAX_KEYS = 10000 /* of one map: each is compared with all */ };
 
 struct builder {
     yaml_parser_t parser;
-    const char *name;
+    const char *name, *text;
+    size_t n;
     long nnodes;
 };
 
@@ -54,6 +55,14 @@ void al_node_destroy(struct al_node **np)
 static enum al_err syntax_error(const struct builder *b)
 {
     const yaml_parser_t *p = &b->parser;
+    if (p->error == YAML_READER_ERROR) { // no text at all: it knows the byte, not the line
+        size_t line = 1, col = 1;
+        for (size_t i = 0; i < p->problem_offset && i < b->n; i++) {
+            col = b->text[i] == '\n' ? 1 : col + 1;
+            line += b->text[i] == '\n';
+        }
+        AL_FAIL(AL_ERR_INPUT, "%s:%zu:%zu: not text in UTF-8: %s", b->name, line, col, p->problem ? p->problem : "");
+    }
     AL_FAIL(AL_ERR_INPUT, "%s:%zu:%zu: %s%s%s", b->name, p->problem_mark.line + 1, p->problem_mark.column + 1,
             p->problem ? p->problem : "not YAML", p->context ? " " : "", p->context ? p->context : "");
 }
@@ -98,6 +107,8 @@ static enum al_err read_key(struct builder *b, const struct al_node *map, const 
     c->key_col = (int)ev->start_mark.column + 1;
     if (ev->type != YAML_SCALAR_EVENT)
         AL_FAIL(AL_ERR_INPUT, "%s:%d:%d: a key must be a word", b->name, c->key_line, c->key_col);
+    if (map->nchild > MAX_KEYS)
+        AL_FAIL(AL_ERR_INPUT, "%s:%d:%d: more than %d keys in one map", b->name, c->key_line, c->key_col, MAX_KEYS);
     AL_TRY(al_strdup((const char *)ev->data.scalar.value, &c->key));
     for (const struct al_node *o = map->child; o != c; o = o->next)
         if (strcmp(o->key, c->key) == 0)
@@ -183,7 +194,7 @@ enum al_err al_yaml_parse(const char *name, const char *text, size_t n, struct a
     AL_OWN(al_node) node = &root->node;
     AL_TRY(al_strdup(name, &root->name));
     node->file = root->name;
-    struct builder b = {.name = root->name};
+    struct builder b = {.name = root->name, .text = text, .n = n};
     if (!yaml_parser_initialize(&b.parser)) AL_FAIL(AL_ERR_NOMEM, "no memory for the YAML parser");
     yaml_parser_set_input_string(&b.parser, (const unsigned char *)text, n);
     yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);

@@ -222,7 +222,7 @@ void view_finish(struct view *v, const struct plan_task *t, const char *facts, c
         char *eq = strchr(w, '=');
         assert_non_null(eq);
         *eq = '\0';
-        assert_int_equal(view_add_fact(vt, w, eq + 1), AL_ERR_OK);
+        assert_int_equal(view_add_fact(v, vt, w, eq + 1), AL_ERR_OK);
     }
     snprintf(copy, sizeof copy, "%s", artifacts);
     for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
@@ -232,6 +232,6 @@ void view_finish(struct view *v, const struct plan_task *t, const char *facts, c
         al_sha256_string(&s, t->identity);
         al_sha256_string(&s, w);
         al_sha256_hex(&s, hex);
-        assert_int_equal(view_add_artifact(vt, path, hex), AL_ERR_OK);
+        assert_int_equal(view_add_artifact(v, vt, path, hex), AL_ERR_OK);
     }
 }

@@ -10,17 +10,18 @@ campaign.py BIN_DIR SOURCE_DIR kill    SIGKILL of daemon and workers together in
 campaign.py BIN_DIR SOURCE_DIR input   bad input: one error with its place, exit 2, nothing created
 Exit 77: skipped, the pseudopotentials are missing."""
 import glob
-import hashlib
 import json
 import os
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+
+import rundirs
+from rundirs import attempts, outcome, results
 
 BIN, SOURCE, MODE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3]
 ALND = os.path.join(BIN, 'alnd')
@@ -70,70 +71,14 @@ def tail(d):
     return text
 
 
-def processes(d):
-    """Everything alive that works in this directory: daemon, mpirun, workers."""
-    found = []
-    for p in os.listdir('/proc'):
-        if not p.isdigit() or int(p) == os.getpid():
-            continue
-        try:
-            cwd = os.readlink(f'/proc/{p}/cwd')
-            exe = os.path.basename(os.readlink(f'/proc/{p}/exe'))
-        except OSError:
-            continue
-        if cwd.startswith(d) and (exe.startswith('alnd') or 'mpirun' in exe or 'orterun' in exe):
-            found.append(int(p))
-    return found
-
-
 def kill_all(d):
-    for _ in range(20):
-        alive = processes(d)
-        if not alive:
-            return
-        for p in alive:
-            try:
-                os.kill(p, signal.SIGKILL)
-            except OSError:
-                pass
-        time.sleep(0.05)
-    fail(f'processes {processes(d)} do not die')
+    check(rundirs.kill_all(d), f'processes {rundirs.processes(d)} do not die')
 
 
 def running(d, pattern):
     """Task directories of this pattern whose worker has begun (it has taken its lock) and not ended."""
     return [t for t in glob.glob(os.path.join(d, 'run', pattern))
             if os.path.exists(t + '/lock') and not os.path.exists(t + '/result.yaml')]
-
-
-def results(d):
-    """Every finished task: its result file's inode and time, to see that it is never written again."""
-    return {os.path.relpath(p, d): (os.stat(p).st_ino, os.stat(p).st_mtime_ns)
-            for p in glob.glob(os.path.join(d, 'run/**/result.yaml'), recursive=True)}
-
-
-def digest(path):
-    return hashlib.sha256(open(path, 'rb').read()).hexdigest()
-
-
-def outcome(d):
-    """What must not depend on kills: models, data sets, labels, error tables, trajectories, transport."""
-    found = {}
-    for pattern in ('models/*', 'data/**/*', 'iterations/*/errors.yaml', 'iterations/*/train/*/model.dp',
-                    'iterations/*/train/*/lcurve.out', '**/labelled.extxyz', 'iterations/*/select/*.extxyz',
-                    'production/*/traj.*', 'production/*/volume.yaml', 'production/*/thermo.out', 'transport/*.yaml'):
-        for p in glob.glob(os.path.join(d, 'run', pattern), recursive=True):
-            if os.path.isfile(p) and os.path.basename(p) in ('task.yaml', 'result.yaml', 'worker.log', 'lock', 'heartbeat',
-                                                             'progress'):
-                continue
-            if os.path.isfile(p):
-                found[os.path.relpath(p, d)] = digest(p)
-    return found
-
-
-def attempts(d):
-    db = sqlite3.connect(f'file:{d}/run/alnd.db?mode=ro', uri=True)
-    return dict(db.execute('select task, count(*) from attempt group by task').fetchall())
 
 
 def check_run_directory(d):
