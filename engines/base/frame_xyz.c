@@ -11,38 +11,15 @@
 
 #include "base/frame.h"
 #include "base/fsio.h"
+#include "base/lines.h"
 #include "base/mem.h"
+#include "base/traj.h"
 
-enum { MAX_COLUMNS = 32, MAX_PROPERTIES = 16, MAX_LINE = 1 << 20 };
+enum { MAX_COLUMNS = 32, MAX_PROPERTIES = 16 };
 
 enum column { COL_SKIP, COL_SPECIES, COL_X, COL_Y, COL_Z, COL_FX, COL_FY, COL_FZ, COL_VX, COL_VY, COL_VZ, COL_NUMBER };
 
-struct reader {
-    const char *path;
-    FILE *in;
-    char *line; // getline's buffer
-    size_t size;
-    long lineno;
-};
-
-static enum al_err next_line(struct reader *r, bool *ret_end)
-{
-    ssize_t n = getline(&r->line, &r->size, r->in);
-    if (n < 0) {
-        if (ferror(r->in)) AL_FAIL(AL_ERR_IO, "cannot read %s", r->path);
-        *ret_end = true;
-        return AL_ERR_OK;
-    }
-    r->lineno++;
-    if (n > MAX_LINE || (size_t)n != strlen(r->line))
-        AL_FAIL(AL_ERR_INPUT, "%s:%ld: not a line of text", r->path, r->lineno);
-    while (n > 0 && (r->line[n - 1] == '\n' || r->line[n - 1] == '\r'))
-        r->line[--n] = '\0';
-    *ret_end = false;
-    return AL_ERR_OK;
-}
-
-static enum al_err parse_numbers(const struct reader *r, const char *what, const char *text, int n, double *v)
+static enum al_err parse_numbers(const struct al_lines *r, const char *what, const char *text, int n, double *v)
 {
     const char *p = text;
     for (int i = 0; i < n; i++) {
@@ -57,7 +34,7 @@ static enum al_err parse_numbers(const struct reader *r, const char *what, const
     return AL_ERR_OK;
 }
 
-static enum al_err parse_properties(const struct reader *r, char *text, enum column col[MAX_COLUMNS], int *ret_n)
+static enum al_err parse_properties(const struct al_lines *r, char *text, enum column col[MAX_COLUMNS], int *ret_n)
 {
     int n = 0;
     bool species = false, pos = false;
@@ -84,7 +61,7 @@ static enum al_err parse_properties(const struct reader *r, char *text, enum col
 }
 
 // Nine numbers, or six in ASE's (Voigt's) order xx yy zz yz xz xy.
-static enum al_err parse_tensor(const struct reader *r, const char *what, const char *text, double v[9])
+static enum al_err parse_tensor(const struct al_lines *r, const char *what, const char *text, double v[9])
 {
     static const int voigt[9] = {0, 5, 4, 5, 1, 3, 4, 3, 2};
     double six[6];
@@ -108,7 +85,7 @@ struct comment {
     int ncol;
 };
 
-static enum al_err apply_key(const struct reader *r, struct al_frame *f, struct comment *c, const char *key,
+static enum al_err apply_key(const struct al_lines *r, struct al_frame *f, struct comment *c, const char *key,
                              char *value)
 {
     if (strcmp(key, "Lattice") == 0) {
@@ -138,7 +115,7 @@ static enum al_err apply_key(const struct reader *r, struct al_frame *f, struct 
 
 // The value that begins at *p is cut out and returned, *p moved behind it: a word, a quoted text (with \" in it), or an array
 // [1, 2, 3] or {1 2 3}, of which the numbers stay.
-static enum al_err take_value(const struct reader *r, const char *key, char **p, char **ret)
+static enum al_err take_value(const struct al_lines *r, const char *key, char **p, char **ret)
 {
     char *q = *p, *w;
     if (*q == '"' || *q == '\'') {
@@ -171,7 +148,7 @@ static enum al_err take_value(const struct reader *r, const char *key, char **p,
 }
 
 // key=value, key="value with spaces", or a bare key (= T)
-static enum al_err parse_comment(const struct reader *r, struct al_frame *f, struct comment *c)
+static enum al_err parse_comment(const struct al_lines *r, struct al_frame *f, struct comment *c)
 {
     AL_AUTOFREE char *text = NULL;
     AL_TRY(al_strdup(r->line, &text));
@@ -194,7 +171,7 @@ static enum al_err parse_comment(const struct reader *r, struct al_frame *f, str
     return AL_ERR_OK;
 }
 
-static enum al_err parse_atom(const struct reader *r, struct al_frame *f, const struct comment *c, int i)
+static enum al_err parse_atom(const struct al_lines *r, struct al_frame *f, const struct comment *c, int i)
 {
     char *p = r->line;
     for (int k = 0; k < c->ncol; k++) {
@@ -242,10 +219,10 @@ static void settle(struct al_frame *f, const struct comment *c)
     }
 }
 
-static enum al_err read_frame(struct reader *r, struct al_frame **ret, bool *ret_end)
+static enum al_err read_frame(struct al_lines *r, struct al_frame **ret, bool *ret_end)
 {
     do { // blank lines at the end of a file are no frames
-        AL_TRY(next_line(r, ret_end));
+        AL_TRY(al_lines_next(r, ret_end));
         if (*ret_end) return AL_ERR_OK;
     } while (r->line[strspn(r->line, " \t")] == '\0');
     char *end;
@@ -254,7 +231,7 @@ static enum al_err read_frame(struct reader *r, struct al_frame **ret, bool *ret
     if (end == r->line || *end || n < 1 || n > 100000000)
         AL_FAIL(AL_ERR_INPUT, "%s:%ld: number of atoms expected", r->path, r->lineno);
     bool eof;
-    AL_TRY(next_line(r, &eof));
+    AL_TRY(al_lines_next(r, &eof));
     if (eof) AL_FAIL(AL_ERR_INPUT, "%s:%ld: the comment line is missing", r->path, r->lineno);
     struct comment c = {.ncol = 4, .col = {COL_SPECIES, COL_X, COL_Y, COL_Z}};
     AL_OWN(al_frame) f = NULL;
@@ -266,7 +243,7 @@ static enum al_err read_frame(struct reader *r, struct al_frame **ret, bool *ret
     AL_GROW(f->vel, 0, cap);
     AL_GROW(f->forces, 0, cap);
     for (; have < n; have++) {
-        AL_TRY(next_line(r, &eof));
+        AL_TRY(al_lines_next(r, &eof));
         if (eof) AL_FAIL(AL_ERR_INPUT, "%s:%ld: file ends after %ld of %ld atoms", r->path, r->lineno, have, n);
         if (have == cap) {
             long bigger = 2 * cap < n ? 2 * cap : n;
@@ -289,8 +266,8 @@ enum al_err al_xyz_read(const char *path, struct al_frames **ret)
 {
     AL_OWN(al_frames) fs = NULL;
     AL_TRY(al_frames_create(&fs));
-    struct reader r = {.path = path, .in = fopen(path, "rbe")};
-    if (!r.in) AL_FAIL(al_err_from_errno(errno), "cannot open %s: %s", path, strerror(errno));
+    struct al_lines r;
+    AL_TRY(al_lines_open(path, &r));
     enum al_err e = AL_ERR_OK;
     bool end = false;
     while (!e) {
@@ -300,13 +277,66 @@ enum al_err al_xyz_read(const char *path, struct al_frames **ret)
         if (e || end) break;
         e = al_frames_push(fs, &f);
     }
-    free(r.line);
-    fclose(r.in);
+    al_lines_close(&r);
     AL_TRY(e);
     *ret = fs;
     fs = NULL;
     return AL_ERR_OK;
 }
+
+// ---- frame by frame ----------------------------------------------------------------------------------------
+
+static bool xyz_is(const char *path, const char *head, size_t n)
+{
+    char *end;
+    (void)path;
+    (void)n;
+    long atoms = strtol(head, &end, 10);
+    end += strspn(end, " \t\r");
+    return atoms > 0 && *end == '\n';
+}
+
+static enum al_err xyz_open(const char *path, const struct al_traj_options *o, void **ret)
+{
+    AL_AUTOFREE struct al_lines *r = NULL;
+    (void)o;
+    AL_ALLOC(r, 1);
+    AL_TRY(al_lines_open(path, r));
+    *ret = r;
+    r = NULL;
+    return AL_ERR_OK;
+}
+
+// The time: "time" in the comment, fs (alnd md); ASE's own keys differ from program to program and are left alone.
+static enum al_err xyz_next(void *reader, struct al_frame **ret, struct al_traj_step *ret_step)
+{
+    struct al_lines *r = reader;
+    bool end;
+    struct al_frame *f = NULL;
+    AL_TRY(read_frame(r, &f, &end));
+    *ret_step = (struct al_traj_step){.time = NAN};
+    if (f) {
+        const char *time = al_frame_info(f, "time");
+        char *stop = NULL;
+        double v = time ? strtod(time, &stop) : (double)NAN;
+        if (time && stop != time && *stop == '\0') ret_step->time = v;
+    }
+    *ret = f;
+    return AL_ERR_OK;
+}
+
+static long xyz_tell(void *reader)
+{
+    return ftell(((struct al_lines *)reader)->in);
+}
+
+static void xyz_close(void *reader)
+{
+    al_lines_close(reader);
+    al_free(reader);
+}
+
+const struct al_traj_format al_traj_xyz = {"extended XYZ", xyz_is, xyz_open, xyz_next, xyz_tell, xyz_close};
 
 static void write_row9(FILE *out, const char *key, const double *v, double factor)
 {
