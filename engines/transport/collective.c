@@ -220,7 +220,7 @@ static void result(const struct work *w, struct tr_collective *c)
     judge(c);
 }
 
-static enum al_err analyse(struct work *w, const struct tr_run *runs, int nruns, const struct tr_collective_options *o,
+static enum al_err analyse(struct work *w, const struct tr_traj *const *runs, int nruns, const struct tr_collective_options *o,
                            struct tr_collective *c)
 {
     AL_TRY(tr_reference_create(runs, nruns, &o->species, &w->ref));
@@ -240,7 +240,7 @@ static enum al_err analyse(struct work *w, const struct tr_run *runs, int nruns,
     return AL_ERR_OK;
 }
 
-enum al_err tr_collective_create(const struct tr_run *runs, int nruns, const struct tr_collective_options *o,
+enum al_err tr_collective_create(const struct tr_traj *const *runs, int nruns, const struct tr_collective_options *o,
                                  struct tr_collective **ret)
 {
     struct work w = {0};

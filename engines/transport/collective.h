@@ -38,7 +38,7 @@ struct tr_collective {
 };
 
 // AL_ERR_INPUT: as tr_reference_create; no mobile ions; fewer than 4 blocks of 20 frames.
-enum al_err tr_collective_create(const struct tr_run *runs, int nruns, const struct tr_collective_options *o,
+enum al_err tr_collective_create(const struct tr_traj *const *runs, int nruns, const struct tr_collective_options *o,
                                  struct tr_collective **ret);
 void tr_collective_destroy(struct tr_collective **c);
 // lag/fs, tracer/Ang^2, dipole/Ang^2

@@ -153,7 +153,7 @@ static enum al_err mean_lattice(const struct tr_reference *ref, struct tr_densit
     return AL_ERR_OK;
 }
 
-enum al_err tr_density_create(const struct tr_run *runs, int nruns, const struct tr_density_options *o, struct tr_density **ret)
+enum al_err tr_density_create(const struct tr_traj *const *runs, int nruns, const struct tr_density_options *o, struct tr_density **ret)
 {
     AL_OWN(tr_reference) ref = NULL;
     AL_OWN(tr_density) d = NULL;

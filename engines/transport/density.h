@@ -27,7 +27,7 @@ struct tr_density {
 };
 
 // AL_ERR_INPUT: as tr_reference_create; no mobile ions; a grid of more than 1e8 points.
-enum al_err tr_density_create(const struct tr_run *runs, int nruns, const struct tr_density_options *o, struct tr_density **ret);
+enum al_err tr_density_create(const struct tr_traj *const *runs, int nruns, const struct tr_density_options *o, struct tr_density **ret);
 void tr_density_destroy(struct tr_density **d);
 double tr_density_sum(const struct tr_density *d); // sum times voxel: ions
 // Gaussian cube file (base/cube.h) with the framework's atoms, for VESTA; values in 1/Ang^3.

@@ -97,11 +97,10 @@ static void compare_unit(struct watch *w, int i, int run, double time, struct tr
 
 static enum al_err watch_frame(struct watch *w, int run, int t, struct tr_framework *f, int *broken, int *formed)
 {
-    const struct al_frame *a = w->ref->run[run].fs->f[t];
     *broken = *formed = 0;
     for (int i = 0; i < w->ref->nframework; i++)
-        memcpy(w->x[i], a->pos[w->ref->frame[i]], sizeof *w->x);
-    AL_TRY(al_neigh_update(w->list, w->ref->nframework, (const double(*)[3])w->x, a->cell, true));
+        tr_reference_instant(w->ref, run, t, w->ref->frame[i], w->x[i]);
+    AL_TRY(al_neigh_update(w->list, w->ref->nframework, (const double(*)[3])w->x, w->ref->run[run].traj->cells[t], true));
     for (int i = 0; i < w->ref->nframework; i++)
         if (w->unit[i] >= 0) compare_unit(w, i, run, t * w->ref->dt, f, broken, formed);
     return AL_ERR_OK;
@@ -279,7 +278,7 @@ static void judge(struct tr_framework *f)
     snprintf(f->verdict, sizeof f->verdict, "%s; %s", bonds, motion);
 }
 
-enum al_err tr_framework_create(const struct tr_run *runs, int nruns, const struct tr_bond_options *o, struct tr_framework **ret)
+enum al_err tr_framework_create(const struct tr_traj *const *runs, int nruns, const struct tr_bond_options *o, struct tr_framework **ret)
 {
     AL_OWN(tr_reference) ref = NULL;
     AL_OWN(tr_bonds) b = NULL;
@@ -292,7 +291,7 @@ enum al_err tr_framework_create(const struct tr_run *runs, int nruns, const stru
     f->length = (tr_reference_shortest(ref) - 1) * ref->dt;
     for (int k = 0; k < nruns; k++)
         f->nframes += ref->run[k].n;
-    AL_TRY(tr_bonds_create(runs[0].frames->f[0], o, &b));
+    AL_TRY(tr_bonds_create(ref, o, &b));
     AL_TRY(bonds_part(ref, o, b, f));
     AL_TRY(motion_part(ref, b, f));
     judge(f);

@@ -30,11 +30,11 @@ struct tr_bonds {
     int *centre;          // [ncentres] atoms
     int *first;           // [ncentres + 1] bonds of a centre
 };
-// Bonds between centres and framework atoms of other elements in one frame. No centre or no bond: n = 0.
-enum al_err tr_bonds_create(const struct al_frame *f, const struct tr_bond_options *o, struct tr_bonds **ret);
+// Bonds between centres and framework atoms of other elements in the first frame of run 0. No centre or no bond: n = 0.
+enum al_err tr_bonds_create(const struct tr_reference *ref, const struct tr_bond_options *o, struct tr_bonds **ret);
 void tr_bonds_destroy(struct tr_bonds **b);
-// r_ligand - r_centre in a later frame of the same (unwrapped) trajectory, Ang.
-void tr_bond_vector(const struct tr_bond *b, const struct al_frame *f, double ret[3]);
+// r_ligand - r_centre in a frame of run 0, Ang (of another run: image may have to be another).
+void tr_bond_vector(const struct tr_bond *b, const struct tr_reference *ref, int run, int t, double ret[3]);
 
 enum tr_state { TR_SOLID, TR_MOLTEN, TR_UNCLEAR };
 
@@ -64,7 +64,7 @@ struct tr_framework {
 };
 
 // AL_ERR_INPUT: as tr_reference_create; no framework atoms; fewer than 8 frames.
-enum al_err tr_framework_create(const struct tr_run *runs, int nruns, const struct tr_bond_options *o, struct tr_framework **ret);
+enum al_err tr_framework_create(const struct tr_traj *const *runs, int nruns, const struct tr_bond_options *o, struct tr_framework **ret);
 void tr_framework_destroy(struct tr_framework **f);
 const char *tr_state_name(enum tr_state s); // "solid", "molten", "unclear"
 // lag/fs, MSD/Ang^2

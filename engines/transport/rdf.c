@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/fsio.h"
+#include "base/linalg.h"
 #include "base/mem.h"
 #include "base/neigh.h"
 #include "base/svg.h"
@@ -17,7 +18,8 @@ static const double default_r_max = 10.0, default_dr = 0.05, neighbour_skin = 0.
 struct work {
     int nkinds, z[MAX_KINDS], n[MAX_KINDS];
     int *kind;                  // [natoms]
-    int stride, nblocks, block; // block: frames of one
+    double (*x)[3];             // [natoms] of a frame
+    int stride, nblocks;
     double *g;                  // [nblocks][npairs][nbins]
     double *count;              // [npairs][nbins] ordered pairs, all frames
     struct al_neigh *list;
@@ -26,22 +28,23 @@ struct work {
 static void work_clear(struct work *w)
 {
     al_free(w->kind);
+    al_free(w->x);
     al_free(w->g);
     al_free(w->count);
     al_neigh_destroy(&w->list);
 }
 
-static enum al_err kinds(struct work *w, const struct al_frame *f)
+static enum al_err kinds(struct work *w, const struct tr_reference *ref)
 {
-    AL_ALLOC(w->kind, f->natoms);
+    AL_ALLOC(w->kind, ref->natoms);
     for (int z = 0; z <= AL_ZMAX; z++) {
         int n = 0;
-        for (int i = 0; i < f->natoms; i++)
-            n += f->z[i] == z;
+        for (int i = 0; i < ref->natoms; i++)
+            n += ref->z[i] == z;
         if (!n) continue;
         if (w->nkinds == MAX_KINDS) AL_FAIL(AL_ERR_UNSUPPORTED, "more than %d elements", MAX_KINDS);
-        for (int i = 0; i < f->natoms; i++)
-            if (f->z[i] == z) w->kind[i] = w->nkinds;
+        for (int i = 0; i < ref->natoms; i++)
+            if (ref->z[i] == z) w->kind[i] = w->nkinds;
         w->z[w->nkinds] = z;
         w->n[w->nkinds++] = n;
     }
@@ -58,35 +61,19 @@ static int pair_of(int a, int b) // of kinds
     return b * (b + 1) / 2 + a;
 }
 
-static enum al_err check(const struct tr_run *runs, int nruns, const struct tr_rdf_options *o, long *ret_frames)
-{
-    const struct al_frame *first = nruns > 0 && runs[0].frames->n > 0 ? runs[0].frames->f[0] : NULL;
-    if (!first) AL_FAIL(AL_ERR_INPUT, "no frames");
-    if (o->r_max < 0.0 || o->nbins < 0 || o->stride < 0 || o->nblocks < 0)
-        AL_FAIL(AL_ERR_INPUT, "radial distribution: r up to %g, %d bins, every %dth frame, %d blocks", o->r_max, o->nbins,
-                o->stride, o->nblocks);
-    *ret_frames = 0;
-    for (int k = 0; k < nruns; k++)
-        for (int t = 0; t < runs[k].frames->n; t++) {
-            const struct al_frame *f = runs[k].frames->f[t];
-            if (!f->pbc || !(al_frame_volume(f) > 0.0))
-                AL_FAIL(AL_ERR_INPUT, "trajectory %d: frame %d has no cell", k, t);
-            if (f->natoms != first->natoms || memcmp(f->z, first->z, (size_t)f->natoms * sizeof *f->z) != 0)
-                AL_FAIL(AL_ERR_INPUT, "trajectory %d: frame %d has other atoms than the first frame", k, t);
-            ++*ret_frames;
-        }
-    return AL_ERR_OK;
-}
-
-static enum al_err set_up(struct work *w, const struct al_frame *f, const struct tr_rdf_options *o, long frames,
+static enum al_err set_up(struct work *w, const struct tr_reference *ref, const struct tr_rdf_options *o, long frames,
                           struct tr_rdf *r)
 {
     double h[3];
-    tr_cell_heights(f->cell, h);
+    if (o->r_max < 0.0 || o->nbins < 0 || o->stride < 0 || o->nblocks < 0)
+        AL_FAIL(AL_ERR_INPUT, "radial distribution: r up to %g, %d bins, every %dth frame, %d blocks", o->r_max, o->nbins,
+                o->stride, o->nblocks);
+    tr_cell_heights(ref->run[0].traj->cells[0], h);
     r->r_max = o->r_max > 0.0 ? o->r_max : fmin(default_r_max, 0.5 * fmin(h[0], fmin(h[1], h[2])));
     r->nbins = o->nbins ? o->nbins : (int)ceil(r->r_max / default_dr);
     r->dr = r->r_max / r->nbins;
-    AL_TRY(kinds(w, f));
+    AL_TRY(kinds(w, ref));
+    AL_ALLOC(w->x, ref->natoms);
     r->npairs = w->nkinds * (w->nkinds + 1) / 2;
     w->stride = o->stride ? o->stride : (int)((frames + WANTED_FRAMES - 1) / WANTED_FRAMES);
     w->nblocks = o->nblocks ? o->nblocks : 5;
@@ -110,12 +97,15 @@ static enum al_err set_up(struct work *w, const struct al_frame *f, const struct
 }
 
 // Every ordered pair i-j of the full list adds one to its pair of kinds: a != b is counted as a-b and as b-a.
-static enum al_err add_frame(struct work *w, const struct tr_rdf *r, const struct al_frame *f, int block)
+static enum al_err add_frame(struct work *w, const struct tr_rdf *r, const struct tr_reference *ref, int run, int t, int block)
 {
-    AL_TRY(al_neigh_update(w->list, f->natoms, (const double(*)[3])f->pos, f->cell, true));
+    const double(*cell)[3] = ref->run[run].traj->cells[t];
+    for (int i = 0; i < ref->natoms; i++)
+        tr_reference_instant(ref, run, t, i, w->x[i]);
+    AL_TRY(al_neigh_update(w->list, ref->natoms, (const double(*)[3])w->x, cell, true));
     size_t nbins = (size_t)r->nbins;
-    double volume = al_frame_volume(f), *g = w->g + (size_t)block * (size_t)r->npairs * nbins;
-    for (int i = 0; i < f->natoms; i++)
+    double volume = fabs(al_det3(cell)), *g = w->g + (size_t)block * (size_t)r->npairs * nbins;
+    for (int i = 0; i < ref->natoms; i++)
         for (int e = w->list->first[i]; e < w->list->first[i + 1]; e++) {
             const struct al_neigh_pair *p = &w->list->pair[e];
             int k = (int)(p->r / r->dr);
@@ -197,19 +187,19 @@ static void first_shell(const struct tr_rdf *r, struct tr_rdf_pair *p)
     p->coordination_ba = p->count_ba[low];
 }
 
-static enum al_err analyse(struct work *w, const struct tr_run *runs, int nruns, const struct tr_rdf_options *o,
-                           struct tr_rdf *r)
+static enum al_err analyse(struct work *w, const struct tr_reference *ref, const struct tr_rdf_options *o, struct tr_rdf *r)
 {
-    long frames, at = 0;
+    long frames = 0, at = 0;
     AL_AUTOFREE long *of_block = NULL;
-    AL_TRY(check(runs, nruns, o, &frames));
-    AL_TRY(set_up(w, runs[0].frames->f[0], o, frames, r));
+    for (int k = 0; k < ref->nruns; k++)
+        frames += ref->run[k].n;
+    AL_TRY(set_up(w, ref, o, frames, r));
     AL_ALLOC(of_block, w->nblocks);
-    for (int k = 0; k < nruns; k++)
-        for (int t = 0; t < runs[k].frames->n; t++, at++) {
+    for (int k = 0; k < ref->nruns; k++)
+        for (int t = 0; t < ref->run[k].n; t++, at++) {
             if (at % w->stride) continue;
             int block = (int)(at * w->nblocks / frames);
-            AL_TRY(add_frame(w, r, runs[k].frames->f[t], block));
+            AL_TRY(add_frame(w, r, ref, k, t, block));
             of_block[block]++;
             r->nframes++;
         }
@@ -219,12 +209,14 @@ static enum al_err analyse(struct work *w, const struct tr_run *runs, int nruns,
     return AL_ERR_OK;
 }
 
-enum al_err tr_rdf_create(const struct tr_run *runs, int nruns, const struct tr_rdf_options *o, struct tr_rdf **ret)
+enum al_err tr_rdf_create(const struct tr_traj *const *runs, int nruns, const struct tr_rdf_options *o, struct tr_rdf **ret)
 {
     struct work w = {0};
+    AL_OWN(tr_reference) ref = NULL;
     AL_OWN(tr_rdf) r = NULL;
+    AL_TRY(tr_reference_create(runs, nruns, &(struct tr_species){0}, &ref));
     AL_ALLOC(r, 1);
-    enum al_err e = analyse(&w, runs, nruns, o, r);
+    enum al_err e = analyse(&w, ref, o, r);
     work_clear(&w);
     AL_TRY(e);
     *ret = r;

@@ -38,7 +38,7 @@ struct tr_rdf {
 };
 
 // AL_ERR_INPUT: as tr_reference_create (one frame is enough).
-enum al_err tr_rdf_create(const struct tr_run *runs, int nruns, const struct tr_rdf_options *o, struct tr_rdf **ret);
+enum al_err tr_rdf_create(const struct tr_traj *const *runs, int nruns, const struct tr_rdf_options *o, struct tr_rdf **ret);
 void tr_rdf_destroy(struct tr_rdf **r);
 const struct tr_rdf_pair *tr_rdf_find(const struct tr_rdf *r, int za, int zb); // either order; NULL when absent
 // r/Ang, then g, its error and both running coordination numbers of each pair.

@@ -34,12 +34,12 @@ static void work_clear(struct work *w)
     tr_reference_destroy(&w->ref);
 }
 
-static void nearest_images(struct tr_bonds *b, const struct al_frame *f)
+static void nearest_images(struct tr_bonds *b, const struct tr_reference *ref, int run)
 {
     double inv[3][3], d[3], s[3];
-    al_inv3(f->cell, inv);
+    al_inv3(ref->run[run].traj->cells[0], inv);
     for (int k = 0; k < b->n; k++) {
-        tr_bond_vector(&b->bond[k], f, d);
+        tr_bond_vector(&b->bond[k], ref, run, 0, d);
         al_vecmat3(d, inv, s);
         for (int q = 0; q < 3; q++)
             b->bond[k].image[q] -= round(s[q]);
@@ -52,11 +52,11 @@ static enum al_err load(struct work *w)
     for (int k = 0; k < w->ref->nruns; k++) {
         size_t frames = (size_t)w->ref->run[k].n;
         AL_ALLOC(w->u[k], 3 * (size_t)w->bonds->n * frames);
-        if (k) nearest_images(w->bonds, w->ref->run[k].fs->f[0]); // a replica's atoms may begin in other images
+        if (k) nearest_images(w->bonds, w->ref, k); // a replica's atoms may begin in other images
         for (size_t t = 0; t < frames; t++)
             for (int b = 0; b < w->bonds->n; b++) {
                 double d[3];
-                tr_bond_vector(&w->bonds->bond[b], w->ref->run[k].fs->f[t], d);
+                tr_bond_vector(&w->bonds->bond[b], w->ref, k, (int)t, d);
                 double length = sqrt(al_dot3(d, d));
                 for (int q = 0; q < 3; q++)
                     w->u[k][(size_t)(3 * b + q) * frames + t] = length > 0.0 ? d[q] / length : 0.0;
@@ -220,12 +220,12 @@ static void judge(struct tr_rotation *r)
         snprintf(r->verdict, sizeof r->verdict, "no rotation seen: C1 is %.3f after %.3g ps and does not fall", end, end_ps);
 }
 
-static enum al_err analyse(struct work *w, const struct tr_run *runs, int nruns, const struct tr_rotation_options *o,
+static enum al_err analyse(struct work *w, const struct tr_traj *const *runs, int nruns, const struct tr_rotation_options *o,
                            struct tr_rotation *r)
 {
     double from, to;
     AL_TRY(tr_reference_create(runs, nruns, &o->bonds.species, &w->ref));
-    AL_TRY(tr_bonds_create(runs[0].frames->f[0], &o->bonds, &w->bonds));
+    AL_TRY(tr_bonds_create(w->ref, &o->bonds, &w->bonds));
     if (w->bonds->n == 0) AL_FAIL(AL_ERR_INPUT, "no units: no atoms bonded to a centre such as P");
     AL_TRY(load(w));
     AL_TRY(curves(w, r));
@@ -240,7 +240,7 @@ static enum al_err analyse(struct work *w, const struct tr_run *runs, int nruns,
     return AL_ERR_OK;
 }
 
-enum al_err tr_rotation_create(const struct tr_run *runs, int nruns, const struct tr_rotation_options *o, struct tr_rotation **ret)
+enum al_err tr_rotation_create(const struct tr_traj *const *runs, int nruns, const struct tr_rotation_options *o, struct tr_rotation **ret)
 {
     struct work w = {0};
     AL_OWN(tr_rotation) r = NULL;

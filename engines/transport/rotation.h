@@ -5,7 +5,8 @@
 // tetrahedra. For the bond directions u: C_l(t) = <P_l(u(0) . u(t))>, l = 1, 2, over bonds and time origins, where u is taken
 // relative to the lattice (a periodic lattice cannot turn, so that is the laboratory). Rigid diffusion of rotation
 // gives C_l = exp(-l (l + 1) D_r t) (P. Debye); libration alone leaves a plateau below 1. The relaxation
-// time is that of A exp(-t/tau) fitted to ln C_l over the lags in the fit window as long as C_l > 0.1; error from blocks.
+// time is that of A exp(-t/tau) fitted to ln C_l over the longest tenfold of lags, up to half a block, at which C_l is above 0.1;
+// error from blocks (jackknife).
 #ifndef AL_TRANSPORT_ROTATION_H
 #define AL_TRANSPORT_ROTATION_H
 
@@ -13,7 +14,7 @@
 
 struct tr_rotation_options {
     struct tr_bond_options bonds; // which units
-    int nblocks;                  // of each run; 0 = 5; the fit goes up to half a block, from 1/20 of it
+    int nblocks;                  // of each run; 0 = 5
 };
 
 struct tr_rotation_l {
@@ -34,7 +35,7 @@ struct tr_rotation {
 };
 
 // AL_ERR_INPUT: as tr_reference_create; no units; fewer than 20 frames a block.
-enum al_err tr_rotation_create(const struct tr_run *runs, int nruns, const struct tr_rotation_options *o, struct tr_rotation **ret);
+enum al_err tr_rotation_create(const struct tr_traj *const *runs, int nruns, const struct tr_rotation_options *o, struct tr_rotation **ret);
 void tr_rotation_destroy(struct tr_rotation **r);
 // lag/fs, C1, C2
 enum al_err tr_rotation_write_csv(const char *path, const struct tr_rotation *r);

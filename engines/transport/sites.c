@@ -154,7 +154,7 @@ static enum al_err analyse(const struct tr_reference *ref, const struct tr_densi
     return AL_ERR_OK;
 }
 
-enum al_err tr_sites_create(const struct tr_run *runs, int nruns, const struct tr_species *species,
+enum al_err tr_sites_create(const struct tr_traj *const *runs, int nruns, const struct tr_species *species,
                             const struct tr_density *density, const struct tr_sites_options *o, struct tr_sites **ret)
 {
     struct tr_sites_options p = *o;

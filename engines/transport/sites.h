@@ -58,7 +58,7 @@ struct tr_sites {
 };
 
 // density: of the same runs and species. AL_ERR_INPUT as tr_density_create, options outside (0, 1) (floor: >= 0).
-enum al_err tr_sites_create(const struct tr_run *runs, int nruns, const struct tr_species *species,
+enum al_err tr_sites_create(const struct tr_traj *const *runs, int nruns, const struct tr_species *species,
                             const struct tr_density *density, const struct tr_sites_options *o, struct tr_sites **ret);
 void tr_sites_destroy(struct tr_sites **s);
 // Sites; links a -> b; histogram of jump distances.

@@ -3,26 +3,19 @@
 #include "transport/structure.h"
 
 #include <math.h>
+#include <stdint.h>
 
 #include "base/linalg.h"
 #include "base/mem.h"
 
-static enum al_err check_run(const struct tr_run *run, const struct tr_run *first, int number)
+static enum al_err check_run(const struct tr_traj *run, const struct tr_traj *first, int number)
 {
-    const struct al_frame *a = first->frames->n ? first->frames->f[0] : NULL;
-    if (run->frames->n < 2) AL_FAIL(AL_ERR_INPUT, "trajectory %d: %d frames are no trajectory", number, run->frames->n);
+    if (run->n < 1 || run->n > INT32_MAX / 4) AL_FAIL(AL_ERR_INPUT, "trajectory %d: %ld frames", number, run->n);
     if (!(run->dt > 0.0) || fabs(run->dt - first->dt) > 1e-6 * first->dt)
         AL_FAIL(AL_ERR_INPUT, "trajectory %d: %g fs between frames, trajectory 0: %g fs", number, run->dt, first->dt);
-    for (int t = 0; t < run->frames->n; t++) {
-        const struct al_frame *f = run->frames->f[t];
-        if (f->natoms != a->natoms || memcmp(f->z, a->z, (size_t)a->natoms * sizeof *a->z) != 0)
-            AL_FAIL(AL_ERR_INPUT, "trajectory %d: frame %d has other atoms than the first frame", number, t);
-        if (!f->pbc || !(fabs(al_det3(f->cell)) > 0.0))
-            AL_FAIL(AL_ERR_INPUT, "trajectory %d: frame %d has no cell", number, t);
-        for (int i = 0; i < f->natoms; i++)
-            if (!isfinite(f->pos[i][0] + f->pos[i][1] + f->pos[i][2]))
-                AL_FAIL(AL_ERR_CORRUPT, "trajectory %d: position of atom %d in frame %d is not a number", number, i, t);
-    }
+    if (run->natoms != first->natoms || memcmp(run->z, first->z, (size_t)first->natoms * sizeof *first->z) != 0)
+        AL_FAIL(AL_ERR_INPUT, "trajectory %d has other atoms than the first one", number);
+    if (!run->pbc) AL_FAIL(AL_ERR_INPUT, "trajectory %d has no cell", number);
     return AL_ERR_OK;
 }
 
@@ -40,7 +33,7 @@ static enum al_err select_atoms(const struct tr_species *s, struct tr_reference 
 
 static void fractional(const struct tr_reference_run *u, int t, int atom, double s[3])
 {
-    al_vecmat3(u->fs->f[t]->pos[atom], u->inv[t], s);
+    al_vecmat3(u->traj->x[t][atom], u->inv, s);
 }
 
 // Mean over the framework of s(t) - s(0), by mass.
@@ -79,15 +72,13 @@ static void offset(const struct tr_reference *r, const struct tr_reference_run *
         ret[q] /= total;
 }
 
-static enum al_err prepare_run(struct tr_reference *r, const struct tr_run *run, struct tr_reference_run *u)
+static enum al_err prepare_run(struct tr_reference *r, const struct tr_traj *run, struct tr_reference_run *u)
 {
     double start[3];
-    u->fs = run->frames;
-    u->n = run->frames->n;
+    u->traj = run;
+    u->n = (int)run->n;
+    al_inv3(run->cell, u->inv);
     AL_ALLOC(u->shift, u->n);
-    AL_ALLOC(u->inv, u->n);
-    for (int t = 0; t < u->n; t++)
-        al_inv3(u->fs->f[t]->cell, u->inv[t]);
     offset(r, u, start);
     for (int t = 0; t < u->n; t++) {
         drift(r, u, t, u->shift[t]);
@@ -97,32 +88,32 @@ static enum al_err prepare_run(struct tr_reference *r, const struct tr_run *run,
     return AL_ERR_OK;
 }
 
-static void mean_cell(struct tr_reference *r, const struct tr_run *runs)
+static void mean_cell(struct tr_reference *r, const struct tr_traj *const *runs)
 {
-    long total = 0;
+    double total = 0.0;
     for (int k = 0; k < r->nruns; k++)
-        total += runs[k].frames->n;
+        total += (double)runs[k]->n;
     for (int k = 0; k < r->nruns; k++)
-        for (int t = 0; t < runs[k].frames->n; t++)
-            for (int a = 0; a < 9; a++)
-                r->cell[a / 3][a % 3] += runs[k].frames->f[t]->cell[a / 3][a % 3] / (double)total;
+        for (int a = 0; a < 9; a++)
+            r->cell[a / 3][a % 3] += runs[k]->cell[a / 3][a % 3] * ((double)runs[k]->n / total);
 }
 
-enum al_err tr_reference_create(const struct tr_run *runs, int nruns, const struct tr_species *s, struct tr_reference **ret)
+enum al_err tr_reference_create(const struct tr_traj *const *runs, int nruns, const struct tr_species *s,
+                                struct tr_reference **ret)
 {
     if (nruns < 1) AL_FAIL(AL_ERR_INPUT, "no trajectory");
     for (int k = 0; k < nruns; k++)
-        AL_TRY(check_run(&runs[k], &runs[0], k));
+        AL_TRY(check_run(runs[k], runs[0], k));
     AL_OWN(tr_reference) r = NULL;
     AL_ALLOC(r, 1);
-    r->natoms = runs[0].frames->f[0]->natoms;
-    r->z = runs[0].frames->f[0]->z;
-    r->dt = runs[0].dt;
+    r->natoms = runs[0]->natoms;
+    r->z = runs[0]->z;
+    r->dt = runs[0]->dt;
     AL_TRY(select_atoms(s, r));
     AL_ALLOC(r->run, nruns);
     r->nruns = nruns;
     for (int k = 0; k < nruns; k++)
-        AL_TRY(prepare_run(r, &runs[k], &r->run[k]));
+        AL_TRY(prepare_run(r, runs[k], &r->run[k]));
     mean_cell(r, runs);
     al_inv3(r->cell, r->inv);
     *ret = r;
@@ -135,10 +126,8 @@ void tr_reference_destroy(struct tr_reference **rp)
     struct tr_reference *r = *rp;
     *rp = NULL;
     if (!r) return;
-    for (int k = 0; k < r->nruns; k++) {
+    for (int k = 0; k < r->nruns; k++)
         al_free(r->run[k].shift);
-        al_free(r->run[k].inv);
-    }
     al_free(r->run);
     al_free(r->ion);
     al_free(r->frame);
@@ -164,6 +153,18 @@ void tr_reference_pos(const struct tr_reference *r, int run, int t, int atom, do
     double s[3];
     tr_reference_frac(r, run, t, atom, s);
     al_vecmat3(s, r->cell, ret_x);
+}
+
+void tr_reference_instant(const struct tr_reference *r, int run, int t, int atom, double ret_x[3])
+{
+    const struct tr_reference_run *u = &r->run[run];
+    double s[3];
+    if (!u->traj->variable) {
+        memcpy(ret_x, u->traj->x[t][atom], 3 * sizeof *ret_x);
+        return;
+    }
+    fractional(u, t, atom, s);
+    al_vecmat3(s, u->traj->cells[t], ret_x);
 }
 
 enum al_err tr_reference_track(const struct tr_reference *r, int run, const int *atom, int n, double **ret_x)

@@ -8,7 +8,8 @@
 #ifndef AL_TRANSPORT_STRUCTURE_H
 #define AL_TRANSPORT_STRUCTURE_H
 
-#include "transport/msd.h"
+#include "transport/msd.h" // TR_ANG2_FS_CM2_S
+#include "transport/traj.h"
 
 struct tr_species {
     int mobile_z;          // element of the mobile ions
@@ -20,26 +21,29 @@ struct tr_reference {
     double dt;               // fs between frames
     int *ion;                // [nions] atoms of the mobile element
     int *frame;              // [nframework] atoms of the framework
-    const int *z;            // [natoms] of the first frame
-    double cell[3][3], inv[3][3]; // mean cell and its inverse
+    const int *z;            // [natoms]
+    double cell[3][3], inv[3][3]; // mean cell of all frames and its inverse
     struct tr_reference_run {
-        const struct al_frames *fs;
+        const struct tr_traj *traj;
         int n;                // frames
+        double inv[3][3];     // of the run's mean cell
         double (*shift)[3];   // [n] fractional: to subtract
-        double (*inv)[3][3];  // [n] of the cells
     } *run;                   // [nruns]
 };
 
-// AL_ERR_INPUT: fewer than two frames, frames or runs that differ in atoms or in dt, no cell; AL_ERR_CORRUPT: a position that
-// is no number. No framework atoms: positions as they are. No mobile ions is not an error here. The runs must outlive it.
-enum al_err tr_reference_create(const struct tr_run *runs, int nruns, const struct tr_species *s, struct tr_reference **ret);
+// AL_ERR_INPUT: runs that differ in atoms or in dt, no cell. No framework atoms: positions as they are. No mobile ions is not an
+// error here. The runs must outlive it.
+enum al_err tr_reference_create(const struct tr_traj *const *runs, int nruns, const struct tr_species *s,
+                                struct tr_reference **ret);
 void tr_reference_destroy(struct tr_reference **r);
 // AL_ERR_INPUT when there are none.
 enum al_err tr_reference_need_ions(const struct tr_reference *r, const struct tr_species *s);
 // Position relative to the framework at frame t: fractional (not wrapped), or in the mean cell, Ang.
 void tr_reference_frac(const struct tr_reference *r, int run, int t, int atom, double ret_s[3]);
 void tr_reference_pos(const struct tr_reference *r, int run, int t, int atom, double ret_x[3]);
-// The same of n atoms as [n][3][frames of the run], Ang. The caller frees it with al_free.
+// Where the atom is in the cell of its own frame, Ang: continuous, the framework's motion still in it.
+void tr_reference_instant(const struct tr_reference *r, int run, int t, int atom, double ret_x[3]);
+// Positions relative to the framework of n atoms as [n][3][frames of the run], Ang. The caller frees it with al_free.
 enum al_err tr_reference_track(const struct tr_reference *r, int run, const int *atom, int n, double **ret_x);
 int tr_reference_shortest(const struct tr_reference *r); // frames of the shortest run
 // Perpendicular heights of a cell, Ang; volume over the area of the opposite face.

@@ -186,7 +186,7 @@ static enum al_err analyse(const struct tr_reference *ref, const struct tr_vanho
     return AL_ERR_OK;
 }
 
-enum al_err tr_vanhove_create(const struct tr_run *runs, int nruns, const struct tr_vanhove_options *o, struct tr_vanhove **ret)
+enum al_err tr_vanhove_create(const struct tr_traj *const *runs, int nruns, const struct tr_vanhove_options *o, struct tr_vanhove **ret)
 {
     AL_OWN(tr_reference) ref = NULL;
     AL_OWN(tr_vanhove) v = NULL;

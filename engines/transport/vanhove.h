@@ -36,7 +36,7 @@ struct tr_vanhove {
 };
 
 // AL_ERR_INPUT: as tr_reference_create; no mobile ions; a lag as long as the shortest run.
-enum al_err tr_vanhove_create(const struct tr_run *runs, int nruns, const struct tr_vanhove_options *o, struct tr_vanhove **ret);
+enum al_err tr_vanhove_create(const struct tr_traj *const *runs, int nruns, const struct tr_vanhove_options *o, struct tr_vanhove **ret);
 void tr_vanhove_destroy(struct tr_vanhove **v);
 // r/Ang, then self and distinct of each lag; the other file: lag/fs, alpha2.
 enum al_err tr_vanhove_write_csv(const char *path, const struct tr_vanhove *v);
