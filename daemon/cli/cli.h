@@ -24,10 +24,12 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, 
     X(train, "DATA... --out DIR ...", "train a model on labelled data", cli_train_usage)                               \
     X(test, "MODEL.dp DATA... ...", "errors of a model on labelled data: tables, parity plots, outliers",             \
       cli_test_usage)                                                                                                 \
+    X(diffusion, "TRAJ... --out DIR ...", "diffusion, activation energy and conductivity from trajectories",              \
+      cli_diffusion_usage)                                                                                            \
     X(describe, "[KEY] [--markdown]", "the keys of loop.yaml", NULL)                                                   \
     X(help, "[COMMAND]", "this text; alnd COMMAND --help does the same", NULL)
 
-extern const char cli_label_usage[], cli_md_usage[], cli_data_usage[], cli_train_usage[], cli_test_usage[]; // lines after the word "usage: "
+extern const char cli_label_usage[], cli_md_usage[], cli_data_usage[], cli_train_usage[], cli_test_usage[], cli_diffusion_usage[]; // lines after the word "usage: "
 
 #define CLI_DECLARE(name, args, help, usage) int cmd_##name(int argc, char **argv);
 CLI_COMMANDS(CLI_DECLARE)

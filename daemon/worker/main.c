@@ -20,6 +20,7 @@ static const struct verb {
     {"explore", verb_explore},   {"select", verb_select},     {"evaluate", verb_evaluate}, {"publish", verb_publish},
     {"produce", verb_produce},   {"analyze", verb_analyze},   {"report", verb_report},
     {"md", verb_md},             {"aimd", verb_aimd},         {"fit", verb_fit},         {"test", verb_test},
+    {"diffusion", verb_diffusion},
 };
 enum { NVERBS = sizeof verbs / sizeof verbs[0] };
 
