@@ -131,7 +131,7 @@ static void normalise(const struct work *w, struct tr_rdf *r, const long *frames
     for (int q = 0; q < r->npairs; q++) {
         struct tr_rdf_pair *p = &r->pair[q];
         bool same = p->za == p->zb;
-        double ab = 0.0, ordered = (same ? (double)p->na * (p->na - 1) : 2.0 * p->na * p->nb);
+        double ab = 0.0, ordered = same ? (double)p->na * (p->na > 1 ? p->na - 1 : 1) : 2.0 * p->na * p->nb;
         for (int k = 0; k < r->nbins; k++) {
             size_t at = (size_t)q * (size_t)r->nbins + (size_t)k;
             double mean = 0.0, s = 0.0;

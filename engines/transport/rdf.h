@@ -4,7 +4,7 @@
 // Radial distribution functions of all pairs of elements, with coordination numbers. Periodic images are counted, so r may go
 // beyond half the cell. g(r) of a shell = V (ordered pairs a-b in it) / (N_a (N_b - delta_ab) volume of the shell), V and
 // pairs of each frame, mean over frames: 1 for an ideal gas of N atoms (MDAnalysis' InterRDF with exclusion_block=(1, 1) for
-// a = b). The coordination number of an atom a by b within r counts neighbours and needs no norm.
+// a = b; one atom alone sees its images, norm 1). The coordination number of an atom a by b within r counts neighbours and needs no norm.
 #ifndef AL_TRANSPORT_RDF_H
 #define AL_TRANSPORT_RDF_H
 
