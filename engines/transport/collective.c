@@ -88,30 +88,32 @@ static enum al_err choose_window(struct work *w, const struct tr_collective_opti
     return AL_ERR_OK;
 }
 
-// Sum over the three axes of squared differences, of origins first <= t < last - lag; n frames a row.
-static double squares(const double *x, size_t n, int first, int last, int lag)
+// Sum over the three axes of squared differences, mean over every step-th origin first <= t < last - lag; n frames a row.
+static double squares(const double *x, size_t n, int first, int last, int lag, int step)
 {
     double sum = 0.0;
+    int origins = (last - lag - first + step - 1) / step;
     for (int q = 0; q < 3; q++) {
         const double *a = x + (size_t)q * n;
-        for (int t = first; t < last - lag; t++)
+        for (int t = first; t < last - lag; t += step)
             sum += (a[t + lag] - a[t]) * (a[t + lag] - a[t]);
     }
-    return sum;
+    return sum / origins;
 }
 
-static double tracer_sum(const struct work *w, int run, int first, int last, int lag)
+static double tracer_msd(const struct work *w, int run, int first, int last, int lag)
 {
     size_t n = (size_t)w->ref->run[run].n;
     double sum = 0.0;
+    int step = tr_origin_stride(w->ref->nions, last - first);
     for (int i = 0; i < w->ref->nions; i++)
-        sum += squares(w->ions[run] + 3 * n * (size_t)i, n, first, last, lag);
+        sum += squares(w->ions[run] + 3 * n * (size_t)i, n, first, last, lag, step);
     return sum / w->ref->nions;
 }
 
-static double dipole_sum(const struct work *w, int run, int first, int last, int lag)
+static double dipole_msd(const struct work *w, int run, int first, int last, int lag)
 {
-    return squares(w->dipole[run], (size_t)w->ref->run[run].n, first, last, lag) / w->ref->nions;
+    return squares(w->dipole[run], (size_t)w->ref->run[run].n, first, last, lag, 1) / w->ref->nions;
 }
 
 static enum al_err blocks(struct work *w, double *ret_slope)
@@ -124,9 +126,8 @@ static enum al_err blocks(struct work *w, double *ret_slope)
         for (int j = 0; j < w->ref->run[k].n / w->block; j++, b++) {
             int first = j * w->block, last = first + w->block;
             for (int l = 0; l < w->nfit; l++) {
-                int origins = w->block - w->fit[l];
-                tracer[l] = tracer_sum(w, k, first, last, w->fit[l]) / origins;
-                dipole[l] = dipole_sum(w, k, first, last, w->fit[l]) / origins;
+                tracer[l] = tracer_msd(w, k, first, last, w->fit[l]);
+                dipole[l] = dipole_msd(w, k, first, last, w->fit[l]);
                 mean[l] += tracer[l] / w->nblocks;
             }
             AL_TRY(tr_line_fit(w->nfit, w->fit_fs, tracer, &w->d_tracer[b], NULL, NULL));
@@ -157,8 +158,8 @@ static enum al_err curves(const struct work *w, struct tr_collective *c)
         for (int k = 0; k < w->ref->nruns; k++) {
             int frames = w->ref->run[k].n;
             origins += frames - lag[l];
-            c->tracer[l] += tracer_sum(w, k, 0, frames, lag[l]);
-            c->dipole[l] += dipole_sum(w, k, 0, frames, lag[l]);
+            c->tracer[l] += (frames - lag[l]) * tracer_msd(w, k, 0, frames, lag[l]);
+            c->dipole[l] += (frames - lag[l]) * dipole_msd(w, k, 0, frames, lag[l]);
         }
         c->tracer[l] /= origins;
         c->dipole[l] /= origins;
@@ -281,12 +282,12 @@ void tr_collective_write_yaml(FILE *out, int depth, const struct tr_collective *
 {
     al_yaml_str(out, depth, "verdict", c->verdict);
     al_yaml_str(out, depth, "resolved", c->resolved ? "yes" : "no");
-    al_yaml_double(out, depth, "D_sigma_cm2_s", c->d_sigma);
-    al_yaml_double(out, depth, "D_sigma_error_cm2_s", c->d_sigma_error);
-    al_yaml_double(out, depth, "D_sigma_low95_cm2_s", c->d_sigma_low);
-    al_yaml_double(out, depth, "D_sigma_high95_cm2_s", c->d_sigma_high);
-    al_yaml_double(out, depth, "D_tracer_same_window_cm2_s", c->d_tracer);
-    al_yaml_double(out, depth, "D_tracer_same_window_error_cm2_s", c->d_tracer_error);
+    al_yaml_double(out, depth, "d_sigma_cm2_per_s", c->d_sigma);
+    al_yaml_double(out, depth, "d_sigma_error_cm2_per_s", c->d_sigma_error);
+    al_yaml_double(out, depth, "d_sigma_low95_cm2_per_s", c->d_sigma_low);
+    al_yaml_double(out, depth, "d_sigma_high95_cm2_per_s", c->d_sigma_high);
+    al_yaml_double(out, depth, "d_tracer_same_window_cm2_per_s", c->d_tracer);
+    al_yaml_double(out, depth, "d_tracer_same_window_error_cm2_per_s", c->d_tracer_error);
     if (c->resolved) {
         al_yaml_double(out, depth, "haven_ratio", c->haven);
         al_yaml_double(out, depth, "haven_ratio_error", c->haven_error);
@@ -296,11 +297,11 @@ void tr_collective_write_yaml(FILE *out, int depth, const struct tr_collective *
     if (temperature > 0.0) {
         double unit = tr_conductivity(1.0, c->nions, volume, temperature, charge);
         if (c->resolved) {
-            al_yaml_double(out, depth, "conductivity_einstein_helfand_S_cm", unit * c->d_sigma);
-            al_yaml_double(out, depth, "conductivity_einstein_helfand_error_S_cm", unit * c->d_sigma_error);
-            al_yaml_double(out, depth, "conductivity_einstein_helfand_low95_S_cm", unit * c->d_sigma_low);
+            al_yaml_double(out, depth, "conductivity_einstein_helfand_s_per_cm", unit * c->d_sigma);
+            al_yaml_double(out, depth, "conductivity_einstein_helfand_error_s_per_cm", unit * c->d_sigma_error);
+            al_yaml_double(out, depth, "conductivity_einstein_helfand_low95_s_per_cm", unit * c->d_sigma_low);
         }
-        al_yaml_double(out, depth, "conductivity_einstein_helfand_high95_S_cm", unit * c->d_sigma_high);
+        al_yaml_double(out, depth, "conductivity_einstein_helfand_high95_s_per_cm", unit * c->d_sigma_high);
     }
     al_yaml_double(out, depth, "fit_from_fs", c->fit_from);
     al_yaml_double(out, depth, "fit_to_fs", c->fit_to);

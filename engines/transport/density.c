@@ -201,9 +201,9 @@ void tr_density_write_yaml(FILE *out, int depth, const struct tr_density *d)
     for (size_t p = 0; p < grid_size(d->n); p++)
         max = fmax(max, d->rho[p]);
     fprintf(out, "%*sgrid: [%d, %d, %d]\n", 2 * depth, "", d->n[0], d->n[1], d->n[2]);
-    al_yaml_double(out, depth, "smoothing_Ang", d->smooth);
+    al_yaml_double(out, depth, "smoothing_ang", d->smooth);
     al_yaml_int(out, depth, "frames", d->nframes);
     al_yaml_double(out, depth, "ions", tr_density_sum(d));
-    al_yaml_double(out, depth, "highest_per_Ang3", max);
-    al_yaml_double(out, depth, "mean_per_Ang3", d->nions / (d->voxel * (double)grid_size(d->n)));
+    al_yaml_double(out, depth, "highest_per_ang3", max);
+    al_yaml_double(out, depth, "mean_per_ang3", d->nions / (d->voxel * (double)grid_size(d->n)));
 }

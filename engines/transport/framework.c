@@ -207,13 +207,13 @@ static double msd_at(const struct tr_reference *ref, double **track, int n, int 
 {
     double sum = 0.0, origins = 0.0;
     for (int k = 0; k < ref->nruns; k++) {
-        int frames = ref->run[k].n;
+        int frames = ref->run[k].n, step = tr_origin_stride(n, frames);
         for (int row = 0; row < 3 * n; row++) {
             const double *x = track[k] + (size_t)row * (size_t)frames;
-            for (int t = 0; t + lag < frames; t++)
+            for (int t = 0; t + lag < frames; t += step)
                 sum += (x[t + lag] - x[t]) * (x[t + lag] - x[t]);
         }
-        origins += frames - lag;
+        origins += (frames - lag + step - 1) / step;
     }
     return sum / (origins * n);
 }
@@ -334,8 +334,8 @@ void tr_framework_write_yaml(FILE *out, int depth, const struct tr_framework *f)
     al_yaml_str(out, depth, "state", tr_state_name(f->state));
     al_yaml_double(out, depth, "lindemann_ratio", f->lindemann);
     al_yaml_double(out, depth, "msd_growth_half_over_quarter", f->growth);
-    al_yaml_double(out, depth, "spacing_Ang", f->spacing);
-    al_yaml_open(out, depth, "rms_from_mean_place_Ang");
+    al_yaml_double(out, depth, "spacing_ang", f->spacing);
+    al_yaml_open(out, depth, "rms_from_mean_place_ang");
     for (int e = 0; e < f->nelements; e++)
         al_yaml_double(out, depth + 1, al_element_symbol(f->z[e]), f->rms[e]);
     al_yaml_int(out, depth, "bonds", f->nbonds);

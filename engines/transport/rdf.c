@@ -274,8 +274,8 @@ enum al_err tr_rdf_write_csv(const char *path, const struct tr_rdf *r)
 void tr_rdf_write_yaml(FILE *out, int depth, const struct tr_rdf *r)
 {
     al_yaml_int(out, depth, "frames", r->nframes);
-    al_yaml_double(out, depth, "r_max_Ang", r->r_max);
-    al_yaml_double(out, depth, "bin_Ang", r->dr);
+    al_yaml_double(out, depth, "r_max_ang", r->r_max);
+    al_yaml_double(out, depth, "bin_ang", r->dr);
     al_yaml_open(out, depth, "pairs");
     for (int q = 0; q < r->npairs; q++) {
         const struct tr_rdf_pair *p = &r->pair[q];
@@ -283,10 +283,10 @@ void tr_rdf_write_yaml(FILE *out, int depth, const struct tr_rdf *r)
         const char *a = al_element_symbol(p->za), *b = al_element_symbol(p->zb);
         snprintf(key, sizeof key, "%s-%s", a, b);
         al_yaml_open(out, depth + 1, key);
-        al_yaml_double(out, depth + 2, "first_peak_Ang", p->r_peak);
+        al_yaml_double(out, depth + 2, "first_peak_ang", p->r_peak);
         al_yaml_double(out, depth + 2, "first_peak_g", p->g_peak);
         if (p->r_min > 0.0) {
-            al_yaml_double(out, depth + 2, "first_minimum_Ang", p->r_min);
+            al_yaml_double(out, depth + 2, "first_minimum_ang", p->r_min);
             snprintf(of_a, sizeof of_a, "%s_around_%s", b, a);
             snprintf(of_b, sizeof of_b, "%s_around_%s", a, b);
             al_yaml_double(out, depth + 2, of_a, p->coordination_ab);

@@ -68,16 +68,17 @@ static enum al_err load(struct work *w)
 static void correlate(const struct work *w, int run, int first, int last, int lag, double ret[2])
 {
     size_t frames = (size_t)w->ref->run[run].n;
-    double s1 = 0.0, s2 = 0.0;
+    double s1 = 0.0, s2 = 0.0, n = 0.0;
+    int step = tr_origin_stride(w->bonds->n, last - first);
     for (int b = 0; b < w->bonds->n; b++) {
         const double *x = w->u[run] + 3 * (size_t)b * frames, *y = x + frames, *z = y + frames;
-        for (int t = first; t < last - lag; t++) {
+        for (int t = first; t < last - lag; t += step) {
             double c = x[t] * x[t + lag] + y[t] * y[t + lag] + z[t] * z[t + lag];
             s1 += c;
             s2 += 1.5 * c * c - 0.5;
+            n += 1.0;
         }
     }
-    double n = (double)w->bonds->n * (last - first - lag);
     ret[0] = s1 / n;
     ret[1] = s2 / n;
 }

@@ -244,8 +244,8 @@ void tr_sites_write_yaml(FILE *out, int depth, const struct tr_sites *s)
     al_yaml_double(out, depth, "rate_error_per_ion_ps", 1e3 * s->rate_error);
     if (s->njumps) {
         al_yaml_double(out, depth, "mean_residence_time_ps", 1e-3 * s->residence_time);
-        al_yaml_double(out, depth, "D_from_jumps_cm2_s", s->d_jumps);
-        al_yaml_double(out, depth, "D_from_jumps_error_cm2_s", s->d_jumps_error);
+        al_yaml_double(out, depth, "d_from_jumps_cm2_per_s", s->d_jumps);
+        al_yaml_double(out, depth, "d_from_jumps_error_cm2_per_s", s->d_jumps_error);
     }
 }
 

@@ -51,6 +51,12 @@ void tr_cell_heights(const double cell[3][3], double ret[3]);
 
 // Ascending lags in frames from 1 to longest, about per_decade a decade, at most max of them; returns their number.
 int tr_log_lags(int longest, int per_decade, int max, int *ret_lag);
+// Time origins to take: every one, or fewer where there are more than 1e7 of them times things averaged over.
+static inline int tr_origin_stride(int things, int origins)
+{
+    double n = (double)things * origins / 1e7;
+    return n > 1.0 ? (int)n + 1 : 1;
+}
 // Mean and its standard error of n independent values (n = 1: error 0). Either may be NULL.
 void tr_mean_error(int n, const double *v, double *ret_mean, double *ret_error);
 

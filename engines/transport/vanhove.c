@@ -59,10 +59,10 @@ static void self_part(const struct tr_reference *ref, double **track, int lag, s
 {
     double total = 0.0, beyond = 0.0, *g = v->self[l];
     for (int k = 0; k < ref->nruns; k++) {
-        size_t frames = (size_t)ref->run[k].n;
+        size_t frames = (size_t)ref->run[k].n, step = (size_t)tr_origin_stride(ref->nions, ref->run[k].n);
         for (int i = 0; i < ref->nions; i++) {
             const double *x = track[k] + 3 * frames * (size_t)i;
-            for (size_t t = 0; t + (size_t)lag < frames; t++) {
+            for (size_t t = 0; t + (size_t)lag < frames; t += step) {
                 int b = (int)(sqrt(squared_step(x, frames, t, (size_t)lag)) / v->dr);
                 if (b < v->nbins)
                     g[b] += 1.0;
@@ -87,9 +87,9 @@ static enum al_err alpha(const struct tr_reference *ref, double **track, struct 
     for (int l = 0; l < v->nalpha; l++) {
         double n = 0.0, m2 = 0.0, m4 = 0.0;
         for (int k = 0; k < ref->nruns; k++) {
-            size_t frames = (size_t)ref->run[k].n;
+            size_t frames = (size_t)ref->run[k].n, step = (size_t)tr_origin_stride(ref->nions, ref->run[k].n);
             for (int i = 0; i < ref->nions; i++)
-                for (size_t t = 0; t + (size_t)lag[l] < frames; t++) {
+                for (size_t t = 0; t + (size_t)lag[l] < frames; t += step) {
                     double r2 = squared_step(track[k] + 3 * frames * (size_t)i, frames, t, (size_t)lag[l]);
                     n += 1.0;
                     m2 += r2;
@@ -255,8 +255,8 @@ enum al_err tr_alpha2_write_csv(const char *path, const struct tr_vanhove *v)
 void tr_vanhove_write_yaml(FILE *out, int depth, const struct tr_vanhove *v)
 {
     al_yaml_int(out, depth, "ions", v->nions);
-    al_yaml_double(out, depth, "r_max_Ang", v->r_max);
-    al_yaml_double(out, depth, "bin_Ang", v->dr);
+    al_yaml_double(out, depth, "r_max_ang", v->r_max);
+    al_yaml_double(out, depth, "bin_ang", v->dr);
     al_yaml_open(out, depth, "lags");
     for (int l = 0; l < v->nlags; l++)
         fprintf(out, "%*s- {lag_fs: %.10g, fraction_beyond_r_max: %.6g}\n", 2 * (depth + 1), "", v->lag[l], v->beyond[l]);
