@@ -243,7 +243,6 @@ static void print_point(const struct al_node *p)
 {
     printf("%-18s %s run%s, %s ions, %s frames\n", al_node_str(p, "label", ""), al_node_str(p, "runs", ""), al_node_int(p, "runs", 1) == 1 ? "" : "s",
            al_node_str(p, "mobile_ions", "-"), al_node_str(p, "frames", "-"));
-    print_structure(p);
     if (!al_node_get(p, "regime")) {
         printf("  not determined: %s\n", al_node_str(p, "reason", ""));
         return;
@@ -294,8 +293,10 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
     printf("%s relative to the centre of mass of %s; positions took %.1f MB\n", al_node_str(n, "species", ""), al_node_str(n, "framework", ""),
            bag_fact_real(t, "memory_mb"));
     const struct al_node *list = al_node_get(n, "temperatures");
-    for (const struct al_node *p = list ? list->child : NULL; p; p = p->next)
+    for (const struct al_node *p = list ? list->child : NULL; p; p = p->next) {
         print_point(p);
+        print_structure(p);
+    }
     print_fit(n);
     printf("numbers     %s/diffusion.yaml\ncurves      %s/msd-*.csv, msd.svg, msd-loglog.svg\n", w->out, w->out);
     if (!w->no_structure) printf("structure   %s/structure-*/ (CSV, SVG, density.cube for VESTA)\n", w->out);

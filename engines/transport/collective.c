@@ -181,7 +181,7 @@ static void haven(struct tr_collective *c, double a, double b, double saa, doubl
 
 static void judge(struct tr_collective *c)
 {
-    if (fabs(c->slope - 1.0) > 0.25)
+    if (!c->diffusive)
         snprintf(c->verdict, sizeof c->verdict,
                  "not resolved: the ions' own MSD grows as t^%.2f in the window, not as t", round(100 * c->slope) / 100 + 0.0);
     else if (!(c->d_sigma_low > 0.0))
@@ -215,7 +215,8 @@ static void result(const struct work *w, struct tr_collective *c)
     double half = tr_student95(n - 1) * c->d_sigma_error;
     c->d_sigma_low = c->d_sigma - half;
     c->d_sigma_high = c->d_sigma + half;
-    c->resolved = fabs(c->slope - 1.0) <= 0.25 && c->d_sigma_low > 0.0;
+    c->diffusive = fabs(c->slope - 1.0) <= 0.25;
+    c->resolved = c->diffusive && c->d_sigma_low > 0.0;
     c->haven = c->haven_error = c->haven_low = c->haven_high = NAN;
     if (c->resolved) haven(c, a, b, ea * ea, eb * eb, sab);
     judge(c);
@@ -301,8 +302,9 @@ void tr_collective_write_yaml(FILE *out, int depth, const struct tr_collective *
             al_yaml_double(out, depth, "conductivity_einstein_helfand_error_s_per_cm", unit * c->d_sigma_error);
             al_yaml_double(out, depth, "conductivity_einstein_helfand_low95_s_per_cm", unit * c->d_sigma_low);
         }
-        al_yaml_double(out, depth, "conductivity_einstein_helfand_high95_s_per_cm", unit * c->d_sigma_high);
+        if (c->diffusive) al_yaml_double(out, depth, "conductivity_einstein_helfand_high95_s_per_cm", unit * c->d_sigma_high);
     }
+    al_yaml_double(out, depth, "loglog_slope", c->slope);
     al_yaml_double(out, depth, "fit_from_fs", c->fit_from);
     al_yaml_double(out, depth, "fit_to_fs", c->fit_to);
     al_yaml_int(out, depth, "blocks", c->nblocks);

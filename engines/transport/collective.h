@@ -31,7 +31,8 @@ struct tr_collective {
     double d_sigma, d_sigma_error, d_sigma_low, d_sigma_high; // cm^2/s; 95 %
     double d_tracer, d_tracer_error;         // cm^2/s, of the same window and blocks
     double slope;                            // d ln / d ln t of the tracer's MSD in the window
-    bool resolved;                           // tracer diffusive in the window (slope within 0.25 of 1), D_sigma_low > 0
+    bool diffusive;                          // slope within 0.25 of 1
+    bool resolved;                           // diffusive, D_sigma_low > 0
     double haven, haven_error;               // ratio of the means; error by the delta method; NaN where not resolved
     double haven_low, haven_high;            // 95 %, Fieller; NaN where not resolved
     char verdict[256];

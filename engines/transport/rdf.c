@@ -13,7 +13,7 @@
 #include "base/yaml.h"
 
 enum { MAX_KINDS = 16, WANTED_FRAMES = 1000 };
-static const double default_r_max = 10.0, default_dr = 0.05, neighbour_skin = 0.5;
+static const double least_r_max = 6.0, default_r_max = 10.0, default_dr = 0.05, neighbour_skin = 0.5;
 
 struct work {
     int nkinds, z[MAX_KINDS], n[MAX_KINDS];
@@ -69,7 +69,8 @@ static enum al_err set_up(struct work *w, const struct tr_reference *ref, const 
         AL_FAIL(AL_ERR_INPUT, "radial distribution: r up to %g, %d bins, every %dth frame, %d blocks", o->r_max, o->nbins,
                 o->stride, o->nblocks);
     tr_cell_heights(ref->run[0].traj->cells[0], h);
-    r->r_max = o->r_max > 0.0 ? o->r_max : fmin(default_r_max, 0.5 * fmin(h[0], fmin(h[1], h[2])));
+    r->r_max = o->r_max > 0.0 ? o->r_max : fmax(least_r_max, fmin(default_r_max, 0.5 * fmin(h[0], fmin(h[1], h[2]))));
+    r->half = 0.5 * fmin(h[0], fmin(h[1], h[2]));
     r->nbins = o->nbins ? o->nbins : (int)ceil(r->r_max / default_dr);
     r->dr = r->r_max / r->nbins;
     AL_TRY(kinds(w, ref));
@@ -275,6 +276,7 @@ void tr_rdf_write_yaml(FILE *out, int depth, const struct tr_rdf *r)
 {
     al_yaml_int(out, depth, "frames", r->nframes);
     al_yaml_double(out, depth, "r_max_ang", r->r_max);
+    al_yaml_double(out, depth, "half_smallest_height_ang", r->half);
     al_yaml_double(out, depth, "bin_ang", r->dr);
     al_yaml_open(out, depth, "pairs");
     for (int q = 0; q < r->npairs; q++) {
@@ -283,8 +285,10 @@ void tr_rdf_write_yaml(FILE *out, int depth, const struct tr_rdf *r)
         const char *a = al_element_symbol(p->za), *b = al_element_symbol(p->zb);
         snprintf(key, sizeof key, "%s-%s", a, b);
         al_yaml_open(out, depth + 1, key);
-        al_yaml_double(out, depth + 2, "first_peak_ang", p->r_peak);
-        al_yaml_double(out, depth + 2, "first_peak_g", p->g_peak);
+        if (p->r_peak > 0.0) {
+            al_yaml_double(out, depth + 2, "first_peak_ang", p->r_peak);
+            al_yaml_double(out, depth + 2, "first_peak_g", p->g_peak);
+        }
         if (p->r_min > 0.0) {
             al_yaml_double(out, depth + 2, "first_minimum_ang", p->r_min);
             snprintf(of_a, sizeof of_a, "%s_around_%s", b, a);

@@ -11,7 +11,7 @@
 #include "transport/structure.h"
 
 struct tr_rdf_options {
-    double r_max;  // Ang; 0 = half the smallest height of the first cell, at most 10 Ang
+    double r_max;  // Ang; 0 = half the smallest height of the first cell, but 6 to 10 Ang
     int nbins;     // 0 = bins of about 0.05 Ang
     int stride;    // every stride-th frame; 0 = so that about 1000 frames are used
     int nblocks;   // consecutive parts of all frames used, for errors; 0 = 5 (fewer frames: no errors, 0)
@@ -33,6 +33,7 @@ struct tr_rdf {
     int nbins, npairs;
     long nframes;         // used
     double dr, r_max;     // Ang
+    double half;          // Ang, half the smallest height: beyond it atoms meet images of those that they know
     double *r;            // [nbins] middle of the bins, Ang
     struct tr_rdf_pair *pair; // [npairs]
 };

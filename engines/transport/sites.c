@@ -139,7 +139,7 @@ static void rates(const struct tr_reference *ref, const struct events *l, struct
     if (s->njumps == 0) // 95 % of Poisson's distribution of mean 3 lies above 0
         snprintf(s->verdict, sizeof s->verdict, "no jump seen: fewer than %.2g jumps per ion and ns (95 %%)", 3e6 / s->observed);
     else
-        snprintf(s->verdict, sizeof s->verdict, "%ld jumps between %d sites: %.3g +- %.1g per ion and ns", s->njumps, s->nsites,
+        snprintf(s->verdict, sizeof s->verdict, "%ld jumps between %d sites: %.3g +- %.2g per ion and ns", s->njumps, s->nsites,
                  1e6 * s->rate, 1e6 * s->rate_error);
 }
 

@@ -12,14 +12,14 @@
 #include "base/yaml.h"
 
 enum { MAX_ALPHA = 80, DISTINCT_ORIGINS = 200 };
-static const double default_r_max = 10.0, default_dr = 0.1;
+static const double least_r_max = 6.0, default_r_max = 10.0, default_dr = 0.1;
 
 static enum al_err set_up(const struct tr_reference *ref, const struct tr_vanhove_options *o, struct tr_vanhove *v, int *lag)
 {
     int shortest = tr_reference_shortest(ref);
     double h[3];
     tr_cell_heights(ref->cell, h);
-    v->r_max = o->r_max > 0.0 ? o->r_max : fmin(default_r_max, 0.5 * fmin(h[0], fmin(h[1], h[2])));
+    v->r_max = o->r_max > 0.0 ? o->r_max : fmax(least_r_max, fmin(default_r_max, 0.5 * fmin(h[0], fmin(h[1], h[2]))));
     v->nbins = o->nbins > 0 ? o->nbins : (int)ceil(v->r_max / default_dr);
     v->dr = v->r_max / v->nbins;
     v->nions = ref->nions;

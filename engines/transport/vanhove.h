@@ -18,7 +18,7 @@ struct tr_vanhove_options {
     int nlags;
     int lag[TR_VANHOVE_LAGS]; // frames, ascending, from 0 (then self is left out at that lag); nlags 0 = five from 0.2 % of
                               // the shortest run to a fifth of it, and 0
-    double r_max;             // Ang; 0 = half the smallest height of the cell, at most 10 Ang
+    double r_max;             // Ang; 0 = half the smallest height of the cell, but 6 to 10 Ang
     int nbins;                // 0 = bins of about 0.1 Ang
     int distinct_origins;     // origins for the distinct part, evenly over the runs; 0 = 200; a large number = all
 };
