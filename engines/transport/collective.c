@@ -18,7 +18,7 @@ struct work {
     double **dipole; // [nruns] [3][frames], sum of the ions
     int block, nblocks, nfit, fit[MAX_FIT]; // frames
     double fit_fs[MAX_FIT];
-    double *d_tracer, *d_sigma; // [nblocks] Ang^2/fs
+    double *d_tracer, *d_sigma, *bend; // [nblocks] Ang^2/fs
 };
 
 static void work_clear(struct work *w)
@@ -31,6 +31,7 @@ static void work_clear(struct work *w)
     al_free(w->dipole);
     al_free(w->d_tracer);
     al_free(w->d_sigma);
+    al_free(w->bend);
     tr_reference_destroy(&w->ref);
 }
 
@@ -116,32 +117,28 @@ static double dipole_msd(const struct work *w, int run, int first, int last, int
     return squares(w->dipole[run], (size_t)w->ref->run[run].n, first, last, lag, 1) / w->ref->nions;
 }
 
-static enum al_err blocks(struct work *w, double *ret_slope)
+static enum al_err blocks(struct work *w)
 {
-    double tracer[MAX_FIT], dipole[MAX_FIT], mean[MAX_FIT] = {0}, lx[MAX_FIT], ly[MAX_FIT];
-    int b = 0;
+    double tracer[MAX_FIT], dipole[MAX_FIT], early, late;
+    int b = 0, half = w->nfit / 2;
     AL_ALLOC(w->d_tracer, w->nblocks);
     AL_ALLOC(w->d_sigma, w->nblocks);
+    AL_ALLOC(w->bend, w->nblocks);
     for (int k = 0; k < w->ref->nruns; k++)
         for (int j = 0; j < w->ref->run[k].n / w->block; j++, b++) {
             int first = j * w->block, last = first + w->block;
             for (int l = 0; l < w->nfit; l++) {
                 tracer[l] = tracer_msd(w, k, first, last, w->fit[l]);
                 dipole[l] = dipole_msd(w, k, first, last, w->fit[l]);
-                mean[l] += tracer[l] / w->nblocks;
             }
             AL_TRY(tr_line_fit(w->nfit, w->fit_fs, tracer, &w->d_tracer[b], NULL, NULL));
             AL_TRY(tr_line_fit(w->nfit, w->fit_fs, dipole, &w->d_sigma[b], NULL, NULL));
+            AL_TRY(tr_line_fit(half + 1, w->fit_fs, tracer, &early, NULL, NULL));
+            AL_TRY(tr_line_fit(w->nfit - half, w->fit_fs + half, tracer + half, &late, NULL, NULL));
+            w->bend[b] = (late - early) / 6.0;
             w->d_tracer[b] /= 6.0;
             w->d_sigma[b] /= 6.0;
         }
-    *ret_slope = 0.0;
-    for (int l = 0; l < w->nfit; l++) {
-        if (!(mean[l] > 0.0)) return AL_ERR_OK; // nothing moves
-        lx[l] = log(w->fit_fs[l]);
-        ly[l] = log(mean[l]);
-    }
-    AL_TRY(tr_line_fit(w->nfit, lx, ly, ret_slope, NULL, NULL));
     return AL_ERR_OK;
 }
 
@@ -183,7 +180,8 @@ static void judge(struct tr_collective *c)
 {
     if (!c->diffusive)
         snprintf(c->verdict, sizeof c->verdict,
-                 "not resolved: the ions' own MSD grows as t^%.2f in the window, not as t", round(100 * c->slope) / 100 + 0.0);
+                 "not resolved: the ions themselves do not diffuse in the window: their D changes by %.0f +- %.0f %% along it",
+                 100 * c->bend, 100 * c->bend_error);
     else if (!(c->d_sigma_low > 0.0))
         snprintf(c->verdict, sizeof c->verdict,
                  "not resolved: D_sigma = (%.2g +- %.2g) cm^2/s cannot be told from zero; more or longer runs needed "
@@ -206,6 +204,9 @@ static void result(const struct work *w, struct tr_collective *c)
     double a, b, ea, eb, sab = 0.0;
     tr_mean_error(n, w->d_tracer, &a, &ea);
     tr_mean_error(n, w->d_sigma, &b, &eb);
+    tr_mean_error(n, w->bend, &c->bend, &c->bend_error);
+    c->bend /= a;
+    c->bend_error /= fabs(a);
     for (int k = 0; k < n; k++)
         sab += (w->d_tracer[k] - a) * (w->d_sigma[k] - b) / ((double)n * (n - 1));
     c->d_tracer = TR_ANG2_FS_CM2_S * a;
@@ -215,7 +216,7 @@ static void result(const struct work *w, struct tr_collective *c)
     double half = tr_student95(n - 1) * c->d_sigma_error;
     c->d_sigma_low = c->d_sigma - half;
     c->d_sigma_high = c->d_sigma + half;
-    c->diffusive = fabs(c->slope - 1.0) <= 0.25;
+    c->diffusive = !(fabs(c->bend) > 0.25 && fabs(c->bend) > 2.0 * c->bend_error);
     c->resolved = c->diffusive && c->d_sigma_low > 0.0;
     c->haven = c->haven_error = c->haven_low = c->haven_high = NAN;
     if (c->resolved) haven(c, a, b, ea * ea, eb * eb, sab);
@@ -230,7 +231,7 @@ static enum al_err analyse(struct work *w, const struct tr_traj *const *runs, in
     AL_TRY(choose_window(w, o));
     AL_TRY(load(w));
     AL_TRY(curves(w, c));
-    AL_TRY(blocks(w, &c->slope));
+    AL_TRY(blocks(w));
     c->nruns = nruns;
     c->nions = w->ref->nions;
     c->nframework = w->ref->nframework;
@@ -304,7 +305,8 @@ void tr_collective_write_yaml(FILE *out, int depth, const struct tr_collective *
         }
         if (c->diffusive) al_yaml_double(out, depth, "conductivity_einstein_helfand_high95_s_per_cm", unit * c->d_sigma_high);
     }
-    al_yaml_double(out, depth, "loglog_slope", c->slope);
+    al_yaml_double(out, depth, "bend_of_tracer_msd", c->bend);
+    al_yaml_double(out, depth, "bend_of_tracer_msd_error", c->bend_error);
     al_yaml_double(out, depth, "fit_from_fs", c->fit_from);
     al_yaml_double(out, depth, "fit_to_fs", c->fit_to);
     al_yaml_int(out, depth, "blocks", c->nblocks);

@@ -30,8 +30,9 @@ struct tr_collective {
     double dt, fit_from, fit_to;             // fs
     double d_sigma, d_sigma_error, d_sigma_low, d_sigma_high; // cm^2/s; 95 %
     double d_tracer, d_tracer_error;         // cm^2/s, of the same window and blocks
-    double slope;                            // d ln / d ln t of the tracer's MSD in the window
-    bool diffusive;                          // slope within 0.25 of 1
+    // The tracer's D over the longer half of the window less that over the shorter half, over D, and its error: 0 where diffusive.
+    double bend, bend_error;
+    bool diffusive;                          // not: bend beyond 0.25 and beyond twice its error
     bool resolved;                           // diffusive, D_sigma_low > 0
     double haven, haven_error;               // ratio of the means; error by the delta method; NaN where not resolved
     double haven_low, haven_high;            // 95 %, Fieller; NaN where not resolved

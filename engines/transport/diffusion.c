@@ -29,7 +29,7 @@ static enum al_err options(const struct tr_options *o, struct tr_options *ret)
 {
     struct tr_options p = *o;
     bool any = false;
-    if (p.slope_tolerance == 0.0) p.slope_tolerance = 0.2;
+    if (p.slope_tolerance == 0.0) p.slope_tolerance = 0.25;
     if (p.max_error == 0.0) p.max_error = 0.3;
     if (p.max_lag == 0.0) p.max_lag = 0.25;
     if (p.jump == 0.0) p.jump = 3.0;
@@ -58,6 +58,9 @@ static enum al_err load_tracks(struct work *w, const struct tr_traj *const *runs
         if (w->track[r]->natoms != w->track[0]->natoms)
             AL_FAIL(AL_ERR_INPUT, "trajectory %d has %d mobile ions, trajectory 0 has %d", r, w->track[r]->natoms, w->track[0]->natoms);
     }
+    if (w->track[0]->natoms * nruns < TR_MIN_IONS)
+        AL_FAIL_HINT(AL_ERR_INPUT, "a larger cell, or more runs", "%d ions in %d run%s give no error bar (%d curves at least)", w->track[0]->natoms, nruns,
+                     nruns == 1 ? "" : "s", TR_MIN_IONS);
     AL_TRY(tr_curves_create(w->track, nruns, runs[0]->dt, w->o.max_lag, &w->curves));
     return AL_ERR_OK;
 }
@@ -134,15 +137,24 @@ static enum al_err full_curve(const struct work *w, const struct tr_traj *const 
     return AL_ERR_OK;
 }
 
-// Upper end of D where no diffusive window was found. The slope of the longest lags can only fall further with time while ions hop in a
-// framework that holds; and jumps of which none was seen in nions x time happen less often than 3 in that time (95 %).
-static double limit(const struct work *w, const struct tr_window *f)
+// Where D is below when no diffusive window was found: the largest upper end (three standard errors) of windows that begin between 1/16 and
+// 1/2 of the longest lag, since the slope of the MSD only falls with time while ions hop in a framework that holds; and jumps
+// of which none was seen in nions x time happen less often than 3 in that time (95 %).
+static enum al_err limit(const struct work *w, double *ret)
 {
-    double unseen = 3 * w->o.jump * w->o.jump / (6 * w->curves->nions * w->curves->total_time);
-    return fmax(f->d + tr_student95((int)f->dof) * f->error, unseen);
+    const struct tr_curves *c = w->curves;
+    double last = c->t[c->nlags - 1], top = 3 * w->o.jump * w->o.jump / (6 * c->nions * c->total_time);
+    for (int from = 0; c->nlags - from >= 4 && c->t[from] <= last / 2; from++) {
+        struct tr_window f;
+        if (c->t[from] < last / 16) continue;
+        AL_TRY(tr_window_fit(c, from, &f));
+        top = fmax(top, f.d + 1.5 * tr_student95((int)f.dof) * f.error);
+    }
+    *ret = top;
+    return AL_ERR_OK;
 }
 
-static void judge(const struct work *w, const struct tr_window *f, struct tr_diffusion *d)
+static enum al_err judge(const struct work *w, const struct tr_window *f, struct tr_diffusion *d)
 {
     double last = 1e-3 * d->fit_to, t95 = tr_student95((int)f->dof);
     if (d->diffusive) { // ln D: the error of D goes with D
@@ -150,19 +162,21 @@ static void judge(const struct work *w, const struct tr_window *f, struct tr_dif
         d->d_high = d->d * exp(t95 * f->error / f->d);
         d->d_limit = NAN;
         snprintf(d->regime, sizeof d->regime, "diffusive: MSD grows as t^%.2f from %.3g to %.3g ps", tr_two_digits(f->slope), 1e-3 * d->fit_from, last);
-        return;
+        return AL_ERR_OK;
     }
     d->d_low = d->d - t95 * d->d_error;
     d->d_high = d->d + t95 * d->d_error;
     if (f->slope > 1 + w->o.slope_tolerance && f->slope - 1 > 2 * f->slope_error) {
         d->d_limit = NAN;
         snprintf(d->regime, sizeof d->regime, "not diffusive: MSD grows as t^%.2f, faster than t, up to %.3g ps: no limit of D", tr_two_digits(f->slope), last);
-        return;
+        return AL_ERR_OK;
     }
-    d->d_limit = TR_ANG2_FS_CM2_S * limit(w, f);
+    AL_TRY(limit(w, &d->d_limit));
+    d->d_limit *= TR_ANG2_FS_CM2_S;
     const char *why = fabs(f->slope - 1) > w->o.slope_tolerance ? "" : f->error > w->o.max_error * f->d ? ", too few events for more" : ", but not on one line";
-    snprintf(d->regime, sizeof d->regime, "no diffusion seen: D < %.2g cm^2/s (97.5 %%); MSD grows as t^%.2f up to %.3g ps%s", d->d_limit,
+    snprintf(d->regime, sizeof d->regime, "no diffusion seen: D < %.2g cm^2/s; MSD grows as t^%.2f up to %.3g ps%s", d->d_limit,
              tr_two_digits(f->slope), last, why);
+    return AL_ERR_OK;
 }
 
 static enum al_err analyse(struct work *w, const struct tr_traj *const *runs, int nruns, const struct tr_options *o, struct tr_diffusion *d)
@@ -171,9 +185,8 @@ static enum al_err analyse(struct work *w, const struct tr_traj *const *runs, in
     AL_TRY(options(o, &w->o));
     AL_TRY(load_tracks(w, runs, nruns));
     const struct tr_curves *c = w->curves;
-    AL_TRY(full_curve(w, runs, d));
+    if (!w->o.fit_only) AL_TRY(full_curve(w, runs, d));
     AL_TRY(tr_window_search(c, &w->o, &f, &d->diffusive));
-    if (!isfinite(f.error)) AL_FAIL(AL_ERR_INPUT, "%d ions and %d blocks give no error bar", c->nunits, f.nblocks);
     d->nruns = nruns;
     d->nions = c->nions;
     d->nframework = w->track[0]->nframework;
@@ -198,7 +211,7 @@ static enum al_err analyse(struct work *w, const struct tr_traj *const *runs, in
     d->blocks_used = f.blocks_used;
     d->nblocks = f.nblocks;
     d->jumps = c->nions * c->mean[c->nlags - 1] * c->total_time / (c->t[c->nlags - 1] * w->o.jump * w->o.jump);
-    judge(w, &f, d);
+    AL_TRY(judge(w, &f, d));
     return AL_ERR_OK;
 }
 
@@ -252,7 +265,7 @@ void tr_diffusion_write_yaml(FILE *out, int depth, const struct tr_diffusion *d)
     al_yaml_double(out, depth, "bend", d->bend);
     al_yaml_double(out, depth, "bend_error", d->bend_error);
     al_yaml_double(out, depth, "degrees_of_freedom", d->dof);
-    al_yaml_str(out, depth, "error_from", d->blocks_used ? "time blocks" : "single ions");
+    al_yaml_str(out, depth, "error_from", d->blocks_used ? "single ions, enlarged by the correlation of ions" : "single ions");
     al_yaml_double(out, depth, "variance_blocks_over_ions", d->correlation);
     al_yaml_int(out, depth, "blocks", d->nblocks);
     al_yaml_double(out, depth, "jumps_estimated", d->jumps);

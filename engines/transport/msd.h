@@ -20,6 +20,7 @@ struct tr_options {
     double max_error;              // relative standard error of D above which nothing is claimed; 0 = 0.3
     double max_lag;                // longest lag of fit and window as fraction of the shortest run; 0 = 0.25
     double jump;                   // Ang, length of a jump between sites, for the limit where no jump was seen; 0 = 3
+    bool fit_only;                 // no curve at all lags
 };
 
 struct tr_msd {
@@ -31,7 +32,7 @@ struct tr_msd {
 };
 
 struct tr_diffusion {
-    struct tr_msd *msd;                    // at all lags of half the shortest run, thinned above TR_MSD_ROWS
+    struct tr_msd *msd;                    // at all lags of half the shortest run, thinned above TR_MSD_ROWS; NULL with fit_only
     int nruns, nions, nframework;          // ions of a run; framework atoms of a run
     long nframes;                          // of the shortest run
     double dt;                             // fs
@@ -46,18 +47,18 @@ struct tr_diffusion {
     double slope, slope_error;             // d ln MSD / d ln t in the window
     double bend, bend_error;               // D of the window's later part over that of its earlier part, minus 1
     double correlation;                    // variance by time blocks / variance by single ions; NaN: not enough blocks
-    bool blocks_used;                      // it was significantly above 1, and the blocks' error is the one stated
-    int nblocks;                           // over all runs; 0: none
+    bool blocks_used;                      // it is significantly above 1 (1 % level), and errors were enlarged by its root
+    int nblocks;                           // over all runs; 0: the runs are too short for them
     double jumps;                          // displacement at the longest lag in jump lengths squared, over ions, runs and independent times
     bool diffusive;
-    double d_limit;                        // where not diffusive: D is below this (97.5 %), cm^2/s; NaN: not bounded
+    double d_limit;                        // where not diffusive: D is below this (three standard errors), cm^2/s; NaN: not bounded
     char regime[200];                      // the verdict in words
 };
 enum { TR_MSD_ROWS = 4000 };
 
-// Runs of one system at one temperature (replicas). AL_ERR_INPUT: no mobile ions, runs that differ in dt or ions, too few
-// frames (TR_MIN_FRAMES) or too few ions and blocks for an error bar.
-enum { TR_MIN_FRAMES = 40 };
+// Runs of one system at one temperature (replicas). AL_ERR_INPUT: no mobile ions, runs that differ in dt or ions, too few frames
+// (TR_MIN_FRAMES), too few ions times runs for an error bar (TR_MIN_IONS).
+enum { TR_MIN_FRAMES = 40, TR_MIN_IONS = 6 };
 enum al_err tr_diffusion_create(const struct tr_traj *const *runs, int nruns, const struct tr_options *o, struct tr_diffusion **ret);
 void tr_diffusion_destroy(struct tr_diffusion **d);
 

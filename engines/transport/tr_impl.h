@@ -49,8 +49,8 @@ void tr_curves_destroy(struct tr_curves **c);
 struct tr_window {
     int from;
     double d, error, dof, offset, axis[3], axis_error[3];
-    double slope, slope_error, bend, bend_error, correlation;
-    bool blocks_used;
+    double slope, slope_error, bend, bend_error, correlation, inflation;
+    bool blocks_used, bent_far;
     int nblocks;
 };
 enum al_err tr_window_fit(const struct tr_curves *c, int from, struct tr_window *ret);

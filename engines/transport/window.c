@@ -4,14 +4,18 @@
 // D = slope/6 of the MSD over a window of lags, by least squares with the weights 1/t^2 of a random walk's constant relative error and
 // with a free offset (vibration in the cage). Everything that is said of a window (D, its log-log slope, its bend) is linear in the
 // MSD, or made so around the mean, so every ion has a value of its own, and the scatter of the ions' values is the error: no model of the walk enters, and lags
-// that overlap are no trouble. Ions that move together would make it too small; then the time blocks' scatter, which contains all
-// correlations of ions, is larger, and where it is so significantly, it is the error stated.
+// that overlap are no trouble. Ions that move together would make it too small; then the scatter of time blocks, which contains all
+// correlations of ions, is larger, and where it is so significantly, all errors are enlarged by it.
 #include <math.h>
 
 #include "base/mem.h"
 #include "transport/tr_impl.h"
 
-enum { MAX_LAGS = 256, MIN_UNITS = 6, MIN_BLOCKS = 5, BLOCK_LAGS = 4 /* a block is longer than the window's start, times this */ };
+enum { MAX_LAGS = 256, SHORT = 4, BLOCK_LAGS = 2 /* a block is longer than its longest lag, times this */ };
+#define SAFETY   3.0 // the window starts at this times the lag from which on the slope is right
+#define MIN_SPAN 3.0 // longest lag over first lag of a window, at least
+#define MIN_BEND 0.02
+#define FAR_ERRORS 3.0
 static const double normal99 = 2.326348; // one-sided
 
 // Coefficients over lags that give a slope: sum_l coef[l] y[l], weights t^-power; of ln t when logarithmic.
@@ -55,47 +59,33 @@ static double scatter(const double (*curve)[3], const double *weight, int n, int
     return sqrt(s * n / (n - 1.0));
 }
 
-// Neighbouring blocks of a run are joined until they are long enough. *ret_n: blocks, 0: too few.
-static double block_error(const struct tr_curves *c, const double *coef, int from, int *ret_n)
+// How much larger the variance of a sum over ions is than independent ions would make it. Measured at short lags, from the window's
+// start (or earlier, so that blocks of the run's origins are long against the lags and independent) to SHORT times that: the
+// scatter of blocks, in which all ions are summed, over the scatter of ions. Ions that are pushed by each other a little change nothing: squared
+// displacements are correlated by the square of the correlation of displacements.
+static void correlation(const struct tr_curves *c, struct tr_window *w)
 {
-    int join = (int)fmax(1, ceil(BLOCK_LAGS * c->t[from] / fmax(c->block_time, 1e-300))), per_run = TR_BLOCKS / join, n = per_run * c->nruns;
-    double mean = 0, s = 0, weights = 0;
-    *ret_n = 0;
-    if (join > TR_BLOCKS || n < MIN_BLOCKS) return NAN;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int r = 0; r < c->nruns; r++)
-            for (int b = 0; b < per_run; b++) {
-                double v = 0, w = 0;
-                for (int k = r * TR_BLOCKS + b * join; k < r * TR_BLOCKS + (b + 1) * join; k++) {
-                    w += c->bweight[k];
-                    for (int l = from; l < c->nlags; l++)
-                        v += coef[l] * total(c->block[(size_t)k * (size_t)c->nlags + (size_t)l]) / join;
-                }
-                if (pass == 0) {
-                    mean += w * v;
-                    weights += w;
-                } else {
-                    s += w * w * (v - mean) * (v - mean) / (weights * weights);
-                }
-            }
-        if (pass == 0) mean /= weights;
-    }
-    *ret_n = n;
-    return sqrt(s * n / (n - 1.0));
-}
-
-static void errors(const struct tr_curves *c, const double *coef, struct tr_window *w)
-{
-    double ions = scatter((const double(*)[3])c->unit, c->weight, c->nunits, c->nlags, coef, w->from, -1);
-    double blocks = block_error(c, coef, w->from, &w->nblocks);
-    w->error = ions;
+    double coef[MAX_LAGS] = {0};
+    int from = w->from, to;
+    while (from > 0 && BLOCK_LAGS * SHORT * c->t[from] > c->block_time)
+        from--;
+    for (to = from; to < c->nlags && c->t[to] <= SHORT * c->t[from] * (1 + 1e-9);)
+        to++;
+    w->correlation = NAN;
+    w->inflation = 1;
     w->dof = c->nunits - 1;
-    w->correlation = w->nblocks && ions > 0 ? blocks * blocks / (ions * ions) : (double)NAN;
-    double significant = w->nblocks && c->nunits > 1 ? exp(normal99 * sqrt(2.0 / (w->nblocks - 1) + 2.0 / (c->nunits - 1))) : (double)INFINITY;
-    w->blocks_used = w->nblocks && (c->nunits < MIN_UNITS || w->correlation > significant);
+    w->nblocks = BLOCK_LAGS * SHORT * c->t[from] > c->block_time || to - from < 2 ? 0 : c->nblocks;
+    if (!w->nblocks) return;
+    slope_coefficients(c->t, from, to, false, 2, coef);
+    double ions = scatter((const double(*)[3])c->unit, c->weight, c->nunits, c->nlags, coef, from, -1);
+    double blocks = scatter((const double(*)[3])c->block, c->bweight, c->nblocks, c->nlags, coef, from, -1);
+    if (!(ions > 0)) return;
+    w->correlation = blocks * blocks / (ions * ions);
+    double significant = exp(normal99 * sqrt(2.0 / (c->nblocks - 1) + 2.0 / (c->nunits - 1)));
+    w->blocks_used = w->correlation > significant;
     if (!w->blocks_used) return;
-    w->error = blocks;
-    w->dof = w->nblocks - 1;
+    w->inflation = sqrt(w->correlation);
+    w->dof = fmin(w->dof, c->nblocks - 1);
 }
 
 // ln MSD against ln t; linear in the MSD around its mean.
@@ -112,22 +102,37 @@ static void loglog(const struct tr_curves *c, struct tr_window *w)
         w->slope += coef[l] * log(c->mean[l]);
         coef[l] /= c->mean[l];
     }
-    w->slope_error = scatter((const double(*)[3])c->unit, c->weight, c->nunits, c->nlags, coef, w->from, -1);
+    w->slope_error = w->inflation * scatter((const double(*)[3])c->unit, c->weight, c->nunits, c->nlags, coef, w->from, -1);
 }
 
-// D over the later half of the window (in ln t) against that over the earlier one.
-static void bend(const struct tr_curves *c, struct tr_window *w)
+// D of the window's later part (from 2 and 4 times its start on) over D of the whole window, minus 1: the more significant one.
+// The parts share data, so that their difference is known much better than either. Later starts (8, 16, ... times) say little about what
+// is wrong at the window's start, and going where they point would be following noise: they count when they are off by FAR_ERRORS.
+static void bend(const struct tr_curves *c, const double *coef, struct tr_window *w)
 {
-    double early[MAX_LAGS] = {0}, late[MAX_LAGS] = {0}, difference = 0;
-    int middle = (w->from + c->nlags - 1) / 2;
-    slope_coefficients(c->t, w->from, middle + 1, false, 2, early);
-    slope_coefficients(c->t, middle, c->nlags, false, 2, late);
-    for (int l = w->from; l < c->nlags; l++) {
-        late[l] = (late[l] - early[l]) / 6;
-        difference += late[l] * c->mean[l];
+    double worst = -1;
+    w->bend = w->bend_error = NAN;
+    for (double start = 2 * c->t[w->from]; w->d > 0 && start <= c->t[c->nlags - 1] / 2; start *= 2) {
+        double late[MAX_LAGS] = {0}, difference = 0;
+        int from = w->from;
+        while (c->t[from] < start * (1 - 1e-9))
+            from++;
+        if (c->nlags - from < 3) return;
+        slope_coefficients(c->t, from, c->nlags, false, 2, late);
+        for (int l = w->from; l < c->nlags; l++) {
+            late[l] = (late[l] / 6 - coef[l]) / w->d;
+            difference += late[l] * c->mean[l];
+        }
+        double error = w->inflation * scatter((const double(*)[3])c->unit, c->weight, c->nunits, c->nlags, late, w->from, -1);
+        if (start > 5 * c->t[w->from]) {
+            w->bent_far = w->bent_far || (fabs(difference) > MIN_BEND && fabs(difference) > FAR_ERRORS * error);
+            continue;
+        }
+        if (!(fabs(difference) > worst * error)) continue;
+        worst = error > 0 ? fabs(difference) / error : 0;
+        w->bend = difference;
+        w->bend_error = error;
     }
-    w->bend = w->d > 0 ? difference / w->d : (double)NAN;
-    w->bend_error = w->d > 0 ? scatter((const double(*)[3])c->unit, c->weight, c->nunits, c->nlags, late, w->from, -1) / w->d : (double)NAN;
 }
 
 enum al_err tr_window_fit(const struct tr_curves *c, int from, struct tr_window *ret)
@@ -148,31 +153,48 @@ enum al_err tr_window_fit(const struct tr_curves *c, int from, struct tr_window 
         w.offset += weight * (c->mean[l] - 6 * w.d * c->t[l]);
     }
     w.offset /= sw;
-    errors(c, coef, &w);
+    correlation(c, &w);
+    w.error = w.inflation * scatter((const double(*)[3])c->unit, c->weight, c->nunits, c->nlags, coef, from, -1);
     for (int q = 0; q < 3; q++) {
-        double e = scatter((const double(*)[3])c->unit, c->weight, c->nunits, c->nlags, coef, from, q);
-        w.axis_error[q] = 3 * (w.blocks_used && isfinite(w.correlation) ? e * sqrt(w.correlation) : e);
+        w.axis_error[q] = 3 * w.inflation * scatter((const double(*)[3])c->unit, c->weight, c->nunits, c->nlags, coef, from, q);
     }
     loglog(c, &w);
-    bend(c, &w);
+    bend(c, coef, &w);
     *ret = w;
+    return AL_ERR_OK;
+}
+
+// The first lag from which on the log-log slope is right and D does not move by more than `errors` of its standard errors when the
+// window's start is moved on; the window starts at SAFETY times that lag, because a bend just too small to be seen is as large as the
+// error of D: what decays like an exponential is down to its cube there.
+static enum al_err search(const struct tr_curves *c, const struct tr_options *o, double errors_allowed, struct tr_window *ret, bool *ret_found)
+{
+    double last = c->t[c->nlags - 1];
+    for (int k = 0, from = 0; SAFETY * c->t[k] <= last / MIN_SPAN; k++) {
+        struct tr_window w;
+        while (c->t[from] < SAFETY * c->t[k] * (1 - 1e-9))
+            from++;
+        if (c->nlags - from < 4) break;
+        AL_TRY(tr_window_fit(c, k, &w));
+        bool bent = w.bent_far || (fabs(w.bend) > MIN_BEND && fabs(w.bend) > errors_allowed * w.bend_error);
+        if (bent || fabs(w.slope - 1) > o->slope_tolerance) continue;
+        AL_TRY(tr_window_fit(c, from, &w));
+        if (fabs(w.slope - 1) > o->slope_tolerance || !(w.d > 0) || !(w.error <= o->max_error * w.d)) continue;
+        *ret = w;
+        *ret_found = true;
+        return AL_ERR_OK;
+    }
     return AL_ERR_OK;
 }
 
 enum al_err tr_window_search(const struct tr_curves *c, const struct tr_options *o, struct tr_window *ret, bool *ret_found)
 {
+    static const double errors_allowed[] = {1, 1.5, 2, 2.5};
     double last = c->t[c->nlags - 1];
     *ret_found = false;
-    for (int from = 0; c->t[from] <= last / 4 && c->nlags - from >= 4; from++) {
-        struct tr_window w;
-        AL_TRY(tr_window_fit(c, from, &w));
-        bool straight = fabs(w.slope - 1) <= o->slope_tolerance;
-        bool bent = fabs(w.bend) > 0.1 && fabs(w.bend) > 3 * w.bend_error;
-        if (!straight || bent || !(w.d > 0) || !(w.error <= o->max_error * w.d)) continue;
-        *ret = w;
-        *ret_found = true;
-        return AL_ERR_OK;
-    }
+    for (size_t i = 0; i < sizeof errors_allowed / sizeof errors_allowed[0] && !*ret_found; i++)
+        AL_TRY(search(c, o, errors_allowed[i], ret, ret_found));
+    if (*ret_found) return AL_ERR_OK;
     int from = c->nlags - 1;
     while (from > 0 && (c->t[from] > last / 2 || c->nlags - from < 4))
         from--;
