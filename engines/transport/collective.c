@@ -117,9 +117,9 @@ static double dipole_msd(const struct work *w, int run, int first, int last, int
     return squares(w->dipole[run], (size_t)w->ref->run[run].n, first, last, lag, 1) / w->ref->nions;
 }
 
-static enum al_err blocks(struct work *w)
+static enum al_err blocks(struct work *w, double *ret_offset)
 {
-    double tracer[MAX_FIT], dipole[MAX_FIT], early, late;
+    double tracer[MAX_FIT], dipole[MAX_FIT], early, late, offset;
     int b = 0, half = w->nfit / 2;
     AL_ALLOC(w->d_tracer, w->nblocks);
     AL_ALLOC(w->d_sigma, w->nblocks);
@@ -132,7 +132,8 @@ static enum al_err blocks(struct work *w)
                 dipole[l] = dipole_msd(w, k, first, last, w->fit[l]);
             }
             AL_TRY(tr_line_fit(w->nfit, w->fit_fs, tracer, &w->d_tracer[b], NULL, NULL));
-            AL_TRY(tr_line_fit(w->nfit, w->fit_fs, dipole, &w->d_sigma[b], NULL, NULL));
+            AL_TRY(tr_line_fit(w->nfit, w->fit_fs, dipole, &w->d_sigma[b], &offset, NULL));
+            *ret_offset += offset / w->nblocks;
             AL_TRY(tr_line_fit(half + 1, w->fit_fs, tracer, &early, NULL, NULL));
             AL_TRY(tr_line_fit(w->nfit - half, w->fit_fs + half, tracer + half, &late, NULL, NULL));
             w->bend[b] = (late - early) / 6.0;
@@ -231,7 +232,7 @@ static enum al_err analyse(struct work *w, const struct tr_traj *const *runs, in
     AL_TRY(choose_window(w, o));
     AL_TRY(load(w));
     AL_TRY(curves(w, c));
-    AL_TRY(blocks(w));
+    AL_TRY(blocks(w, &c->offset));
     c->nruns = nruns;
     c->nions = w->ref->nions;
     c->nframework = w->ref->nframework;
@@ -322,11 +323,11 @@ enum al_err tr_plot_collective(const char *path, const char *title, const char *
     for (int l = 0; l < c->n; l++)
         ps[l] = 1e-3 * c->lag[l];
     for (int k = 0; k < 2; k++)
-        fit_y[k] = 6.0 * c->d_sigma / TR_ANG2_FS_CM2_S * 1e3 * fit_t[k];
+        fit_y[k] = c->offset + 6.0 * c->d_sigma / TR_ANG2_FS_CM2_S * 1e3 * fit_t[k];
     struct al_plot_series s[] = {
         {.label = "single ions", .n = c->n, .x = ps, .y = c->tracer},
         {.label = "charge dipole, per ion", .n = c->n, .x = ps, .y = c->dipole},
-        {.label = c->resolved ? "6 D_sigma t" : NULL, .n = c->resolved ? 2 : 0, .x = fit_t, .y = fit_y, .color = 7,
+        {.label = c->resolved ? "its fit" : NULL, .n = c->resolved ? 2 : 0, .x = fit_t, .y = fit_y, .color = 7,
          .style = AL_PLOT_DASHED},
     };
     struct al_plot p = {.title = title, .note = note, .xlabel = "lag time / ps",

@@ -29,6 +29,7 @@ struct tr_collective {
     int nruns, nions, nframework, nblocks;   // nblocks over all runs
     double dt, fit_from, fit_to;             // fs
     double d_sigma, d_sigma_error, d_sigma_low, d_sigma_high; // cm^2/s; 95 %
+    double offset;                           // Ang^2, of the fit dipole = offset + 6 D_sigma t
     double d_tracer, d_tracer_error;         // cm^2/s, of the same window and blocks
     // The tracer's D over the longer half of the window less that over the shorter half, over D, and its error: 0 where diffusive.
     double bend, bend_error;

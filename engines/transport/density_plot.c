@@ -143,12 +143,14 @@ static void draw(struct view *v, const char *title, const char *note, const stru
     if (note) text(v, WIDTH / 2.0, 37, "middle", 11, note);
     color_of(0.0, fill);
     parallelogram(v, 0, 0, 1, 1, fill, "");
-    fprintf(v->out, "<g shape-rendering=\"crispEdges\">\n");
-    for (int j = 0; j < nv; j++)
-        for (int i = 0; i < nu; i++) {
-            if (!(sum[i + nu * j] > 0.002 * max)) continue;
-            color_of(sum[i + nu * j] / max, fill);
-            // a grid point is the middle of its voxel; what sticks out at 0 is seen at the far side as well
+    fputs("<clipPath id=\"cell\">", v->out);
+    parallelogram(v, 0, 0, 1, 1, fill, "");
+    fputs("</clipPath>\n<g clip-path=\"url(#cell)\" shape-rendering=\"crispEdges\">\n", v->out);
+    for (int j = 0; j <= nv; j++) // a grid point is the middle of its voxel: those at 0 are cut, the other half is at the far side
+        for (int i = 0; i <= nu; i++) {
+            double here = sum[i % nu + nu * (j % nv)];
+            if (!(here > 0.002 * max)) continue;
+            color_of(here / max, fill);
             parallelogram(v, (i - 0.5) / nu, (j - 0.5) / nv, 1.0 / nu, 1.0 / nv, fill, "");
         }
     fprintf(v->out, "</g>\n");
