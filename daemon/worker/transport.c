@@ -158,6 +158,27 @@ void transport_write_fit(FILE *out, const struct transport *t)
 
 // ---- files -----------------------------------------------------------------------------------------------
 
+static enum al_err tables(const struct transport *t, const char *prefix)
+{
+    char path[AL_PATH], label[64];
+    for (int i = 0; i < t->n; i++) {
+        const struct transport_point *p = &t->p[i];
+        bool framework[AL_ZMAX + 1], any = false;
+        if (!p->d) continue;
+        memcpy(framework, t->options.framework, sizeof framework);
+        for (int z = 1; z <= AL_ZMAX; z++)
+            any = any || framework[z];
+        for (int z = 1; z <= AL_ZMAX && !any; z++)
+            framework[z] = z != t->options.mobile_z;
+        transport_file_label(p, label);
+        AL_TRY(al_path(path, "%smsd-%s.csv", prefix, label));
+        AL_TRY(tr_msd_write_csv(path, p->d));
+        AL_TRY(al_path(path, "%selements-%s.csv", prefix, label));
+        AL_TRY(tr_msd_write_elements(path, (const struct tr_traj *const *)p->run, p->nruns, framework));
+    }
+    return AL_ERR_OK;
+}
+
 static enum al_err msd_plots(const struct transport *t, struct task *task, const char *prefix)
 {
     static const char *const name[] = {"msd.svg", "msd-loglog.svg"};
@@ -203,13 +224,7 @@ static enum al_err arrhenius_plot(const struct transport *t, struct task *task, 
 
 enum al_err transport_files(const struct transport *t, struct task *task, const char *prefix)
 {
-    char path[AL_PATH], label[64];
-    for (int i = 0; i < t->n; i++) {
-        if (!t->p[i].d) continue;
-        transport_file_label(&t->p[i], label);
-        AL_TRY(al_path(path, "%smsd-%s.csv", prefix, label));
-        AL_TRY(tr_msd_write_csv(path, t->p[i].d));
-    }
+    AL_TRY(tables(t, prefix));
     AL_TRY(msd_plots(t, task, prefix));
     AL_TRY(arrhenius_plot(t, task, prefix));
     return AL_ERR_OK;

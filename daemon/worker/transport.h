@@ -47,7 +47,7 @@ void transport_fit(struct transport *t);
 void transport_write_point(FILE *out, int depth, const struct transport *t, const struct transport_point *p);
 // "arrhenius:" with its numbers, or why there is none.
 void transport_write_fit(FILE *out, const struct transport *t);
-// PREFIXmsd-LABEL.csv, PREFIXmsd.svg, PREFIXmsd-loglog.svg, PREFIXarrhenius.svg; the plots are artefacts of the task.
+// PREFIXmsd-LABEL.csv, PREFIXelements-LABEL.csv, PREFIXmsd.svg, PREFIXmsd-loglog.svg, PREFIXarrhenius.svg; the plots are artefacts of the task.
 enum al_err transport_files(const struct transport *t, struct task *task, const char *prefix);
 // "P, S"
 void transport_framework_text(const struct transport *t, char *ret, size_t n);

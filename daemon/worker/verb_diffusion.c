@@ -3,7 +3,7 @@
 //
 // Verb diffusion: anybody's trajectories (`alnd diffusion`). Input run: run.yaml (written by cli/cmd_diffusion.c). Files of one system
 // and one temperature are replicas; files of several temperatures give an Arrhenius fit; with compare, several sizes of the cell are
-// analysed each for itself and compared. Writes diffusion.yaml, msd-LABEL.csv, msd.svg, msd-loglog.svg, arrhenius.svg into the working
+// analysed each for itself and compared. Writes diffusion.yaml, msd-LABEL.csv, elements-LABEL.csv, msd.svg, msd-loglog.svg, arrhenius.svg into the working
 // directory, and the structure of each point into structure-LABEL/ (worker/structure.h).
 #include <math.h>
 #include <stdlib.h>

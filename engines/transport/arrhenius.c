@@ -21,6 +21,13 @@ double tr_student95(int dof)
                 (((3.0 * z2 + 19.0) * z2 + 17.0) * z2 - 15.0) / (384.0 * v * v * v));
 }
 
+// 95 % point of chi^2 (Wilson and Hilferty 1931), to 1 %.
+static double chi2_95(int dof)
+{
+    double v = 2.0 / (9.0 * dof);
+    return dof * pow(1 - v + 1.6448536 * sqrt(v), 3);
+}
+
 enum al_err tr_arrhenius_fit(int n, const double *temperature, const double *d, const double *d_error,
                              struct tr_arrhenius *ret)
 {
@@ -52,10 +59,8 @@ enum al_err tr_arrhenius_fit(int n, const double *temperature, const double *d, 
         double r = (log(d[i]) - a.ln_d0 - slope / (AL_KB_EV * temperature[i])) * d[i] / d_error[i];
         a.chi2 += r * r;
     }
-    if (n > 2 && a.chi2 > n - 2) { // scatter beyond the errors given: they were too small
-        a.inflation = sqrt(a.chi2 / (n - 2));
-        a.t95 = tr_student95(n - 2);
-    }
+    if (n > 2 && a.chi2 > n - 2) a.inflation = sqrt(a.chi2 / (n - 2)); // scatter beyond the errors given
+    if (n > 2 && a.chi2 > chi2_95(n - 2)) a.t95 = tr_student95(n - 2);  // significantly so: the scatter alone is believed
     double s2 = a.inflation * a.inflation;
     a.ea_error = sqrt(s2 / sxx);
     a.ln_d0_error = sqrt(s2 * (1.0 / sw + mx * mx / sxx));

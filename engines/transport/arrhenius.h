@@ -14,7 +14,7 @@ struct tr_arrhenius {
     double cov;                    // covariance of ln D0 and Ea, eV
     double chi2;                   // of n - 2 degrees of freedom
     double inflation;              // errors were multiplied by sqrt(max(1, chi2/(n - 2)))
-    double t95;                    // factor from standard error to the 95 % interval that goes with them
+    double t95;                    // factor from standard error to the 95 % interval: 1.96; Student's of n - 2 where chi2 is significant (5 %)
 };
 // ln D = ln D0 - Ea/(k T), least squares weighted by (D/error)^2. T in K: the mean that each run really had.
 // AL_ERR_INPUT: fewer than two points, D or error not > 0, all at one temperature.

@@ -10,7 +10,7 @@
 #include "base/yaml.h"
 #include "transport/arrhenius.h"
 
-enum { MIN_BLOCK = 20, MIN_BLOCKS = 4, MAX_LAGS = 80, MAX_FIT = 50 };
+enum { MIN_BLOCK = 20, MIN_BLOCKS = 4, MAX_LAGS = 80, MAX_FIT = 50, FIT_POINTS = 20 };
 
 struct work {
     struct tr_reference *ref;
@@ -319,15 +319,17 @@ enum al_err tr_plot_collective(const char *path, const char *title, const char *
 {
     AL_AUTOFREE double *ps = NULL;
     AL_ALLOC(ps, c->n);
-    double fit_t[2] = {1e-3 * c->fit_from, 1e-3 * c->fit_to}, fit_y[2];
+    double fit_t[FIT_POINTS], fit_y[FIT_POINTS]; // a line with an offset is a curve on these axes
     for (int l = 0; l < c->n; l++)
         ps[l] = 1e-3 * c->lag[l];
-    for (int k = 0; k < 2; k++)
+    for (int k = 0; k < FIT_POINTS; k++) {
+        fit_t[k] = 1e-3 * (c->fit_from + (c->fit_to - c->fit_from) * k / (FIT_POINTS - 1));
         fit_y[k] = c->offset + 6.0 * c->d_sigma / TR_ANG2_FS_CM2_S * 1e3 * fit_t[k];
+    }
     struct al_plot_series s[] = {
         {.label = "single ions", .n = c->n, .x = ps, .y = c->tracer},
         {.label = "charge dipole, per ion", .n = c->n, .x = ps, .y = c->dipole},
-        {.label = c->resolved ? "its fit" : NULL, .n = c->resolved ? 2 : 0, .x = fit_t, .y = fit_y, .color = 7,
+        {.label = c->resolved ? "its fit" : NULL, .n = c->resolved ? FIT_POINTS : 0, .x = fit_t, .y = fit_y, .color = 7,
          .style = AL_PLOT_DASHED},
     };
     struct al_plot p = {.title = title, .note = note, .xlabel = "lag time / ps",

@@ -148,7 +148,8 @@ static enum al_err limit(const struct work *w, double *ret)
         struct tr_window f;
         if (c->t[from] < last / 16) continue;
         AL_TRY(tr_window_fit(c, from, &f));
-        top = fmax(top, f.d + 1.5 * tr_student95((int)f.dof) * f.error);
+        double reach = 1.5 * tr_student95((int)f.dof) * f.error;
+        top = fmax(top, f.error < w->o.max_error * f.d ? f.d * exp(reach / f.d) : f.d + reach); // the error grows with D, as in the interval of D
     }
     *ret = top;
     return AL_ERR_OK;

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "base/fsio.h"
 #include "base/mem.h"
 #include "transport/tr_impl.h"
 
@@ -108,5 +109,58 @@ enum al_err tr_msd_fft(const struct tr_traj *t, int z, const bool framework[AL_Z
     for (long l = 0; l < t->n; l++)
         for (int q = 0; q < 3; q++)
             ret_axis[l][q] = sum[(size_t)q * (size_t)t->n + (size_t)l] / ((double)k->natoms * (double)(t->n - l));
+    return AL_ERR_OK;
+}
+
+// ret [rows][3] at lags stride, 2 stride, ...: the mean over the runs, weighted by their lengths.
+static enum al_err element_curve(const struct tr_traj *const *runs, int nruns, const bool framework[AL_ZMAX + 1], int z, long stride, long rows, double (*ret)[3])
+{
+    double frames = 0;
+    for (int r = 0; r < nruns; r++)
+        frames += (double)runs[r]->n;
+    for (int r = 0; r < nruns; r++) {
+        AL_AUTOFREE double(*axis)[3] = NULL;
+        AL_ALLOC(axis, runs[r]->n);
+        AL_TRY(tr_msd_fft(runs[r], z, framework, axis));
+        for (long i = 0; i < rows; i++)
+            for (int q = 0; q < 3; q++)
+                ret[i][q] += (double)runs[r]->n / frames * axis[(i + 1) * stride][q];
+    }
+    return AL_ERR_OK;
+}
+
+enum al_err tr_msd_write_elements(const char *path, const struct tr_traj *const *runs, int nruns, const bool framework[AL_ZMAX + 1])
+{
+    struct al_outfile f;
+    AL_AUTOFREE double(*curve)[3] = NULL;
+    int z[AL_ZMAX + 1], nz = 0;
+    long shortest = runs[0]->n;
+    for (int r = 1; r < nruns; r++)
+        if (runs[r]->n < shortest) shortest = runs[r]->n;
+    long half = shortest / 2, stride = (half + TR_MSD_ROWS - 1) / TR_MSD_ROWS, rows = stride ? half / stride : 0;
+    for (int k = 1; k <= AL_ZMAX; k++)
+        for (int a = 0; a < runs[0]->natoms; a++)
+            if (runs[0]->z[a] == k) {
+                z[nz++] = k;
+                break;
+            }
+    AL_ALLOC(curve, (size_t)nz * (size_t)rows);
+    for (int k = 0; k < nz; k++)
+        AL_TRY(element_curve(runs, nruns, framework, z[k], stride, rows, curve + (size_t)k * (size_t)rows));
+    AL_TRY(al_outfile_open(path, &f));
+    fputs("lag/fs", f.out);
+    for (int k = 0; k < nz; k++) {
+        const char *s = al_element_symbol(z[k]);
+        fprintf(f.out, ",%s MSD/Ang^2,%s x/Ang^2,%s y/Ang^2,%s z/Ang^2", s, s, s, s);
+    }
+    for (long i = 0; i < rows; i++) {
+        fprintf(f.out, "\n%.10g", (double)((i + 1) * stride) * runs[0]->dt);
+        for (int k = 0; k < nz; k++) {
+            const double *m = curve[(size_t)k * (size_t)rows + (size_t)i];
+            fprintf(f.out, ",%.10g,%.10g,%.10g,%.10g", m[0] + m[1] + m[2], m[0], m[1], m[2]);
+        }
+    }
+    fputc('\n', f.out);
+    AL_TRY(al_outfile_publish(&f));
     return AL_ERR_OK;
 }

@@ -69,6 +69,8 @@ enum al_err tr_msd_direct(const struct tr_traj *t, int z, const bool framework[A
 
 // CSV: lag/fs, MSD/Ang^2, standard error, and the three axes.
 enum al_err tr_msd_write_csv(const char *path, const struct tr_diffusion *d);
+// CSV of all elements: lag/fs, then MSD/Ang^2 and its axes for each element, relative to the framework, means over the runs; by FFT.
+enum al_err tr_msd_write_elements(const char *path, const struct tr_traj *const *runs, int nruns, const bool framework[AL_ZMAX + 1]);
 // The numbers with units in their keys, as YAML at this depth; ends with a newline.
 void tr_diffusion_write_yaml(FILE *out, int depth, const struct tr_diffusion *d);
 

@@ -51,8 +51,8 @@ static enum al_err prepare_msd(const struct tr_labelled *run, struct msd_part *p
         p->fit_y[k] = d->offset + 6.0 * d->d / TR_ANG2_FS_CM2_S * t;
     }
     if (!d->diffusive) {
-        snprintf(p->label, LABEL, "%s: no diffusion seen (MSD ~ t^%.2f)", run->label,
-                 tr_two_digits(d->slope));
+        if (isfinite(d->d_limit)) snprintf(p->label, LABEL, "%s: no diffusion seen, D < %.1e cm\xc2\xb2/s", run->label, d->d_limit);
+        else snprintf(p->label, LABEL, "%s: no diffusion seen (MSD ~ t^%.2f)", run->label, tr_two_digits(d->slope));
         return AL_ERR_OK;
     }
     int exponent = (int)floor(log10(d->d)); // D > 0 where diffusive
@@ -167,7 +167,7 @@ static enum al_err plot_arrhenius(const char *path, const char *title, const cha
                                                  .error = q->e,
                                                  .style = AL_PLOT_POINTS,
                                                  .color = i + 1};
-        s[PER_RUN * i + 1] = (struct al_plot_series){.label = q->nno ? "not diffusive, not fitted" : NULL,
+        s[PER_RUN * i + 1] = (struct al_plot_series){.label = q->nno ? "no diffusion seen: upper limit" : NULL,
                                                      .n = q->nno,
                                                      .x = q->x + q->nyes,
                                                      .y = q->y + q->nyes,

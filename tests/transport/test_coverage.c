@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // Coverage of the whole procedure, window search included: on walks of known D the 95 % interval of D contains it in 93 to 97 % of the trials
-// in which D is stated, and where it is refused the limit is above it. test_coverage [TRIALS [FIRST [COUNT]]]; prints the table of
+// in which D is stated, and the limit where it is refused is wrong in less than 1 % of all trials. test_coverage [TRIALS [FIRST [COUNT]]]; prints the table of
 // docs/validation.md.
 #include <math.h>
 #include <setjmp.h>
@@ -47,7 +47,7 @@ static void test_walk(void **state)
     for (int s = 0; s < trials; s++) {
         AL_OWN(tr_traj) t = NULL;
         AL_OWN(tr_diffusion) d = NULL;
-        struct tr_options o = {.mobile_z = 3, .fit_only = true, .slope_tolerance = getenv("TOL") ? atof(getenv("TOL")) : 0};
+        struct tr_options o = {.mobile_z = 3, .fit_only = true};
         ok(walk_create(w, 1000 + (uint64_t)s, &t));
         ok(tr_diffusion_create((const struct tr_traj *const[]){t}, 1, &o, &d));
         if (!d->diffusive) {
@@ -70,7 +70,7 @@ static void test_walk(void **state)
     assert_true(stated > trials / 2);
     assert_true((double)covered / stated >= 0.93 - slack);
     assert_true((double)covered / stated <= 0.97 + slack);
-    assert_true(bounded >= 0.95 * (trials - stated) - 3);
+    assert_true(trials - stated - bounded <= 0.01 * trials); // limits that are wrong, of all trials
 }
 
 int main(int argc, char **argv)

@@ -451,71 +451,6 @@ static void test_unwrap_variable_cell(void **state)
     assert_near(axis[0][0] + axis[0][1] + axis[0][2], 0, 1e-12);
 }
 
-// Synthetic D(T) with Gaussian errors of 10 %: Ea and D(300 K) within their intervals in about 95 %.
-static void test_arrhenius(void **state)
-{
-    (void)state;
-    enum { TRIALS = 1000, N = 6 };
-    double t[N] = {500, 600, 700, 800, 900, 1000}, d[N], e[N], ea = 0.31, d0 = 2.3e-3;
-    int in_ea = 0, in_300 = 0;
-    double truth = d0 * exp(-ea / (AL_KB_EV * 300)), mean = 0.0;
-    struct al_rng r;
-    al_rng_seed(&r, 5, 5);
-    for (int s = 0; s < TRIALS; s++) {
-        struct tr_arrhenius a;
-        for (int i = 0; i < N; i++) {
-            d[i] = d0 * exp(-ea / (AL_KB_EV * t[i]) + 0.1 * al_rng_normal(&r));
-            e[i] = 0.1 * d[i];
-        }
-        ok(tr_arrhenius_fit(N, t, d, e, &a));
-        double d300, low, high;
-        tr_arrhenius_at(&a, 300.0, &d300, &low, &high);
-        in_ea += fabs(a.ea - ea) < a.t95 * a.ea_error;
-        in_300 += low < truth && truth < high;
-        mean += a.ea / TRIALS;
-    }
-    print_message("Arrhenius: Ea covered %.3f, D(300 K) covered %.3f\n", in_ea / 1000.0, in_300 / 1000.0);
-    assert_near(mean, ea, 0.001);
-    // Inflation by chi^2 widens some intervals: 95 to 99 %; binomial 3 standard errors are 2 %.
-    assert_in_range(in_ea, 930, 995);
-    assert_in_range(in_300, 930, 995);
-}
-
-static void test_arrhenius_exact(void **state)
-{
-    (void)state;
-    double t[] = {600, 900}, d[] = {1e-6, 2e-5}, e[] = {1e-7, 1e-6}, out, low, high;
-    struct tr_arrhenius a;
-    ok(tr_arrhenius_fit(2, t, d, e, &a));
-    double x1 = 1 / (AL_KB_EV * 600), x2 = 1 / (AL_KB_EV * 900);
-    assert_near(a.ea, log(20.0) / (x1 - x2), 1e-12);
-    assert_near(a.ea_error, sqrt(0.01 + 0.0025) / (x1 - x2), 1e-12); // relative errors 10 % and 5 %
-    tr_arrhenius_at(&a, 600.0, &out, &low, &high);
-    assert_near(out, 1e-6, 1e-17);
-    assert_near(log(high / low), 2 * 1.959964 * 0.1, 1e-6); // at a point with two points: that point's error
-    double same[] = {600, 600}, bad[] = {1e-6, -1e-6};
-    assert_int_equal(tr_arrhenius_fit(2, same, d, e, &a), AL_ERR_INPUT);
-    assert_int_equal(tr_arrhenius_fit(2, t, bad, e, &a), AL_ERR_INPUT);
-    assert_int_equal(tr_arrhenius_fit(1, t, d, e, &a), AL_ERR_INPUT);
-}
-
-static void test_small_formulas(void **state)
-{
-    (void)state;
-    // sigma = n e^2 D/(V k T): 1e22 /cm^3, D = 1e-8 cm^2/s, 300 K:
-    // 1e22 * (1.602176634e-19)^2 * 1e-8 / (1.380649e-23 * 300) = 6.1975e-4 S/cm.
-    assert_near(tr_conductivity(1e-8, 10, 1000.0, 300.0, 1.0), 6.1975e-4, 1e-8);
-    assert_near(tr_conductivity(1e-8, 10, 1000.0, 300.0, 2.0), 4 * 6.1975e-4, 4e-8);
-    double t[] = {0, 1000, 2000, 3000}, e[] = {1, 1.5, 2, 2.5}, drift, error;
-    ok(tr_energy_drift(4, t, e, 50, &drift, &error));
-    assert_near(drift, 0.01, 1e-15); // 0.5 eV/ps over 50 atoms
-    assert_near(error, 0.0, 1e-15);
-    assert_int_equal(tr_energy_drift(1, t, e, 50, &drift, &error), AL_ERR_INPUT);
-    assert_near(tr_student95(1), 12.706, 1e-3);
-    assert_near(tr_student95(21), 2.079614, 1e-5);
-    assert_near(tr_student95(100), 1.983972, 1e-5);
-}
-
 static int count(const char *text, const char *what)
 {
     int n = 0;
@@ -588,9 +523,6 @@ int main(void)
         cmocka_unit_test(test_replicas),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_unwrap),
-        cmocka_unit_test(test_arrhenius),
-        cmocka_unit_test(test_arrhenius_exact),
-        cmocka_unit_test(test_small_formulas),
         cmocka_unit_test(test_files),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,16 +19,16 @@ struct ion {
     int last; // direction of the last jump, 0 to 5
 };
 
-static void move(const struct walk *w, double rate, struct ion *p, struct al_rng *r)
+static void move(const struct walk *w, struct ion *p, struct al_rng *r)
 {
     for (int k = 0; k < 3 && w->step > 0; k++)
         p->site[k] += w->step * al_rng_normal(r);
-    double next = rate > 0 ? -log(1 - al_rng_uniform(r)) / rate : 2;
+    double next = w->rate > 0 ? -log(1 - al_rng_uniform(r)) / w->rate : 2;
     while (next < 1) { // jumps of this frame
         int to = al_rng_uniform(r) < w->back ? p->last ^ 1 : (int)al_rng_below(r, 6);
         p->site[to / 2] += to & 1 ? w->jump : -w->jump;
         p->last = to;
-        next += -log(1 - al_rng_uniform(r)) / rate;
+        next += -log(1 - al_rng_uniform(r)) / w->rate;
     }
     for (int k = 0; k < 3 && w->cage > 0; k++)
         p->rattle[k] = w->memory * p->rattle[k] + w->cage * sqrt(1 - w->memory * w->memory) * al_rng_normal(r);
@@ -49,7 +49,6 @@ enum al_err walk_create(const struct walk *w, uint64_t seed, struct tr_traj **re
         AL_ALLOC(t->x[f], n);
     for (int i = 0; i < n; i++) {
         struct ion p = {0};
-        double rate = w->rate * (1 + (i % 2 ? w->spread : -w->spread));
         al_rng_stream(&r, seed, "walk", (uint64_t)i, 0, 0);
         t->z[i] = i < w->nions ? 3 : i % 2 ? 16 : 15;
         t->all[t->z[i]]++;
@@ -57,7 +56,7 @@ enum al_err walk_create(const struct walk *w, uint64_t seed, struct tr_traj **re
         for (int k = 0; k < 3; k++)
             p.rattle[k] = w->cage * al_rng_normal(&r);
         for (long f = 0; f < w->nframes; f++) {
-            if (i < w->nions && f > 0) move(w, rate, &p, &r);
+            if (i < w->nions && f > 0) move(w, &p, &r);
             for (int k = 0; k < 3; k++)
                 t->x[f][i][k] = i + p.site[k] + (i < w->nions ? p.rattle[k] : 0);
         }

@@ -19,7 +19,6 @@ struct walk {
     double rate;    // jumps of an ion in a frame
     double jump;    // Ang
     double back;    // probability that a jump undoes the one before, besides chance
-    double spread;  // ions differ in rate: every second has rate (1 + spread), the others (1 - spread)
 };
 enum { WALK_FRAMEWORK = 4 }; // atoms at rest: S P S P
 #define WALK_DT 50.0         // fs
