@@ -62,6 +62,41 @@ static void test_ideal_gas(void **state)
     }
 }
 
+// The same gas in a cell that breathes by 30 % in volume: g is still 1, as each frame's pairs count with its own volume (the mean
+// volume for all would make it <1/V> <V> = 1.05).
+static void test_breathing_gas(void **state)
+{
+    (void)state;
+    enum { N = 40, FRAMES = 300 };
+    struct scene *s = scene_new();
+    struct al_rng r;
+    double wrong = 0.0, mean = 0.0, pairs = 0.0;
+    al_rng_stream(&r, 2, "gas", 0, 0, 0);
+    for (int i = 0; i < N; i++)
+        scene_atom(s, 3, 0, 0, 0);
+    for (int t = 0; t < FRAMES; t++) {
+        skew_cell(s, 1.0 + 0.1 * sin(t));
+        for (int i = 0; i < N; i++) {
+            double f[3] = {al_rng_uniform(&r), al_rng_uniform(&r), al_rng_uniform(&r)};
+            al_vecmat3(f, s->cell, s->x[i]);
+        }
+        double v = fabs(al_det3(s->cell));
+        wrong += 1.0 / v / FRAMES;
+        mean += v / FRAMES;
+        scene_shoot(s);
+    }
+    AL_OWN(tr_traj) t = scene_cut(&s, 1.0);
+    assert_true(t->variable);
+    const struct tr_traj *run = t;
+    struct tr_rdf_options o = {.r_max = 8.0, .nbins = 1, .stride = 1};
+    AL_OWN(tr_rdf) g = NULL;
+    ok(tr_rdf_create(&run, 1, &o, &g));
+    pairs = FRAMES * N * (N - 1) / 2.0 * 4.0 / 3.0 * AL_PI * 512.0 * wrong;
+    assert_true(wrong * mean > 1.04);
+    assert_near(g->pair[0].g[0], 1.0, 5 / sqrt(pairs));
+    assert_true(5 / sqrt(pairs) < 0.02);
+}
+
 static void shells(const struct tr_rdf *g, int za, int zb, int n, const double *r, const double *count)
 {
     const struct tr_rdf_pair *p = tr_rdf_find(g, za, zb);
@@ -345,7 +380,7 @@ static void test_density(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ideal_gas),        cmocka_unit_test(test_crystals),         cmocka_unit_test(test_framework_intact),
+        cmocka_unit_test(test_breathing_gas),    cmocka_unit_test(test_ideal_gas),        cmocka_unit_test(test_crystals),         cmocka_unit_test(test_framework_intact),
         cmocka_unit_test(test_framework_broken), cmocka_unit_test(test_framework_molten), cmocka_unit_test(test_density),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
