@@ -35,6 +35,7 @@ enum al_err nnmd_open(struct task *t, const char *precision, const int supercell
     AL_TRY(task_input(t, "start", &start));
     AL_TRY(dp_way_of(precision, &way));
     AL_TRY(committee_open(models, nmodels, way, &n->committee));
+    committee_threads(n->committee, t->threads);
     AL_TRY(al_xyz_read(start, &base));
     if (!base->n) AL_FAIL(AL_ERR_CORRUPT, "%s has no frame", start);
     al_rng_stream(&rng, t->cfg->seed, purpose, key[0], key[1], key[2]);

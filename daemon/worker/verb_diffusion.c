@@ -100,6 +100,9 @@ static bool belongs(const struct work *w, const struct transport_point *p, const
 
 static enum al_err same_system(const struct work *w, const struct tr_traj *t)
 {
+    for (int z = 1; z <= AL_ZMAX; z++)
+        if ((w->t.options.framework[z] || z == w->t.options.mobile_z) && !t->all[z])
+            AL_FAIL_HINT(AL_ERR_INPUT, "--species and --framework name elements of the file", "there is no %s in %s", al_element_symbol(z), w->in.path[w->file]);
     for (int i = 0; i < w->t.n && !w->in.compare; i++)
         if (memcmp(t->all, w->p[i].run[0]->all, sizeof t->all) != 0)
             AL_FAIL_HINT(AL_ERR_INPUT, "--compare: cells of different size, each for itself", "%s holds other atoms than %s", w->in.path[w->file],

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -66,6 +67,33 @@ enum al_err al_file_read(const char *path, size_t max_bytes, char **ret, size_t 
     *ret = buf;
     if (ret_n) *ret_n = n;
     return AL_ERR_OK;
+}
+
+enum al_err al_file_map(const char *path, struct al_map *ret)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) FAIL_ERRNO("open", path);
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        AL_FAIL(AL_ERR_INPUT, "%s is not a regular file", path);
+    }
+    size_t n = (size_t)st.st_size;
+    void *p = n ? mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    int why = errno;
+    close(fd);
+    if (p == MAP_FAILED) {
+        errno = why;
+        FAIL_ERRNO("map", path);
+    }
+    *ret = (struct al_map){.data = p, .n = n};
+    return AL_ERR_OK;
+}
+
+void al_file_unmap(struct al_map *m)
+{
+    if (m->data) munmap((void *)m->data, m->n);
+    *m = (struct al_map){0};
 }
 
 static void dir_of(const char *path, char dir[AL_PATH])

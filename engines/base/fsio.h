@@ -17,6 +17,13 @@ enum { AL_PATH = 4096 };
 // Whole file into memory, NUL-terminated (not counted in ret_n; ret_n may be NULL). Directories and
 // devices are refused; max_bytes 0 = 1 GiB.
 enum al_err al_file_read(const char *path, size_t max_bytes, char **ret, size_t *ret_n);
+// A file as memory to read from (mmap), for data that are large or looked at in part. The file must not get shorter meanwhile.
+struct al_map {
+    const unsigned char *data; // NULL = nothing mapped, or an empty file
+    size_t n;
+};
+enum al_err al_file_map(const char *path, struct al_map *ret); // a regular file
+void al_file_unmap(struct al_map *m);
 enum al_err al_file_write(const char *path, const void *data, size_t n); // durable
 // Durable stream: open a temporary beside path, write to it, then publish (or drop it).
 struct al_outfile {

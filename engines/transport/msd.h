@@ -58,7 +58,7 @@ enum { TR_MSD_ROWS = 4000 };
 
 // Runs of one system at one temperature (replicas). AL_ERR_INPUT: no mobile ions, runs that differ in dt or ions, too few frames
 // (TR_MIN_FRAMES), too few ions times runs for an error bar (TR_MIN_IONS).
-enum { TR_MIN_FRAMES = 40, TR_MIN_IONS = 6 };
+enum { TR_MIN_FRAMES = 40, TR_MIN_IONS = 2 };
 enum al_err tr_diffusion_create(const struct tr_traj *const *runs, int nruns, const struct tr_options *o, struct tr_diffusion **ret);
 void tr_diffusion_destroy(struct tr_diffusion **d);
 

@@ -20,6 +20,7 @@ struct committee {
     struct potential **member; // [n]
     struct pot_result *res;    // [n], forces [cap][3]
     size_t cap;                // atoms that there is room for
+    int threads;
     struct shared *shared;     // NULL: members are evaluated one by one
 };
 
@@ -77,6 +78,7 @@ static enum al_err create(int n, struct committee **ret)
     AL_ALLOC(c->member, n);
     AL_ALLOC(c->res, n);
     c->n = n;
+    c->threads = 1;
     *ret = c;
     c = NULL;
     return AL_ERR_OK;
@@ -173,7 +175,7 @@ enum al_err committee_eval(struct committee *c, const struct al_frame *f, struct
     // MD has just evaluated member 0 at this very frame as a rule.
     bool known = s && dp_potential_recall(c->member[0], f, &c->res[0], &l);
     if (s && !known) AL_TRY(dp_potential_layout(c->member[0], f, &l));
-    if (s && s->same_cut) AL_TRY(dp_env_compute(&s->env, s->c, l));
+    if (s && s->same_cut) AL_TRY(dp_env_compute(&s->env, s->c, l, c->threads));
     for (int k = known ? 1 : 0; k < c->n; k++) {
         struct potential *m = c->member[k];
         if (s)
@@ -184,6 +186,13 @@ enum al_err committee_eval(struct committee *c, const struct al_frame *f, struct
     deviation_of(c->n, c->res, f->natoms, ret_d);
     if (mean) average(c, f->natoms, mean);
     return AL_ERR_OK;
+}
+
+void committee_threads(struct committee *c, int threads)
+{
+    c->threads = threads > 1 ? threads : 1;
+    for (int k = 0; k < c->n; k++)
+        if (strcmp(c->member[k]->ops->name, "dp") == 0) dp_potential_threads(c->member[k], threads);
 }
 
 long committee_outside(const struct committee *c)

@@ -24,6 +24,7 @@ enum al_err committee_open(const char *const paths[], int n, enum dp_way way, st
 // Any potentials; takes over the n instances (writes NULL) also on failure.
 enum al_err committee_from_potentials(struct potential *p[], int n, struct committee **ret);
 void committee_destroy(struct committee **c);
+void committee_threads(struct committee *c, int threads); // of each member's evaluation, one member after the other; 1 at first
 int committee_size(const struct committee *c);
 double committee_cutoff(const struct committee *c); // Ang, largest of the members
 // Deviation; where mean is not NULL also the mean over members of energy, forces, virial.

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "base/parallel.h"
 #include "dp/compress_ops.h"
 
 static const double TOLERANCE[] = {[DP_DOUBLE] = 1e-11, [DP_MIXED] = 1e-6}; // of the tables; see dp_table_build
@@ -17,6 +18,7 @@ struct dp_compressed {
     void *state;
     struct dp_env env;
     long outside;
+    int threads;
 };
 
 static bool any_machine(void)
@@ -57,20 +59,36 @@ void dp_env_free(struct dp_env *e)
     *e = (struct dp_env){0};
 }
 
-enum al_err dp_env_compute(struct dp_env *e, const struct dp_config *c, const struct dp_layout *l)
+struct env_job {
+    struct dp_geo *geo;
+    const struct dp_layout *l;
+    struct dp_cut cut;
+    int threads;
+};
+
+static enum al_err env_part(void *ctx, int part)
 {
-    struct dp_cut cut = dp_cut_of(c);
+    const struct env_job *j = ctx;
+    long first, end;
+    al_parallel_range(j->l->nrow, part, j->threads, &first, &end);
+    for (long k = first; k < end; k++)
+        if (j->l->j[k] >= 0)
+            dp_environment_row(j->l->d[k], &j->cut, &j->geo[k]);
+        else
+            j->geo[k] = (struct dp_geo){0};
+    return AL_ERR_OK;
+}
+
+enum al_err dp_env_compute(struct dp_env *e, const struct dp_config *c, const struct dp_layout *l, int threads)
+{
     if ((size_t)l->nrow > e->cap) {
         size_t want = (size_t)l->nrow + (size_t)l->nrow / 4;
         dp_env_free(e);
         AL_ALLOC(e->geo, want);
         e->cap = want;
     }
-    for (int k = 0; k < l->nrow; k++)
-        if (l->j[k] >= 0)
-            dp_environment_row(l->d[k], &cut, &e->geo[k]);
-        else
-            e->geo[k] = (struct dp_geo){0};
+    struct env_job j = {e->geo, l, dp_cut_of(c), threads};
+    AL_TRY(al_parallel(threads, env_part, &j));
     return AL_ERR_OK;
 }
 
@@ -93,6 +111,7 @@ enum al_err dp_compressed_create(const struct dp_model *m, enum dp_precision p, 
     AL_OWN(dp_compressed) c = NULL;
     AL_ALLOC(c, 1);
     c->m = m;
+    c->threads = 1;
     for (size_t k = 0; k < sizeof sets / sizeof *sets && !c->ops; k++) {
         if (kernels ? strcmp(kernels, sets[k].name) != 0 : !sets[k].here()) continue;
         if (!sets[k].here()) AL_FAIL(AL_ERR_UNSUPPORTED, "this machine has no %s", kernels);
@@ -120,19 +139,21 @@ enum al_err dp_compressed_run(struct dp_compressed *c, const struct dp_layout *l
                               struct pot_result *res)
 {
     if (!env) {
-        AL_TRY(dp_env_compute(&c->env, &c->m->c, l));
+        AL_TRY(dp_env_compute(&c->env, &c->m->c, l, c->threads));
         env = &c->env;
     }
-    res->energy = 0;
-    memset(res->virial, 0, sizeof res->virial);
-    if (res->forces) memset(res->forces, 0, (size_t)l->natoms * sizeof *res->forces);
-    AL_TRY(c->ops->run(c->state, l, env->geo, res, &c->outside));
+    AL_TRY(c->ops->run(c->state, l, env->geo, c->threads, res, &c->outside));
     double sum = res->energy;
     for (int a = 0; a < 9; a++)
         sum += res->virial[a / 3][a % 3];
     if (!isfinite(sum))
         AL_FAIL(AL_ERR_UNPHYSICAL, "the Deep Potential gives an energy or force that is not finite");
     return AL_ERR_OK;
+}
+
+void dp_compressed_threads(struct dp_compressed *c, int threads)
+{
+    c->threads = threads > 1 ? threads : 1;
 }
 
 long dp_compressed_outside(const struct dp_compressed *c)

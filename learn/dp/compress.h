@@ -21,7 +21,7 @@ struct dp_env { // geometry of a layout's rows, the same for all models with the
     size_t cap;
 };
 void dp_env_free(struct dp_env *e);
-enum al_err dp_env_compute(struct dp_env *e, const struct dp_config *c, const struct dp_layout *l);
+enum al_err dp_env_compute(struct dp_env *e, const struct dp_config *c, const struct dp_layout *l, int threads);
 
 struct dp_compressed;
 // Borrows the model. kernels: "avx512", "avx2", "plain", or NULL for the best that this machine has;
@@ -29,6 +29,8 @@ struct dp_compressed;
 enum al_err dp_compressed_create(const struct dp_model *m, enum dp_precision p, const char *kernels,
                                  struct dp_compressed **ret);
 void dp_compressed_destroy(struct dp_compressed **c);
+// Threads of a run from now on, 1 at first. The same number gives the same bits; another one sums forces in another order.
+void dp_compressed_threads(struct dp_compressed *c, int threads);
 // As dp_eval_run. env: of this layout and the model's cut-offs, or NULL.
 enum al_err dp_compressed_run(struct dp_compressed *c, const struct dp_layout *l, const struct dp_env *env,
                               struct pot_result *res);

@@ -20,36 +20,60 @@ struct FN(layer) { // of a fitting net, without the last
     bool skip;
 };
 
-struct FN(state) {
+struct FN(state) { // read by all threads
     const struct dp_model *m;
     const struct dp_table *grid; // [nemb] ranges
     int m1, m2, nd;
     size_t mp, ndp, wp; // rounded up: embedding, descriptor, widest fitting layer
-    REAL *table;        // all nets', then room for rows outside
+    REAL *table;        // all nets', then of each thread the intervals of its rows outside
     size_t *net_at;     // [nemb]
-    size_t table_end, table_cap; // numbers in it; room
+    size_t table_end;   // numbers of all nets
+    size_t room;        // intervals of each thread
     struct FN(layer) *layer; // [ntypes][nfit]
-    struct FN(row) *row;     // of a group
-    size_t cap_row;
-    REAL *A, *gA;     // [SLOTS][4][mp]
-    REAL *D, *gD;     // [SLOTS][ndp]
-    REAL *h, *y;      // [nfit][SLOTS][wp]
-    REAL *gz, *gx;    // [SLOTS][wp]
-    double *curve;    // work of dp_net_curve
+    struct FN(work) *work;   // [nwork]
+    int nwork;
+    int *group, ngroup; // first block of each group, and the end
+    size_t cap_group;
 };
+
+struct FN(work) { // of a thread, for one group at a time
+    const struct FN(state) *s;
+    struct FN(row) *row;
+    size_t cap_row;
+    REAL *A, *gA;  // [SLOTS][4][mp]
+    REAL *D, *gD;  // [SLOTS][ndp]
+    REAL *h, *y;   // [nfit][SLOTS][wp]
+    REAL *gz, *gx; // [SLOTS][wp]
+    double *curve; // work of dp_net_curve
+    REAL *table;   // the state's
+    size_t room_at, nout; // where its intervals begin; how many the group has, if need be more than there is room for
+    long outside;         // rows, of all groups
+    size_t want;          // the largest nout
+    struct pot_result res; // sums; forces: of the caller (the first thread), or own
+    double (*forces)[3];   // [cap_forces]
+    size_t cap_forces;
+};
+
+static void FN(work_clear)(struct FN(work) *w)
+{
+    void *p[] = {w->row, w->A, w->gA, w->D, w->gD, w->h, w->y, w->gz, w->gx, w->curve, w->forces};
+    for (size_t i = 0; i < sizeof p / sizeof *p; i++)
+        al_free(p[i]);
+}
 
 static void FN(destroy)(void *state)
 {
     struct FN(state) *s = state;
     if (!s) return;
+    for (int k = 0; s->work && k < s->nwork; k++)
+        FN(work_clear)(&s->work[k]);
     for (int k = 0; s->layer && k < s->m->c.ntypes * s->m->c.nfit; k++) {
         al_free(s->layer[k].w);
         al_free(s->layer[k].wt);
         al_free(s->layer[k].b);
         al_free(s->layer[k].idt);
     }
-    void *p[] = {s->table, s->net_at, s->layer, s->row, s->A,  s->gA, s->D,
-                 s->gD,    s->h,      s->y,     s->gz,  s->gx, s->curve};
+    void *p[] = {s->table, s->net_at, s->layer, s->work, s->group};
     for (size_t i = 0; i < sizeof p / sizeof *p; i++)
         al_free(p[i]);
     al_free(s);
@@ -93,8 +117,7 @@ static enum al_err FN(pack_tables)(struct FN(state) *s)
         s->net_at[e] = s->table_end;
         s->table_end += (size_t)s->grid[e].nint * size;
     }
-    s->table_cap = s->table_end + 64 * size;
-    AL_ALLOC(s->table, s->table_cap);
+    AL_ALLOC(s->table, s->table_end);
     for (int e = 0; e < s->m->nemb; e++)
         for (size_t k = 0; k < (size_t)s->grid[e].nint * (DEGREE + 1); k++)
             for (size_t a = 0; a < m1; a++)
@@ -121,61 +144,62 @@ static enum al_err FN(create)(const struct dp_model *m, const struct dp_table *g
             place[q++] = a * s->m2 + b;
     AL_TRY(FN(pack_layers)(s, place));
     AL_TRY(FN(pack_tables)(s));
-    size_t nfit = (size_t)m->c.nfit;
-    AL_ALLOC(s->A, SLOTS * 4 * s->mp);
-    AL_ALLOC(s->gA, SLOTS * 4 * s->mp);
-    AL_ALLOC(s->D, SLOTS * s->ndp);
-    AL_ALLOC(s->gD, SLOTS * s->ndp);
-    AL_ALLOC(s->h, nfit * SLOTS * s->wp);
-    AL_ALLOC(s->y, nfit * SLOTS * s->wp);
-    AL_ALLOC(s->gz, SLOTS * s->wp);
-    AL_ALLOC(s->gx, SLOTS * s->wp);
-    AL_ALLOC(s->curve, 6 * (size_t)dp_net_width(&m->emb[0]));
     *ret = s;
     s = NULL;
+    return AL_ERR_OK;
+}
+
+static enum al_err FN(work_create)(const struct FN(state) *s, struct FN(work) *w)
+{
+    size_t nfit = (size_t)s->m->c.nfit;
+    AL_ALLOC(w->A, SLOTS * 4 * s->mp);
+    AL_ALLOC(w->gA, SLOTS * 4 * s->mp);
+    AL_ALLOC(w->D, SLOTS * s->ndp);
+    AL_ALLOC(w->gD, SLOTS * s->ndp);
+    AL_ALLOC(w->h, nfit * SLOTS * s->wp);
+    AL_ALLOC(w->y, nfit * SLOTS * s->wp);
+    AL_ALLOC(w->gz, SLOTS * s->wp);
+    AL_ALLOC(w->gx, SLOTS * s->wp);
+    AL_ALLOC(w->curve, 6 * (size_t)dp_net_width(&s->m->emb[0]));
     return AL_ERR_OK;
 }
 
 // ---- rows -------------------------------------------------------------------------------------------------
 
 // Input x of net e outside its table: the net and its slope there as an interval of its own.
-static enum al_err FN(outside)(struct FN(state) *s, int e, double x, size_t *end, struct FN(row) *r)
+static void FN(outside)(struct FN(work) *w, int e, double x, struct FN(row) *r)
 {
-    size_t size = (DEGREE + 1) * s->mp, width = (size_t)dp_net_width(&s->m->emb[e]);
-    if (*end + size > s->table_cap) {
-        size_t cap = *end + 2 * (*end - s->table_end) + 64 * size;
-        AL_GROW(s->table, *end, cap);
-        s->table_cap = cap;
-    }
-    double *y = s->curve, *y1 = y + width, *y2 = y1 + width, per_unit = s->grid[e].per_unit;
-    REAL *c = s->table + *end;
+    const struct FN(state) *s = w->s;
+    size_t size = (DEGREE + 1) * s->mp, width = (size_t)dp_net_width(&s->m->emb[e]), at = w->room_at + w->nout * size;
+    r->t = 0;
+    r->at = 0;
+    if (w->nout++ >= s->room) return; // run() makes more room and begins again
+    double *y = w->curve, *y1 = y + width, *y2 = y1 + width, per_unit = s->grid[e].per_unit;
+    REAL *c = w->table + at;
     dp_net_curve(&s->m->emb[e], x, y, y1, y2, y2 + width);
     memset(c, 0, size * sizeof *c);
     for (int a = 0; a < s->m1; a++) {
         c[a] = (REAL)y[a];
         c[s->mp + (size_t)a] = (REAL)(y1[a] / per_unit);
     }
-    r->t = 0;
-    r->at = (unsigned)*end;
-    *end += size;
-    return AL_ERR_OK;
+    r->at = (unsigned)at;
 }
 
-// Rows r0 .. r1 - 1 of the layout, which belong to net e and centres of type ti, into s->row from r0 - base.
-static enum al_err FN(fill_rows)(struct FN(state) *s, const struct dp_geo *geo, int base, int r0, int r1, int ti, int e,
-                                 size_t *end)
+// Rows r0 .. r1 - 1 of the layout, which belong to net e and centres of type ti, into w->row from r0 - base.
+static void FN(fill_rows)(struct FN(work) *w, const struct dp_geo *geo, int base, int r0, int r1, int ti, int e)
 {
+    const struct FN(state) *s = w->s;
     const struct dp_table *g = &s->grid[e];
     v4d avg = v4_load(s->m->davg[ti]), inv = v4_set(1) / v4_load(s->m->dstd[ti]);
     const size_t size = (DEGREE + 1) * s->mp;
     for (int k = r0; k < r1; k++) {
-        struct FN(row) *r = &s->row[k - base];
+        struct FN(row) *r = &w->row[k - base];
         double sk = geo[k].sr * geo[k].r;
         v4d R = ((v4d){sk, sk * geo[k].h[0], sk * geo[k].h[1], sk * geo[k].h[2]} - avg) * inv;
         for (int q = 0; q < 4; q++)
             r->R[q] = (REAL)R[q];
         if (!(R[0] >= g->lo && R[0] < g->up)) {
-            AL_TRY(FN(outside)(s, e, R[0], end, r));
+            FN(outside)(w, e, R[0], r);
             continue;
         }
         double u = (R[0] - g->lo) * g->per_unit;
@@ -184,44 +208,43 @@ static enum al_err FN(fill_rows)(struct FN(state) *s, const struct dp_geo *geo, 
         r->t = (REAL)(u - i);
         r->at = (unsigned)(s->net_at[e] + (size_t)i * size);
     }
-    return AL_ERR_OK;
 }
 
 // Blocks b0 .. b1 - 1: rows, then A of each centre, times 1/nnei.
-static enum al_err FN(embed)(struct FN(state) *s, const struct dp_layout *l, const struct dp_geo *geo, int b0, int b1,
-                             size_t *end)
+static enum al_err FN(embed)(struct FN(work) *w, const struct dp_layout *l, const struct dp_geo *geo, int b0, int b1)
 {
+    const struct FN(state) *s = w->s;
     const struct dp_model *m = s->m;
     int ti = l->block_type[b0], base = dp_layout_seg(l, b0, 0)[0], first = l->block_first[b0];
     size_t size = 4 * s->mp, nslot = (size_t)(l->block_first[b1] - first);
     size_t rows = (size_t)(dp_block_end(l, b1 - 1) - base);
-    if (rows > s->cap_row) {
-        al_free(s->row);
-        s->row = NULL;
-        s->cap_row = 0;
-        AL_ALLOC(s->row, rows + rows / 4);
-        s->cap_row = rows + rows / 4;
+    if (rows > w->cap_row) {
+        al_free(w->row);
+        w->row = NULL;
+        w->cap_row = 0;
+        AL_ALLOC(w->row, rows + rows / 4);
+        w->cap_row = rows + rows / 4;
     }
-    memset(s->A, 0, nslot * size * sizeof *s->A);
+    memset(w->A, 0, nslot * size * sizeof *w->A);
     for (int t = 0; t < l->ntypes; t++)
         for (int b = b0; b < b1; b++) {
             const int *seg = dp_layout_seg(l, b, t);
             int nc = dp_block_size(l, b), sel = m->c.sel[t];
-            AL_TRY(FN(fill_rows)(s, geo, base, seg[0], seg[nc + 1], ti, dp_model_emb_index(m, ti, t), end));
+            FN(fill_rows)(w, geo, base, seg[0], seg[nc + 1], ti, dp_model_emb_index(m, ti, t));
             for (int c = 0; c < nc; c++) {
                 int n = seg[c + 1] - seg[c];
-                REAL *A = s->A + (size_t)(l->block_first[b] - first + c) * size;
-                FN(gather)(n, s->row + (seg[c] - base), s->mp, s->table, A);
+                REAL *A = w->A + (size_t)(l->block_first[b] - first + c) * size;
+                FN(gather)(n, w->row + (seg[c] - base), s->mp, w->table, A);
                 if (n == sel) continue;
-                struct FN(row) empty = s->row[seg[nc] - base];
+                struct FN(row) empty = w->row[seg[nc] - base];
                 for (int q = 0; q < 4; q++)
                     empty.R[q] *= (REAL)(sel - n);
-                FN(gather)(1, &empty, s->mp, s->table, A);
+                FN(gather)(1, &empty, s->mp, w->table, A);
             }
         }
     REAL inv = (REAL)(1.0 / m->nnei);
     for (size_t i = 0; i < nslot * size; i++)
-        s->A[i] *= inv;
+        w->A[i] *= inv;
     return AL_ERR_OK;
 }
 
@@ -244,19 +267,21 @@ static void FN(activate)(const struct FN(layer) *la, size_t wp, int n, const REA
 }
 
 // Energies of the centres of type t, and dE_i/dD in gD.
-static void FN(fit)(struct FN(state) *s, int t, int n, const int *order, struct pot_result *res)
+static void FN(fit)(struct FN(work) *w, int t, int n, const int *order)
 {
+    const struct FN(state) *s = w->s;
+    struct pot_result *res = &w->res;
     const struct dp_model *m = s->m;
     int nfit = m->c.nfit;
     size_t wp = s->wp, all = SLOTS * wp;
     const struct FN(layer) *net = s->layer + t * nfit;
     const struct dp_layer *last = &m->fit[t].layer[nfit];
-    const REAL *x = s->D;
+    const REAL *x = w->D;
     for (int l = 0; l < nfit; l++) {
-        REAL *h = s->h + (size_t)l * all;
+        REAL *h = w->h + (size_t)l * all;
         FN(dp_panel_mul)(n, net[l].nout, net[l].nin, x, l ? wp : s->ndp, net[l].w, h, wp);
-        FN(activate)(&net[l], wp, n, x, h, s->y + (size_t)l * all);
-        x = s->y + (size_t)l * all;
+        FN(activate)(&net[l], wp, n, x, h, w->y + (size_t)l * all);
+        x = w->y + (size_t)l * all;
     }
     for (size_t i = 0; i < (size_t)n; i++) {
         double e = last->b[0];
@@ -266,29 +291,29 @@ static void FN(fit)(struct FN(state) *s, int t, int n, const int *order, struct 
         res->energy += e;
         if (res->atomic_energy) res->atomic_energy[order[i]] = e;
         for (size_t j = 0; j < (size_t)last->nin; j++)
-            s->gx[i * wp + j] = (REAL)(last->w[j] * m->out_std[t]);
+            w->gx[i * wp + j] = (REAL)(last->w[j] * m->out_std[t]);
     }
     for (int l = nfit - 1; l >= 0; l--) {
         const struct FN(layer) *la = &net[l];
-        const REAL *restrict h = s->h + (size_t)l * all;
+        const REAL *restrict h = w->h + (size_t)l * all;
         for (size_t i = 0; i < (size_t)n; i++) {
-            const REAL *restrict hi = h + i * wp, *restrict g = s->gx + i * wp;
-            REAL *restrict out = s->gz + i * wp;
+            const REAL *restrict hi = h + i * wp, *restrict g = w->gx + i * wp;
+            REAL *restrict out = w->gz + i * wp;
             for (size_t j = 0; j < (size_t)la->nout; j++)
                 out[j] = g[j] * (1 - hi[j] * hi[j]);
             for (size_t j = 0; la->idt && j < (size_t)la->nout; j++)
                 out[j] *= la->idt[j];
         }
         if (!l) {
-            FN(dp_panel_mul)(n, la->nin, la->nout, s->gz, wp, la->wt, s->gD, s->ndp);
+            FN(dp_panel_mul)(n, la->nin, la->nout, w->gz, wp, la->wt, w->gD, s->ndp);
             return;
         }
         // the adjoint that the skip connection carries stays in y, which is not needed any more
-        REAL *gx = s->y;
-        FN(dp_panel_mul)(n, la->nin, la->nout, s->gz, wp, la->wt, gx, wp);
+        REAL *gx = w->y;
+        FN(dp_panel_mul)(n, la->nin, la->nout, w->gz, wp, la->wt, gx, wp);
         for (size_t i = 0; i < (size_t)n; i++)
             for (size_t j = 0; j < (size_t)la->nin; j++)
-                s->gx[i * wp + j] = la->skip ? s->gx[i * wp + j] + gx[i * wp + j] : gx[i * wp + j];
+                w->gx[i * wp + j] = la->skip ? w->gx[i * wp + j] + gx[i * wp + j] : gx[i * wp + j];
     }
 }
 
@@ -298,7 +323,7 @@ struct FN(pull) { // of a centre
     v4d force, virial[3];
 };
 
-static void FN(row_forces)(const struct FN(state) *s, const struct dp_layout *l, const struct dp_geo *geo, int r0, int n,
+static void FN(row_forces)(const struct FN(work) *w, const struct dp_layout *l, const struct dp_geo *geo, int r0, int n,
                            const struct FN(row) *r, double per_unit, v4d scale, const REAL *gA, struct FN(pull) *sum,
                            double (*force)[3])
 {
@@ -306,7 +331,7 @@ static void FN(row_forces)(const struct FN(state) *s, const struct dp_layout *l,
     REAL P[CHUNK][4];
     for (int q = 0; q < n; q += CHUNK) {
         int m = n - q < CHUNK ? n - q : CHUNK;
-        FN(spread)(m, r + q, s->mp, s->table, (REAL)per_unit, gA, P);
+        FN(spread)(m, r + q, w->s->mp, w->table, (REAL)per_unit, gA, P);
         for (int k = 0; k < m; k++) {
             const struct dp_geo *g = &geo[r0 + q + k];
             double F[3];
@@ -323,18 +348,19 @@ static void FN(row_forces)(const struct FN(state) *s, const struct dp_layout *l,
     }
 }
 
-static void FN(forces)(struct FN(state) *s, const struct dp_layout *l, const struct dp_geo *geo, int b0, int b1,
-                       struct pot_result *res)
+static void FN(forces)(struct FN(work) *w, const struct dp_layout *l, const struct dp_geo *geo, int b0, int b1)
 {
+    const struct FN(state) *s = w->s;
+    struct pot_result *res = &w->res;
     const struct dp_model *m = s->m;
     int ti = l->block_type[b0], base = dp_layout_seg(l, b0, 0)[0], first = l->block_first[b0];
     size_t size = 4 * s->mp;
     v4d scale = v4_set(1.0 / m->nnei) / v4_load(m->dstd[ti]);
     int nslot = l->block_first[b1] - first;
     struct FN(pull) total = {0};
-    memset(s->gA, 0, (size_t)nslot * size * sizeof *s->gA);
+    memset(w->gA, 0, (size_t)nslot * size * sizeof *w->gA);
     for (size_t k = 0; k < (size_t)nslot; k++)
-        FN(descriptor_back)(s->m1, s->m2, s->mp, s->A + k * size, s->gD + k * s->ndp, s->gA + k * size);
+        FN(descriptor_back)(s->m1, s->m2, s->mp, w->A + k * size, w->gD + k * s->ndp, w->gA + k * size);
     for (int t = 0; t < l->ntypes; t++) {
         double per_unit = s->grid[dp_model_emb_index(m, ti, t)].per_unit;
         for (int b = b0; b < b1; b++) {
@@ -342,8 +368,8 @@ static void FN(forces)(struct FN(state) *s, const struct dp_layout *l, const str
             for (int c = 0; c < dp_block_size(l, b); c++) {
                 int slot = l->block_first[b] - first + c, i = l->order[first + slot];
                 total.force = v4_set(0);
-                FN(row_forces)(s, l, geo, seg[c], seg[c + 1] - seg[c], s->row + (seg[c] - base), per_unit, scale,
-                               s->gA + (size_t)slot * size, &total, res->forces);
+                FN(row_forces)(w, l, geo, seg[c], seg[c + 1] - seg[c], w->row + (seg[c] - base), per_unit, scale,
+                               w->gA + (size_t)slot * size, &total, res->forces);
                 for (int a = 0; a < 3 && res->forces; a++)
                     res->forces[i][a] += total.force[a];
             }
@@ -354,24 +380,119 @@ static void FN(forces)(struct FN(state) *s, const struct dp_layout *l, const str
             res->virial[a][b] += total.virial[a][b];
 }
 
-static enum al_err FN(run)(void *state, const struct dp_layout *l, const struct dp_geo *geo, struct pot_result *res,
+// ---- all groups -------------------------------------------------------------------------------------------
+
+struct FN(job) {
+    struct FN(state) *s;
+    const struct dp_layout *l;
+    const struct dp_geo *geo;
+    int threads;
+};
+
+static enum al_err FN(run_part)(void *ctx, int k)
+{
+    const struct FN(job) *j = ctx;
+    const struct dp_layout *l = j->l;
+    struct FN(state) *s = j->s;
+    struct FN(work) *w = &s->work[k];
+    // Groups whose rows' middle lies in the k-th part of all rows.
+    double part = (double)l->nrow / j->threads;
+    for (int g = 0; g < s->ngroup; g++) {
+        int b0 = s->group[g], b1 = s->group[g + 1], n = l->block_first[b1] - l->block_first[b0];
+        double middle = 0.5 * (dp_layout_seg(l, b0, 0)[0] + dp_block_end(l, b1 - 1));
+        if ((int)fmin(middle / part, j->threads - 1) != k) continue;
+        w->nout = 0;
+        AL_TRY(FN(embed)(w, l, j->geo, b0, b1));
+        w->outside += (long)w->nout;
+        w->want = w->nout > w->want ? w->nout : w->want;
+        for (size_t c = 0; c < (size_t)n; c++) {
+            const REAL *A = w->A + c * 4 * s->mp;
+            FN(descriptor)(s->m1, s->m2, s->mp, A, A, w->D + c * s->ndp);
+        }
+        FN(fit)(w, l->block_type[b0], n, l->order + l->block_first[b0]);
+        FN(forces)(w, l, j->geo, b0, b1);
+    }
+    return AL_ERR_OK;
+}
+
+// Groups of up to SLOTS centres of one type, smaller ones where there would be too few for the threads.
+static enum al_err FN(make_groups)(struct FN(state) *s, const struct dp_layout *l, int threads)
+{
+    int centres = l->block_first[l->nblock], slots = threads > 1 ? centres / (2 * threads) : SLOTS;
+    slots = slots > SLOTS ? SLOTS : slots < DP_BLOCK ? DP_BLOCK : slots;
+    if ((size_t)l->nblock + 1 > s->cap_group) {
+        AL_GROW(s->group, 0, (size_t)l->nblock + 1);
+        s->cap_group = (size_t)l->nblock + 1;
+    }
+    s->ngroup = 0;
+    for (int b0 = 0, b1; b0 < l->nblock; b0 = b1) {
+        for (b1 = b0 + 1; b1 < l->nblock && l->block_type[b1] == l->block_type[b0] &&
+                          l->block_first[b1 + 1] - l->block_first[b0] <= slots;)
+            b1++;
+        s->group[s->ngroup++] = b0;
+        s->group[s->ngroup] = b1;
+    }
+    return AL_ERR_OK;
+}
+
+static enum al_err FN(ready)(struct FN(state) *s, const struct dp_layout *l, int threads, size_t room, struct pot_result *res)
+{
+    size_t size = (DEGREE + 1) * s->mp;
+    if (threads > s->nwork) {
+        AL_GROW(s->work, s->nwork, threads);
+        memset(s->work + s->nwork, 0, (size_t)(threads - s->nwork) * sizeof *s->work);
+        for (; s->nwork < threads; s->nwork++)
+            AL_TRY(FN(work_create)(s, &s->work[s->nwork]));
+        s->room = 0;
+    }
+    if (room > s->room) {
+        AL_GROW(s->table, s->table_end, s->table_end + (size_t)s->nwork * room * size);
+        s->room = room;
+    }
+    res->energy = 0;
+    memset(res->virial, 0, sizeof res->virial);
+    if (res->forces) memset(res->forces, 0, (size_t)l->natoms * sizeof *res->forces);
+    for (int k = 0; k < threads; k++) {
+        struct FN(work) *w = &s->work[k];
+        w->s = s;
+        w->table = s->table;
+        w->room_at = s->table_end + (size_t)k * s->room * size;
+        w->outside = 0;
+        w->want = 0;
+        w->res = (struct pot_result){.forces = res->forces, .atomic_energy = res->atomic_energy};
+        if (k == 0 || !res->forces) continue;
+        if ((size_t)l->natoms > w->cap_forces) {
+            AL_GROW(w->forces, 0, (size_t)l->natoms);
+            w->cap_forces = (size_t)l->natoms;
+        }
+        memset(w->forces, 0, (size_t)l->natoms * sizeof *w->forces);
+        w->res.forces = w->forces;
+    }
+    return AL_ERR_OK;
+}
+
+static enum al_err FN(run)(void *state, const struct dp_layout *l, const struct dp_geo *geo, int threads, struct pot_result *res,
                            long *outside)
 {
     struct FN(state) *s = state;
-    for (int b0 = 0, b1; b0 < l->nblock; b0 = b1) {
-        for (b1 = b0 + 1; b1 < l->nblock && l->block_type[b1] == l->block_type[b0] &&
-                          l->block_first[b1 + 1] - l->block_first[b0] <= SLOTS;)
-            b1++;
-        size_t end = s->table_end;
-        int n = l->block_first[b1] - l->block_first[b0];
-        AL_TRY(FN(embed)(s, l, geo, b0, b1, &end));
-        *outside += (long)((end - s->table_end) / ((DEGREE + 1) * s->mp));
-        for (size_t k = 0; k < (size_t)n; k++) {
-            const REAL *A = s->A + k * 4 * s->mp;
-            FN(descriptor)(s->m1, s->m2, s->mp, A, A, s->D + k * s->ndp);
-        }
-        FN(fit)(s, l->block_type[b0], n, l->order + l->block_first[b0], res);
-        FN(forces)(s, l, geo, b0, b1, res);
+    struct FN(job) j = {.s = s, .l = l, .geo = geo, .threads = threads};
+    AL_TRY(FN(make_groups)(s, l, threads));
+    for (size_t room = 64, want = 0;; room = 2 * want) {
+        AL_TRY(FN(ready)(s, l, threads, room, res));
+        AL_TRY(al_parallel(threads, FN(run_part), &j));
+        for (int k = 0; k < threads; k++)
+            want = s->work[k].want > want ? s->work[k].want : want;
+        if (want <= s->room) break;
+    }
+    for (int k = 0; k < threads; k++) { // in their order: the same sums whichever was first
+        const struct FN(work) *w = &s->work[k];
+        res->energy += w->res.energy;
+        for (int a = 0; a < 9; a++)
+            res->virial[a / 3][a % 3] += w->res.virial[a / 3][a % 3];
+        *outside += w->outside;
+        for (int i = 0; k && res->forces && i < l->natoms; i++)
+            for (int a = 0; a < 3; a++)
+                res->forces[i][a] += w->forces[i][a];
     }
     return AL_ERR_OK;
 }

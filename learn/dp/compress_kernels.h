@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "base/parallel.h"
 #include "dp/compress_ops.h"
 #include "dp/eval.h"
 

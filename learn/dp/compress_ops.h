@@ -10,8 +10,8 @@
 
 struct dp_compress_ops { // of one precision
     enum al_err (*create)(const struct dp_model *m, const struct dp_table *table, void **ret); // borrows both
-    // Adds to energy, forces, virial of res; *outside counts rows outside the tables.
-    enum al_err (*run)(void *state, const struct dp_layout *l, const struct dp_geo *geo, struct pot_result *res,
+    // Adds to *outside the rows outside the tables.
+    enum al_err (*run)(void *state, const struct dp_layout *l, const struct dp_geo *geo, int threads, struct pot_result *res,
                        long *outside);
     void (*destroy)(void *state);
 };

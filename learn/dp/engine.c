@@ -42,6 +42,11 @@ enum al_err dp_engine_run(struct dp_engine *e, const struct dp_layout *l, const 
     return AL_ERR_OK;
 }
 
+void dp_engine_threads(struct dp_engine *e, int threads)
+{
+    if (e->fast) dp_compressed_threads(e->fast, threads);
+}
+
 long dp_engine_outside(const struct dp_engine *e)
 {
     return e->fast ? dp_compressed_outside(e->fast) : 0;

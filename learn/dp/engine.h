@@ -20,6 +20,8 @@ void dp_engine_destroy(struct dp_engine **e);
 // As dp_eval_run; env (may be NULL): of this layout, for other models with the same cut-offs too.
 enum al_err dp_engine_run(struct dp_engine *e, const struct dp_layout *l, const struct dp_env *env,
                           struct pot_result *res);
+// dp_compressed_threads; DP_WAY_PLAIN runs on one.
+void dp_engine_threads(struct dp_engine *e, int threads);
 // Inputs outside the tables so far (0 for DP_WAY_PLAIN): slow, not wrong.
 long dp_engine_outside(const struct dp_engine *e);
 // "plain", "double", "mixed"; AL_ERR_INPUT for another.

@@ -194,6 +194,11 @@ enum al_err dp_potential_from_model(const struct dp_model *model, enum dp_way wa
     return open_model(&m, way, ret);
 }
 
+void dp_potential_threads(struct potential *p, int threads)
+{
+    dp_engine_threads(((struct dp_potential *)p)->engine, threads);
+}
+
 const struct dp_overflow *dp_potential_overflow(const struct potential *p)
 {
     return p->ops == &dp_ops ? &((const struct dp_potential *)p)->overflow : NULL;

@@ -12,6 +12,8 @@
 enum al_err dp_potential_open(const char *path, enum dp_way way, struct potential **ret);
 // Copies the model.
 enum al_err dp_potential_from_model(const struct dp_model *m, enum dp_way way, struct potential **ret);
+// Threads of an evaluation of an instance opened by one of these two, 1 at first (dp_engine_threads).
+void dp_potential_threads(struct potential *p, int threads);
 // How the model's sel was exceeded in the evaluations of an instance so far: the nearest sel[t] neighbours of type t were kept, the
 // others do not act, so forces jump when neighbours change places. Training data with such environments, or a larger sel, are wanted.
 struct dp_overflow {

@@ -77,10 +77,11 @@ static double element(const struct header *h, const unsigned char *p)
 
 enum al_err npy_read(const char *path, struct npy **ret)
 {
-    AL_AUTOFREE char *file = NULL;
-    size_t n;
-    AL_TRY(al_file_read(path, (size_t)1 << 36, &file, &n));
-    const unsigned char *b = (const unsigned char *)file;
+    AL_OWN(npy) a = NULL;
+    AL_ALLOC(a, 1);
+    AL_TRY(al_file_map(path, &a->map));
+    const unsigned char *b = a->map.data;
+    const size_t n = a->map.n;
     if (n < 12 || memcmp(b, "\x93NUMPY", 6)) AL_FAIL(AL_ERR_CORRUPT, "%s is not a npy file", path);
     size_t lead = b[6] == 1 ? 10 : 12;
     size_t len = b[8] + 256u * b[9];
@@ -88,24 +89,25 @@ enum al_err npy_read(const char *path, struct npy **ret)
     if (b[6] < 1 || b[6] > 3 || len > n - lead) AL_FAIL(AL_ERR_CORRUPT, "%s: npy header is damaged", path);
     AL_AUTOFREE char *text = NULL;
     AL_TRY(al_alloc(len + 1, 1, &text));
-    memcpy(text, file + lead, len);
+    memcpy(text, b + lead, len);
     struct header h = {0};
     AL_TRY(parse_header(path, text, &h));
     const unsigned char *data = b + lead + len;
     if ((n - lead - len) / (size_t)h.size < h.n)
         AL_FAIL(AL_ERR_CORRUPT, "%s is truncated: %zu numbers, %zu expected", path,
                 (n - lead - len) / (size_t)h.size, h.n);
-    AL_OWN(npy) a = NULL;
-    AL_ALLOC(a, 1);
-    AL_ALLOC(a->data, h.n);
     a->ndim = h.ndim;
     a->n = h.n;
     memcpy(a->shape, h.shape, sizeof a->shape);
-    if (h.kind == 'f' && h.size == 8 && !h.big)
-        memcpy(a->data, data, h.n * 8);
-    else
+    if (h.kind == 'f' && h.size == 8 && !h.big && (uintptr_t)data % sizeof(double) == 0) {
+        a->data = (const double *)(const void *)data;
+    } else {
+        AL_ALLOC(a->owned, h.n);
         for (size_t i = 0; i < h.n; i++)
-            a->data[i] = element(&h, data + i * (size_t)h.size);
+            a->owned[i] = element(&h, data + i * (size_t)h.size);
+        a->data = a->owned;
+        al_file_unmap(&a->map);
+    }
     *ret = a;
     a = NULL;
     return AL_ERR_OK;
@@ -114,7 +116,8 @@ enum al_err npy_read(const char *path, struct npy **ret)
 void npy_destroy(struct npy **a)
 {
     if (!*a) return;
-    al_free((*a)->data);
+    al_free((*a)->owned);
+    al_file_unmap(&(*a)->map);
     al_free(*a);
     *a = NULL;
 }

@@ -8,14 +8,16 @@
 
 #include <stddef.h>
 
-#include "base/err.h"
+#include "base/fsio.h"
 
 enum { NPY_MAX_DIMS = 4 };
 struct npy {
     int ndim;
     size_t shape[NPY_MAX_DIMS];
     size_t n;     // product of the shape
-    double *data; // [n]
+    const double *data; // [n] in the mapped file, or what follows
+    double *owned;      // NULL, or numbers that were converted
+    struct al_map map;
 };
 
 enum al_err npy_read(const char *path, struct npy **ret); // AL_ERR_CORRUPT: truncated, not npy

@@ -31,7 +31,8 @@ enum al_err store_array(const struct store *s, const char *name, struct npy **re
     if (!s->h5) return npy_read(path, ret);
     AL_OWN(npy) a = NULL;
     AL_ALLOC(a, 1);
-    AL_TRY(h5_read_double(s->h5, path, &a->ndim, a->shape, &a->data));
+    AL_TRY(h5_read_double(s->h5, path, &a->ndim, a->shape, &a->owned));
+    a->data = a->owned;
     a->n = 1;
     for (int i = 0; i < a->ndim; i++)
         a->n *= a->shape[i];

@@ -2,8 +2,8 @@
 // Copyright the alnd authors
 //
 // Microseconds of processor time per atom and evaluation of a model on a supercell of a structure, in turn plain, in double and in mixed
-// precision, and how far the last two are from plain:
-//   bench_potential MODEL.dp STRUCTURE N0 N1 N2 [REPEATS [WAY]]
+// precision, and how far the last two are from plain; with THREADS wall time, which is what they are for:
+//   bench_potential MODEL.dp STRUCTURE N0 N1 N2 [REPEATS [WAY|all [THREADS]]]
 // Atoms are moved by up to 0.01 Ang before each evaluation, as MD does. WAY: this one only (for profiles).
 #include <math.h>
 #include <stdio.h>
@@ -17,10 +17,12 @@
 enum { WAYS = 3 };
 static const char *const names[] = {"plain", "double", "mixed"};
 
-static double seconds(void) // of the processor: others may use it, too
+static clockid_t timer = CLOCK_PROCESS_CPUTIME_ID; // others may use the processor, too
+
+static double seconds(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    clock_gettime(timer, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -32,7 +34,7 @@ static enum al_err once(struct potential *p, const struct al_frame *f, struct po
     return AL_ERR_OK;
 }
 
-static enum al_err bench(char **a, int repeats, const char *only, struct potential **p)
+static enum al_err bench(char **a, int repeats, const char *only, int threads, struct potential **p)
 {
     AL_OWN(al_frame) unit = NULL;
     AL_OWN(al_frame) f = NULL;
@@ -44,7 +46,9 @@ static enum al_err bench(char **a, int repeats, const char *only, struct potenti
     for (int w = 0; w < WAYS; w++) {
         best[w] = 1e30;
         AL_TRY(al_alloc((size_t)f->natoms, sizeof *res[w].forces, &res[w].forces));
-        if (!only || strcmp(only, names[w]) == 0) AL_TRY(dp_potential_open(a[1], (enum dp_way)w, &p[w]));
+        if (only && strcmp(only, names[w]) != 0) continue;
+        AL_TRY(dp_potential_open(a[1], (enum dp_way)w, &p[w]));
+        if (threads) dp_potential_threads(p[w], threads);
     }
     struct al_rng rng;
     al_rng_stream(&rng, 1, "bench", 0, 0, 0);
@@ -80,10 +84,12 @@ int main(int argc, char **argv)
 {
     struct potential *p[WAYS] = {0};
     if (argc < 6) {
-        fprintf(stderr, "usage: %s MODEL.dp STRUCTURE N0 N1 N2 [REPEATS [WAY]]\n", argv[0]);
+        fprintf(stderr, "usage: %s MODEL.dp STRUCTURE N0 N1 N2 [REPEATS [WAY|all [THREADS]]]\n", argv[0]);
         return 2;
     }
-    enum al_err e = bench(argv, argc > 6 ? atoi(argv[6]) : 20, argc > 7 ? argv[7] : NULL, p);
+    int threads = argc > 8 ? atoi(argv[8]) : 0;
+    if (threads) timer = CLOCK_MONOTONIC;
+    enum al_err e = bench(argv, argc > 6 ? atoi(argv[6]) : 20, argc > 7 && strcmp(argv[7], "all") ? argv[7] : NULL, threads, p);
     for (int w = 0; w < WAYS; w++)
         potential_destroy(&p[w]);
     if (e != AL_ERR_OK) {

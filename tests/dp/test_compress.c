@@ -201,7 +201,7 @@ static void shared_environment(void **state) // one layout and geometry for two 
     struct dp_env env = {0};
     struct dp_compressed *c = NULL;
     MUST(dp_compressed_create(s.m, DP_MIXED, NULL, &c));
-    MUST(dp_env_compute(&env, &s.m->c, s.layout));
+    MUST(dp_env_compute(&env, &s.m->c, s.layout, 2));
     a.r = (struct pot_result){.forces = a.force};
     b.r = (struct pot_result){.forces = b.force};
     MUST(dp_compressed_run(c, s.layout, NULL, &a.r));
@@ -210,6 +210,38 @@ static void shared_environment(void **state) // one layout and geometry for two 
     assert_true(a.r.energy == b.r.energy);
     dp_compressed_destroy(&c);
     dp_env_free(&env);
+    scene_free(&s);
+}
+
+// Any number of threads, more than there are groups too: the same numbers, and the same bits each time.
+static void threads(void **state)
+{
+    (void)state;
+    static struct result want, have, again;
+    struct scene s = scene(fixture_model(NULL, 13), 240, 13.5, 1.4, 10);
+    long outside[2] = {-1, -1};
+    s.m->min_nbor_dist = 3.0; // hundreds of inputs outside the tables: more than the room that a thread has for them at first
+    plain(&s, &want);
+    for (int p = 0; p < 2; p++)
+        for (int n = 1; n < 20; n += n < 3 ? 1 : 8) {
+            struct dp_compressed *c = NULL;
+            MUST(dp_compressed_create(s.m, (enum dp_precision)p, NULL, &c));
+            dp_compressed_threads(c, n);
+            have.r = (struct pot_result){.forces = have.force, .atomic_energy = have.atomic};
+            MUST(dp_compressed_run(c, s.layout, NULL, &have.r));
+            compare(&s, (enum dp_precision)p, &have, &want);
+            if (n == 1) outside[p] = dp_compressed_outside(c);
+            assert_int_equal(dp_compressed_outside(c), outside[p]);
+            for (int k = 0; k < 2; k++) {
+                again.r = (struct pot_result){.forces = again.force, .atomic_energy = again.atomic};
+                MUST(dp_compressed_run(c, s.layout, NULL, &again.r));
+                assert_memory_equal(have.force, again.force, sizeof have.force);
+                assert_memory_equal(have.r.virial, again.r.virial, sizeof have.r.virial);
+                assert_true(have.r.energy == again.r.energy);
+            }
+            dp_compressed_destroy(&c);
+        }
+    if (!(outside[0] > 300 && outside[0] == outside[1])) fail_msg("%ld and %ld inputs outside", outside[0], outside[1]);
     scene_free(&s);
 }
 
@@ -276,7 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kernels),  cmocka_unit_test(forms),       cmocka_unit_test(isolated),
-        cmocka_unit_test(outside_tables), cmocka_unit_test(differences), cmocka_unit_test(shared_environment),
+        cmocka_unit_test(outside_tables), cmocka_unit_test(differences), cmocka_unit_test(shared_environment), cmocka_unit_test(threads),
         cmocka_unit_test(tables),       cmocka_unit_test(rounded_cut_off), cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,14 +51,20 @@ def deepmd(o):
     return wall, (more - deepmd_run(o, 100)[1]) / o.deepmd_steps
 
 
-def deepmd_run(o, steps):
-    """Wall seconds a step, processor seconds of the whole run."""
+def recipe(**training):
+    """The input of deepmd-kit: network, data and recipe of the benchmark."""
     with open(os.path.join(SHARED, 'bench/deepmd_train.json')) as f:
         j = json.load(f)
     for part in ('training_data', 'validation_data'):
         j['training'][part]['systems'] = [os.path.join(SHARED, s.removeprefix('../'))
                                           for s in j['training'][part]['systems']]
-    j['training'].update(numb_steps=steps, disp_freq=100)
+    j['training'].update(training)
+    return j
+
+
+def deepmd_run(o, steps):
+    """Wall seconds a step, processor seconds of the whole run."""
+    j = recipe(numb_steps=steps, disp_freq=100)
     python = os.environ.get('ALND_PEER_PYTHON', '/opt/dpvenv/bin/python')
     with tempfile.TemporaryDirectory() as d:
         with open(os.path.join(d, 'in.json'), 'w') as f:

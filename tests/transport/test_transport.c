@@ -365,8 +365,13 @@ static void test_refused(void **state)
     assert_int_equal(tr_diffusion_create(run, 1, &o, &d), AL_ERR_INPUT); // too few
     for (long i = a->n; i < 99; i++)
         al_free(a->x[i]);
-    o.mobile_z = 16;
-    assert_int_equal(tr_diffusion_create(run + 1, 1, &o, &d), AL_ERR_INPUT); // two ions
+    fs->f[0]->natoms = 1;
+    for (int i = 1; i < fs->n; i++)
+        fs->f[i]->natoms = 1;
+    AL_OWN(tr_traj) one = traj(fs, 50.0);
+    for (int i = 0; i < fs->n; i++)
+        fs->f[i]->natoms = 12;
+    assert_int_equal(tr_diffusion_create((const struct tr_traj *const[]){one}, 1, &o, &d), AL_ERR_INPUT); // one ion
     o.mobile_z = 11;
     assert_int_equal(tr_diffusion_create(run + 1, 1, &o, &d), AL_ERR_INPUT); // no sodium
     o = (struct tr_options){.mobile_z = 3, .max_lag = 0.7};
