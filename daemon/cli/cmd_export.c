@@ -97,8 +97,10 @@ static enum al_err fill(struct export *x, const struct view *v)
     AL_TRY(copy_artifacts(x, models));
     for (int i = 0; i < models->nartifacts; i++) {
         size_t n = strlen(models->artifact[i].path);
-        x->nmodels += n > 3 && strcmp(models->artifact[i].path + n - 3, ".dp") == 0;
+        bool model = n > 3 && strcmp(models->artifact[i].path + n - 3, ".dp") == 0;
+        x->nmodels += model && !strstr(models->artifact[i].path, ".without_zbl.");
     }
+    x->zbl = x->config->train.zbl_outer > 0;
     AL_TRY(al_path(from, "%s/data", x->run));
     AL_TRY(al_path(to, "%s/data", x->dir));
     AL_TRY(copy_tree(from, to));

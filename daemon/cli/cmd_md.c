@@ -20,6 +20,8 @@ const char cli_md_usage[] = "alnd md dft STRUCTURE --config C.yaml --out DIR OPT
                             "\n"
                             "  --ensemble nve|nvt|npt, --temperature \"600 K\", --time \"1 ps\"   needed\n"
                             "  --pressure \"1 GPa\"            with npt; 0 when left out\n"
+                            "  --temperature-end \"900 K\", --pressure-end \"5 GPa\"   linear ramps over the run\n"
+                            "  --thermostat svr|langevin|nhc, --cell isotropic|full\n"
                             "  --timestep \"1 fs\"\n"
                             "  --stride N                    steps from frame to frame, 10\n"
                             "  --thermostat-time \"100 fs\", --barostat-time \"500 fs\"\n"
@@ -27,8 +29,9 @@ const char cli_md_usage[] = "alnd md dft STRUCTURE --config C.yaml --out DIR OPT
 static const char hint[] = "alnd md --help";
 
 struct wish {
-    const char *potential, *structure, *out, *ensemble;
+    const char *potential, *structure, *out, *ensemble, *thermostat, *cell;
     double temperature, pressure, time, timestep, tau, tau_p; // K, GPa, fs
+    double temperature_end, pressure_end;                     // those of the start without a ramp
     long stride, seed;
     struct label_choice choice;
 };
@@ -65,6 +68,10 @@ static enum al_err set_value(struct wish *w, const char *flag, const char *v)
         {"--config", &w->choice.config, NULL, 0, 0},
         {"--out", &w->out, NULL, 0, 0},
         {"--ensemble", &w->ensemble, NULL, 0, 0},
+        {"--thermostat", &w->thermostat, NULL, 0, 0},
+        {"--cell", &w->cell, NULL, 0, 0},
+        {"--temperature-end", NULL, &w->temperature_end, AL_DIM_TEMP, 0.1},
+        {"--pressure-end", NULL, &w->pressure_end, AL_DIM_PRESSURE, -1000},
         {"--temperature", NULL, &w->temperature, AL_DIM_TEMP, 0.1},
         {"--pressure", NULL, &w->pressure, AL_DIM_PRESSURE, -1000},
         {"--time", NULL, &w->time, AL_DIM_TIME, 0},
@@ -92,6 +99,30 @@ static enum al_err set_value(struct wish *w, const char *flag, const char *v)
     return AL_ERR_OK;
 }
 
+static bool one_of(const char *word, const char *a, const char *b, const char *c)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
+}
+
+static enum al_err check_ensemble(struct wish *w)
+{
+    if (!one_of(w->ensemble, "nve", "nvt", "npt")) AL_FAIL(AL_ERR_INPUT, "md: --ensemble %s: nve, nvt or npt", w->ensemble);
+    const bool nve = strcmp(w->ensemble, "nve") == 0, npt = strcmp(w->ensemble, "npt") == 0;
+    if (!npt && (isfinite(w->pressure) || isfinite(w->pressure_end) || w->cell))
+        AL_FAIL(AL_ERR_INPUT, "md: --pressure, --pressure-end and --cell go with --ensemble npt");
+    if (nve && (w->thermostat || isfinite(w->temperature_end)))
+        AL_FAIL(AL_ERR_INPUT, "md: --thermostat and --temperature-end go with --ensemble nvt or npt");
+    if (!w->thermostat) w->thermostat = "svr";
+    if (!w->cell) w->cell = "isotropic";
+    if (!one_of(w->thermostat, "svr", "langevin", "nhc"))
+        AL_FAIL(AL_ERR_INPUT, "md: --thermostat %s: svr, langevin or nhc", w->thermostat);
+    if (!one_of(w->cell, "isotropic", "full", "full")) AL_FAIL(AL_ERR_INPUT, "md: --cell %s: isotropic or full", w->cell);
+    if (!isfinite(w->pressure)) w->pressure = 0;
+    if (!isfinite(w->temperature_end)) w->temperature_end = w->temperature;
+    if (!isfinite(w->pressure_end)) w->pressure_end = w->pressure;
+    return AL_ERR_OK;
+}
+
 static enum al_err parse(int argc, char **argv, struct wish *w)
 {
     for (int i = 1; i < argc; i++) {
@@ -109,11 +140,7 @@ static enum al_err parse(int argc, char **argv, struct wish *w)
     }
     if (!w->structure || !w->out || !w->ensemble || !(w->temperature > 0) || !(w->time > 0))
         AL_FAIL_HINT(AL_ERR_INPUT, hint, "md: potential, structure, --ensemble, --temperature, --time and --out are needed");
-    if (strcmp(w->ensemble, "nve") != 0 && strcmp(w->ensemble, "nvt") != 0 && strcmp(w->ensemble, "npt") != 0)
-        AL_FAIL(AL_ERR_INPUT, "md: --ensemble %s: nve, nvt or npt", w->ensemble);
-    if (isfinite(w->pressure) && strcmp(w->ensemble, "npt") != 0)
-        AL_FAIL(AL_ERR_INPUT, "md: --pressure goes with --ensemble npt");
-    if (!isfinite(w->pressure)) w->pressure = 0;
+    AL_TRY(check_ensemble(w));
     w->choice.model = strcmp(w->potential, "dft") != 0;
     if (!w->choice.model && !w->choice.config)
         AL_FAIL_HINT(AL_ERR_INPUT, "--config C.yaml with a section `label`; a whole loop.yaml will do",
@@ -121,7 +148,12 @@ static enum al_err parse(int argc, char **argv, struct wish *w)
     return AL_ERR_OK;
 }
 
-// The run's physics without its length.
+static bool ramps(const struct wish *w)
+{
+    return w->temperature_end != w->temperature || w->pressure_end != w->pressure;
+}
+
+// The run's physics without its length (but a ramp depends on it). What came later is in it where it is not as it was before.
 static enum al_err identity(const struct label_job *j, const struct wish *w, const struct label_settings *s, char ret[65])
 {
     struct al_sha256 h;
@@ -142,6 +174,11 @@ static enum al_err identity(const struct label_job *j, const struct wish *w, con
         al_sha256_double(&h, numbers[i]);
     al_sha256_int(&h, w->stride);
     al_sha256_int(&h, w->seed);
+    if (strcmp(w->thermostat, "svr") != 0) al_sha256_string(&h, w->thermostat);
+    if (strcmp(w->cell, "isotropic") != 0) al_sha256_string(&h, w->cell);
+    const double ramp[] = {w->temperature_end, w->pressure_end, w->time};
+    for (int i = 0; ramps(w) && i < 3; i++)
+        al_sha256_double(&h, ramp[i]);
     al_sha256_hex(&h, ret);
     return AL_ERR_OK;
 }
@@ -155,7 +192,7 @@ static enum al_err check_directory(const struct label_job *j, const char *id)
     AL_TRY(al_yaml_read(path, &old));
     if (strcmp(al_node_str(old, "identity", ""), id) != 0)
         AL_FAIL_HINT(AL_ERR_INPUT, "another --out; md.yaml in it says what it is",
-                     "%s holds another run (other structure, potential, settings, ensemble, seed or stride)", j->dir);
+                     "%s holds another run (other structure, potential, settings, ensemble, ramp, seed or stride)", j->dir);
     return AL_ERR_OK;
 }
 
@@ -177,9 +214,13 @@ static enum al_err write_inputs(const struct label_job *j, const struct wish *w,
     al_yaml_str(o.out, 0, "potential", model);
     al_yaml_str(o.out, 0, "structure", "start.extxyz");
     al_yaml_str(o.out, 0, "ensemble", w->ensemble);
+    al_yaml_str(o.out, 0, "thermostat", w->thermostat);
+    al_yaml_str(o.out, 0, "cell", w->cell);
     fputs("# K, GPa, fs\n", o.out);
     al_yaml_double(o.out, 0, "temperature", w->temperature);
     al_yaml_double(o.out, 0, "pressure", w->pressure);
+    al_yaml_double(o.out, 0, "temperature_end", w->temperature_end);
+    al_yaml_double(o.out, 0, "pressure_end", w->pressure_end);
     al_yaml_double(o.out, 0, "time", w->time);
     al_yaml_double(o.out, 0, "timestep", w->timestep);
     al_yaml_double(o.out, 0, "thermostat_time", w->tau);
@@ -265,7 +306,8 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
 
 int cmd_md(int argc, char **argv)
 {
-    struct wish w = {.pressure = NAN, .timestep = 1, .tau = 100, .tau_p = 500, .stride = 10, .seed = 1};
+    struct wish w = {.pressure = NAN, .temperature_end = NAN, .pressure_end = NAN, .timestep = 1, .tau = 100,
+                     .tau_p = 500, .stride = 10, .seed = 1};
     struct label_job j;
     struct bag_task t = {0};
     enum al_err e = parse(argc, argv, &w);

@@ -198,6 +198,10 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
     tell_rmse(s, "valid", "validation");
     printf("model       %s/model.dp\ncurve       %s/lcurve.out\nlog         %s/train.log\nsummary     %s/summary.yaml\n", w->out, w->out, w->out,
            w->out);
+    const struct al_node *zbl = al_node_get(s, "zbl");
+    if (zbl)
+        printf("for deepmd  %s/model.without_zbl.dp, with pair_style zbl %s %s (docs/handoff.md)\n", w->out, al_node_str(zbl, "inner", "?"),
+               al_node_str(zbl, "outer", "?"));
     return EXIT_OK;
 }
 

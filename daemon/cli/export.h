@@ -13,6 +13,7 @@ struct export
     char run[AL_PATH], dir[AL_PATH]; // from, to
     struct loop_config *config;
     int nmodels, nelements, z[CFG_MAX_LIST]; // type map
+    bool zbl; // models with repulsion: graph.N.dp whole, graph.N.without_zbl.dp for deepmd-kit
 };
 
 extern const char cli_pbfix[]; // text of python/pbfix.py, compiled in so that a hand-off is whole

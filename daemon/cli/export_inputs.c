@@ -84,6 +84,30 @@ static enum al_err write_data(const struct export *x, const char *name)
     return AL_ERR_OK;
 }
 
+static void write_pair(const struct export *x, FILE *out)
+{
+    const struct cfg_train *c = &x->config->train;
+    fputs("# with several models their force deviation (eV/Ang) is written to model_devi.out\n"
+          "variable        suffix index dp\n", out);
+    if (x->zbl)
+        fprintf(out,
+                "# The models were trained with this ZBL repulsion and are wrong without it. With alnd-lmp the same as\n"
+                "# pair_style deepmd ../models/graph.0.dp ...: there the repulsion is in the file.\n"
+                "pair_style      hybrid/overlay zbl %.10g %.10g deepmd", c->zbl_inner, c->zbl_outer);
+    else
+        fputs("pair_style      deepmd", out);
+    for (int i = 0; i < x->nmodels; i++)
+        fprintf(out, " ../models/graph.%d.%s${suffix}", i, x->zbl ? "without_zbl." : "");
+    fprintf(out, "%s\npair_coeff      * *%s", x->nmodels > 1 ? " out_file model_devi.out out_freq 100" : "",
+            x->zbl ? " deepmd" : "");
+    for (int i = 0; i < x->nelements; i++)
+        fprintf(out, " %s", al_element_symbol(x->z[i]));
+    fputc('\n', out);
+    for (int i = 0; x->zbl && i < x->nelements; i++)
+        for (int j = i; j < x->nelements; j++)
+            fprintf(out, "pair_coeff      %d %d zbl %d %d\n", i + 1, j + 1, x->z[i], x->z[j]);
+}
+
 static enum al_err write_lammps(const struct export *x, const char *name)
 {
     char path[AL_PATH];
@@ -103,15 +127,8 @@ static enum al_err write_lammps(const struct export *x, const char *name)
             name);
     fprintf(o.out, "replicate       %d %d %d\n", c->production.supercell[0], c->production.supercell[1],
             c->production.supercell[2]);
-    fputs("# with several models their force deviation (eV/Ang) is written to model_devi.out\n"
-          "variable        suffix index dp\npair_style      deepmd",
-          o.out);
-    for (int i = 0; i < x->nmodels; i++)
-        fprintf(o.out, " ../models/graph.%d.${suffix}", i);
-    fprintf(o.out, "%s\npair_coeff      * *", x->nmodels > 1 ? " out_file model_devi.out out_freq 100" : "");
-    for (int i = 0; i < x->nelements; i++)
-        fprintf(o.out, " %s", al_element_symbol(x->z[i]));
-    fprintf(o.out, "\nneighbor        2.0 bin\ntimestep        %g\n", 1e-3 * c->production.timestep);
+    write_pair(x, o.out);
+    fprintf(o.out, "neighbor        2.0 bin\ntimestep        %g\n", 1e-3 * c->production.timestep);
     fprintf(o.out, "velocity        all create %g 20261123 mom yes rot no dist gaussian\n", t);
     fprintf(o.out, "fix             nvt all nvt temp %g %g 0.1\n", t, t);
     fputs("thermo          100\nthermo_style    custom step temp pe ke etotal press vol\n", o.out);
@@ -135,8 +152,9 @@ static enum al_err write_ase(const struct export *x)
     struct al_outfile o;
     AL_TRY(al_path(path, "%s/ase_md.py", x->dir));
     AL_TRY(al_outfile_open(path, &o));
-    fputs("# MD with ASE: with alnd's Python module on the .dp files, or, where that is not found, with deepmd-kit\n"
-          "# on the .pb files that convert.sh makes.\n",
+    fputs(x->zbl ? "# MD with ASE and alnd's Python module on the .dp files.\n"
+                 : "# MD with ASE: with alnd's Python module on the .dp files, or, where that is not found, with deepmd-kit\n"
+                   "# on the .pb files that convert.sh makes.\n",
           o.out);
     if (x->config->demonstration) fprintf(o.out, "# %s\n", demo_note);
     fputs("from ase import units\nfrom ase.io import read\nfrom ase.md.langevin import Langevin\n\n"
@@ -144,9 +162,14 @@ static enum al_err write_ase(const struct export *x)
           o.out);
     for (int i = 0; i < x->nmodels; i++)
         fprintf(o.out, "%s\"models/graph.%d.dp\"", i ? ", " : "", i);
-    fputs(")\nexcept ImportError:\n    from deepmd.calculator import DP\n"
-          "    calculator = DP(model=\"models/graph.0.pb\")\n\n",
-          o.out);
+    if (x->zbl)
+        fputs(")\nexcept ImportError:\n    raise SystemExit(\"alnd's Python module is not found; deepmd-kit's calculator \"\n"
+              "                     \"lacks the ZBL repulsion that is part of these models\")\n\n",
+              o.out);
+    else
+        fputs(")\nexcept ImportError:\n    from deepmd.calculator import DP\n"
+              "    calculator = DP(model=\"models/graph.0.pb\")\n\n",
+              o.out);
     fprintf(o.out,
             "atoms = read(\"structures/%s.extxyz\", index=0)\n"
             "atoms.calc = calculator\n"
@@ -171,6 +194,7 @@ static const char convert_sh[] =
     "python=$(sed -n '1s/^#!//p' \"$(command -v dp)\")\n"
     "for f in graph.*.dp; do\n"
     "    n=${f%.dp}\n"
+    "    [ -e \"$n.without_zbl.dp\" ] && continue # with ZBL repulsion, which deepmd-kit cannot take\n"
     "    dp convert-backend \"$f\" \"$n.pb\"\n"
     "    if [ \"${1:-}\" = --compress ]; then\n"
     "        \"$python\" ../pbfix.py \"$n.pb\" \"$n.fixed.pb\"\n"
@@ -203,6 +227,30 @@ static void write_facts(FILE *out, const struct view_task *models)
         fprintf(out, "| %s | %s |\n", models->fact[i].key, models->fact[i].value);
 }
 
+static void write_about_zbl(const struct export *x, FILE *out)
+{
+    const struct cfg_train *c = &x->config->train;
+    fprintf(out,
+            "\n**The models contain a ZBL repulsion** between nuclei, LAMMPS' `pair_style zbl %.10g %.10g` (full up to %.10g Ang, "
+            "switched\noff at %.10g Ang); the networks learned what it leaves, and energies and errors are those of both together.\n"
+            "- models/graph.N.dp: both, for alnd, alnd-lmp, ASE, C. deepmd-kit refuses these files: it has no such model.\n"
+            "- models/graph.N.without_zbl.dp: the networks alone, **wrong by themselves** below %.10g Ang. In LAMMPS they are exact with\n"
+            "  `pair_style hybrid/overlay zbl %.10g %.10g deepmd ...`, as in lammps/in.*. `dp test` and deepmd-kit's ASE calculator\n"
+            "  cannot add the repulsion.\n",
+            c->zbl_inner, c->zbl_outer, c->zbl_inner, c->zbl_outer, c->zbl_outer, c->zbl_inner, c->zbl_outer);
+}
+
+static void write_use_deepmd(const struct export *x, FILE *out)
+{
+    const char *system = x->config->system[0].name;
+    fputs("With deepmd-kit (>= 3): convert first, whatever uses the models, because deepmd-kit reads .dp files with its\n"
+          "NumPy backend, which has no derivatives, and gives NaN for forces and virial.\n\n"
+          "    ./convert.sh                       # .dp -> .pb; --compress: also compressed\n",
+          out);
+    fprintf(out, "    (cd lammps && lmp -in in.%s -var suffix pb)\n", system);
+    if (!x->zbl) fprintf(out, "    dp test -m models/graph.0.pb -s data/test/%s\n", system);
+}
+
 enum al_err export_card(const struct export *x, const struct view_task *models)
 {
     const struct loop_config *c = x->config;
@@ -229,9 +277,12 @@ enum al_err export_card(const struct export *x, const struct view_task *models)
         fprintf(o.out, "%s%s", i ? ", " : "", c->system[i].name);
     fputs("; explored at", o.out);
     for (int i = 0; i < c->explore.temperatures.n; i++)
-        fprintf(o.out, " %g K%s", c->explore.temperatures.v[i],
-                i + 1 < c->explore.temperatures.n ? "," : ".");
+        fprintf(o.out, "%s %g K", i ? "," : "", c->explore.temperatures.v[i]);
+    for (int i = 0; i < c->explore.pressures.n; i++)
+        fprintf(o.out, "%s %g GPa", i ? "," : " and", c->explore.pressures.v[i]);
+    fputs(".", o.out);
     fputs(" Elsewhere watch the committee's deviation.\n", o.out);
+    if (x->zbl) write_about_zbl(x, o.out);
     write_facts(o.out, models);
     fputs("\n| path | what |\n|---|---|\n| models/ | the committee, .dp (deepmd-kit >= 3); model.yaml: card "
           "of the training |\n"
@@ -242,12 +293,7 @@ enum al_err export_card(const struct export *x, const struct view_task *models)
           "## Use\n\nThe .dp files directly, with alnd's library (no TensorFlow; alnd's docs/handoff.md):\n\n",
           o.out);
     fprintf(o.out, "    (cd lammps && alnd-lmp -in in.%s)\n    python ase_md.py\n\n", c->system[0].name);
-    fputs("With deepmd-kit (>= 3): convert first, whatever uses the models, because deepmd-kit reads .dp files with its\n"
-          "NumPy backend, which has no derivatives, and gives NaN for forces and virial.\n\n"
-          "    ./convert.sh                       # .dp -> .pb; --compress: also compressed\n",
-          o.out);
-    fprintf(o.out, "    (cd lammps && lmp -in in.%s -var suffix pb)\n", c->system[0].name);
-    fprintf(o.out, "    dp test -m models/graph.0.pb -s data/test/%s\n", c->system[0].name);
+    write_use_deepmd(x, o.out);
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
 }

@@ -129,11 +129,16 @@ static void add_aimd(struct plan_cost *c, const struct loop_config *cfg)
         }
 }
 
+static int explore_points(const struct loop_config *cfg)
+{
+    return cfg->explore.temperatures.n * (cfg->explore.pressures.n ? cfg->explore.pressures.n : 1);
+}
+
 static void add_stages(const struct loop_config *cfg, struct plan_cost *c)
 {
     double initial[CFG_MAX_SYSTEMS] = {0}, selected[CFG_MAX_SYSTEMS] = {0};
     const int once[2] = {1, 1}, *it = c->iterations, ns = c->nsystems;
-    int explore = 2 * ns * cfg->explore.temperatures.n;
+    int explore = 2 * ns * explore_points(cfg);
     int produce = ns * cfg->production.temperatures.n * cfg->production.replicas;
     for (int s = 0; s < ns; s++) {
         initial[s] = c->narr[s] * cfg->initial.frames;
@@ -173,7 +178,7 @@ static void add_disk(const struct loop_config *cfg, struct plan_cost *c)
         double labels = c->narr[s] * cfg->initial.frames + (double)c->iterations[1] * (cfg->select.max_frames + cfg->test.frames);
         c->disk += labels * atoms * (LABEL_BYTES + NPY_BYTES);
         c->disk += steps * big * ATOM_BYTES * cfg->production.temperatures.n * cfg->production.replicas;
-        c->disk += 2.0 * c->iterations[1] * steps_explore * atoms * ATOM_BYTES * cfg->explore.temperatures.n;
+        c->disk += 2.0 * c->iterations[1] * steps_explore * atoms * ATOM_BYTES * explore_points(cfg);
     }
 }
 

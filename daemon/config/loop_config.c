@@ -53,6 +53,9 @@ static enum al_err check_relations(const struct loop_config *c)
     const struct al_node *conv = al_node_get(c->tree, "converge");
     if (c->train.rcut_smooth >= c->train.rcut)
         AL_TRY(al_node_error(train, "descriptor.rcut_smooth must be smaller than descriptor.rcut"));
+    const double *zbl[2] = {&c->train.zbl_inner, &c->train.zbl_outer};
+    if ((*zbl[0] > 0 || *zbl[1] > 0) && !(*zbl[0] > 0 && *zbl[0] < *zbl[1] && *zbl[1] < c->train.rcut))
+        AL_TRY(al_node_error(train, "zbl wants inner and outer, inner smaller than outer, outer smaller than descriptor.rcut"));
     if (c->train.lr_stop > c->train.lr_start)
         AL_TRY(al_node_error(train, "learning_rate.stop must not be larger than learning_rate.start"));
     if (c->train.axis_neurons > c->train.neurons[c->train.nneurons - 1])
@@ -64,6 +67,8 @@ static enum al_err check_relations(const struct loop_config *c)
                                  "(deepmd-kit's programs disagree there)", d, 2 * d));
     if (c->select.trust_low >= c->select.trust_high)
         AL_TRY(al_node_error(select ? select : c->tree, "select.trust.low must be smaller than select.trust.high"));
+    if (c->explore.pressures.n && strcmp(c->explore.ensemble, "npt") != 0)
+        AL_TRY(al_node_error(al_node_get(c->tree, "explore"), "explore.pressures goes with explore.ensemble: npt"));
     if (c->initial.aimd.temperatures.n && c->initial.aimd.equilibration >= c->initial.aimd.time)
         AL_TRY(al_node_error(al_node_get(c->tree, "initial"), "aimd.equilibration must be shorter than aimd.time"));
     if (c->converge.min_iterations > c->converge.max_iterations)

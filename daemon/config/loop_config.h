@@ -53,6 +53,7 @@ struct cfg_train {
     int nneurons, neurons[8], axis_neurons;
     int nfitting, fitting[8];
     bool type_one_side;
+    double zbl_inner, zbl_outer; // Ang; 0: no repulsion
     long steps, steps_next;    // first iteration; later ones (warm start)
     int batch;                 // frames a step
     char precision[8];         // mixed | double | plain
@@ -66,9 +67,9 @@ struct cfg_train {
 };
 
 struct cfg_explore {
-    char ensemble[8];          // nvt
-    struct cfg_list temperatures; // K
-    double time, timestep, tau;   // fs
+    char ensemble[8], thermostat[16], cell[16]; // nvt | nve | npt; svr | langevin | nhc; isotropic | full
+    struct cfg_list temperatures, pressures;    // K; GPa, npt
+    double time, timestep, tau, tau_p;          // fs
     int stride;
     char precision[8];            // mixed | double | plain
 };

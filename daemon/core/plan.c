@@ -218,10 +218,25 @@ static enum al_err emit_train(struct walk *w, int iteration)
     return AL_ERR_OK;
 }
 
-static enum al_err explore_id(struct walk *w, int iteration, int s, int t, int test, const char **ret)
+// Exploration: system x point x {train, test}, a point being temperature x pressure (npt; one at 0 GPa when none is given). The
+// pressure is in the name only when the configuration gives some, so that runs from before there were pressures go on.
+static int explore_points(const struct loop_config *c)
 {
-    AL_TRY(plan_text(w->p, ret, "iterations/%03d/explore/%s-%gK%s", iteration, w->c->system[s].name,
-                     w->c->explore.temperatures.v[t], test ? "-test" : ""));
+    return c->explore.temperatures.n * (c->explore.pressures.n ? c->explore.pressures.n : 1);
+}
+
+static double explore_temperature(const struct loop_config *c, int k)
+{
+    return c->explore.temperatures.v[c->explore.pressures.n ? k / c->explore.pressures.n : k];
+}
+
+static enum al_err explore_id(struct walk *w, int iteration, int s, int k, int test, const char **ret)
+{
+    const struct cfg_list *p = &w->c->explore.pressures;
+    char pressure[32] = "";
+    if (p->n) snprintf(pressure, sizeof pressure, "-%gGPa", p->v[k % p->n]);
+    AL_TRY(plan_text(w->p, ret, "iterations/%03d/explore/%s-%gK%s%s", iteration, w->c->system[s].name,
+                     explore_temperature(w->c, k), pressure, test ? "-test" : ""));
     return AL_ERR_OK;
 }
 
@@ -232,23 +247,34 @@ static const struct view_task *init_task(const struct walk *w, int s)
     return walk_done(w, id);
 }
 
+static enum al_err emit_explore_task(struct walk *w, int iteration, int s, int k, int test)
+{
+    const struct cfg_list *p = &w->c->explore.pressures;
+    const char *id, *pressure;
+    struct draft d;
+    AL_TRY(explore_id(w, iteration, s, k, test, &id));
+    AL_TRY(draft_start(w, "explore", id, iteration, &d));
+    d.t->system = w->c->system[s].name;
+    d.t->temperature = explore_temperature(w->c, k);
+    d.t->purpose = test ? "test" : "train";
+    d.t->threads = w->c->resources.explore.threads;
+    AL_TRY(depend_on_models(&d, iteration));
+    AL_TRY(draft_artifact(&d, "start", init_task(w, s), "base.extxyz"));
+    if (p->n) {
+        AL_TRY(plan_text(w->p, &pressure, "%.17g", p->v[k % p->n]));
+        AL_TRY(draft_plain(&d, "pressure", pressure));
+        al_sha256_double(&d.sha, p->v[k % p->n]);
+    }
+    finish(&d, NULL);
+    return AL_ERR_OK;
+}
+
 static enum al_err emit_explore(struct walk *w, int iteration)
 {
     for (int s = 0; s < w->c->nsystems; s++)
-        for (int t = 0; t < w->c->explore.temperatures.n; t++)
-            for (int test = 0; test < 2; test++) {
-                const char *id;
-                struct draft d;
-                AL_TRY(explore_id(w, iteration, s, t, test, &id));
-                AL_TRY(draft_start(w, "explore", id, iteration, &d));
-                d.t->system = w->c->system[s].name;
-                d.t->temperature = w->c->explore.temperatures.v[t];
-                d.t->purpose = test ? "test" : "train";
-                d.t->threads = w->c->resources.explore.threads;
-                AL_TRY(depend_on_models(&d, iteration));
-                AL_TRY(draft_artifact(&d, "start", init_task(w, s), "base.extxyz"));
-                finish(&d, NULL);
-            }
+        for (int k = 0; k < explore_points(w->c); k++)
+            for (int test = 0; test < 2; test++)
+                AL_TRY(emit_explore_task(w, iteration, s, k, test));
     return AL_ERR_OK;
 }
 
@@ -261,10 +287,10 @@ static enum al_err emit_select(struct walk *w, int iteration)
     AL_TRY(draft_start(w, "select", id, iteration, &d));
     AL_TRY(draft_list(&d, "explored", &list));
     for (int s = 0; s < w->c->nsystems; s++)
-        for (int t = 0; t < w->c->explore.temperatures.n; t++)
+        for (int k = 0; k < explore_points(w->c); k++)
             for (int test = 0; test < 2; test++) {
                 const char *from;
-                AL_TRY(explore_id(w, iteration, s, t, test, &from));
+                AL_TRY(explore_id(w, iteration, s, k, test, &from));
                 AL_TRY(draft_append(&d, list, from));
                 AL_TRY(draft_dep(&d, walk_done(w, from)));
             }

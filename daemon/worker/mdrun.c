@@ -13,7 +13,6 @@
 #include "worker/registry.h"
 
 static const double checkpoint_seconds = 20;
-static const double compressibility = 0.05; // 1/GPa, of soft ionic solids; sets the speed of the cell with tau_p only
 
 struct mdrun {
     struct task *t;
@@ -125,12 +124,20 @@ static enum al_err on_frame(void *ctx, const struct md_state *s, const struct md
 
 static enum al_err open_integrator(const struct mdrun_settings *m, struct integrator **ret)
 {
-    const struct md_thermostat heat = {m->temperature, m->tau, 3};
-    const struct md_barostat cell = {heat, m->pressure, m->tau_p, compressibility};
-    if (strcmp(m->ensemble, "nve") == 0) AL_TRY(md_nve_open(ret));
-    else if (strcmp(m->ensemble, "nvt") == 0) AL_TRY(md_svr_open(&heat, ret));
-    else if (strcmp(m->ensemble, "npt") == 0) AL_TRY(md_npt_open(&cell, ret));
-    else AL_FAIL(AL_ERR_INPUT, "ensemble '%s': nve, nvt or npt", m->ensemble);
+    const struct md_ensemble e = {
+        .ensemble = m->ensemble,
+        .thermostat = m->thermostat ? m->thermostat : "svr",
+        .cell = m->cell ? m->cell : "isotropic",
+        .o = {.heat = {.temperature = m->temperature,
+                       .tau = m->tau,
+                       .removed_dof = 3,
+                       .ramp = {m->ramp ? m->time : 0, m->temperature_end, m->pressure_end}},
+              .pressure = m->pressure,
+              .tau = m->tau_p,
+              .compressibility = MD_COMPRESSIBILITY,
+              .volume = al_frame_volume(m->start)},
+    };
+    AL_TRY(md_ensemble_open(&e, ret));
     return AL_ERR_OK;
 }
 
@@ -151,6 +158,8 @@ static enum al_err run(struct mdrun *x, struct md_state *s, struct integrator *g
                                 {x->p->ops->caps & POT_HISTORY ? 1 : m->stride, x, on_thermo, NULL, 0},
                                 {m->stride, x, on_frame, NULL, 0}};
     struct md_output *outputs[] = {x->traj, x->thermo};
+    // Plane waves that follow the cell make steps in the energy, of eV at a cut-off of demonstrations.
+    const bool steps = (x->p->ops->caps & POT_HISTORY) && strcmp(m->ensemble, "npt") == 0;
     struct md_run_options o = {
         .nsteps = x->nsteps,
         .dt = m->timestep,
@@ -159,7 +168,9 @@ static enum al_err run(struct mdrun *x, struct md_state *s, struct integrator *g
         .checkpoint_interval = checkpoint_seconds,
         .identity = m->identity,
         .min_distance = x->t->cfg->select.min_distance / 2,
-        .max_temperature = 10 * m->velocities + 3000,
+        .max_temperature = 10 * fmax(m->velocities, m->ramp ? m->temperature_end : 0) + 3000,
+        .max_energy_change = steps ? 0 : MD_MAX_ENERGY_CHANGE,
+        .max_volume_change = MD_MAX_VOLUME_CHANGE,
         .check_stop = task_should_stop,
         .stop_ctx = x->t,
         .observers = obs,

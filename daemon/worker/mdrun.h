@@ -13,8 +13,11 @@ struct mdrun_settings {
     const char *potential;             // registry_potential_open
     const struct al_frame *start;
     const char *ensemble;              // nve | nvt | npt
+    const char *thermostat, *cell;     // NULL: svr, isotropic
     double temperature, velocities;    // K: of the thermostat; of the velocities that are drawn
     double pressure;                   // GPa, npt
+    bool ramp;                         // linear over `time` to these:
+    double temperature_end, pressure_end;
     double time, timestep, tau, tau_p; // fs
     long stride;                       // steps between frames of the trajectory
     long first;                        // no frame before this step

@@ -64,15 +64,29 @@ static enum al_err on_step(void *ctx, const struct md_state *s, const struct md_
     return AL_ERR_OK;
 }
 
+static enum al_err open_integrator(const struct nnmd *n, const struct nnmd_run *r, struct integrator **ret)
+{
+    const struct cfg_explore *c = &n->t->cfg->explore;
+    const struct md_ensemble e = {
+        .ensemble = r->ensemble,
+        .thermostat = n->thermostat ? n->thermostat : "svr",
+        .cell = n->cell ? n->cell : "isotropic",
+        .o = {.heat = {.temperature = n->t->temperature, .tau = c->tau, .removed_dof = 3},
+              .pressure = n->pressure,
+              .tau = c->tau_p,
+              .compressibility = MD_COMPRESSIBILITY,
+              .volume = al_frame_volume(n->s->f)}, // of the start: checkpoints are read later
+    };
+    AL_TRY(md_ensemble_open(&e, ret));
+    return AL_ERR_OK;
+}
+
 enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result *ret)
 {
     struct task *t = n->t;
     char checkpoint[AL_PATH];
     struct integrator *g = NULL;
-    struct md_thermostat th = {t->temperature, t->cfg->explore.tau, 3};
-    AL_TRY(task_path(t, checkpoint, r->checkpoint));
-    if (strcmp(r->ensemble, "nve") == 0) AL_TRY(md_nve_open(&g));
-    else AL_TRY(md_svr_open(&th, &g));
+    AL_TRY(open_integrator(n, r, &g));
     struct md_observer observers[] = {*r->observer, {1, n, on_step, &n->overflow, sizeof n->overflow}};
     struct md_run_options o = {
         .nsteps = nnmd_steps(r),
@@ -83,6 +97,8 @@ enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result 
         .identity = t->identity,
         .min_distance = t->cfg->select.min_distance,
         .max_temperature = 10 * t->temperature + 3000,
+        .max_energy_change = MD_MAX_ENERGY_CHANGE,
+        .max_volume_change = MD_MAX_VOLUME_CHANGE,
         .check_stop = task_should_stop,
         .stop_ctx = t,
         .observers = observers,

@@ -17,6 +17,8 @@ struct nnmd {
     struct md_state *s;
     struct overflow overflow; // of the first member's sel, over the runs of this task
     long overflow_seen;
+    const char *thermostat, *cell; // of the runs to come; NULL: svr, isotropic
+    double pressure;               // GPa, of ensemble npt
 };
 
 // Opens the task's models and the starting structure `start` (a frame of it: which < 0 draws one, else which modulo
@@ -28,7 +30,7 @@ enum al_err nnmd_open(struct task *t, const char *precision, const int supercell
 void nnmd_destroy(struct nnmd **n);
 
 struct nnmd_run {
-    const char *ensemble;      // "nvt" (stochastic velocity rescaling) or "nve"
+    const char *ensemble;      // "nve", "nvt" or "npt"; their times as in section explore
     const char *checkpoint;    // name of the file in the task's directory
     double time, timestep;     // fs
     struct md_observer *observer;

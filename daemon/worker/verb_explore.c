@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Verb explore: NN-MD of one system at one temperature with the committee's first member; every stride steps the model
+// Verb explore: NN-MD of one system at one temperature (and pressure) with the committee's first member; every stride steps the model
 // deviation of the whole committee. Purpose test: a trajectory of its own (other random numbers) for held-out frames.
 // A frame above the trust window ends the trajectory, and so does anything unphysical.
 #include "base/mem.h"
@@ -12,6 +12,8 @@ struct explore {
     struct committee *committee;
     struct md_output *frames, *deviation;
     double trust_high;
+    char place[64];       // "600K", "600K-5GPa"
+    const char *pressure; // GPa, NULL where the configuration gives none
     double *f; // [natoms] deviation by atom
     struct {   // restored with a checkpoint
         long nframes;
@@ -25,13 +27,14 @@ static enum al_err write_frame(struct explore *x, const struct md_state *s, cons
     const struct task *t = x->t;
     AL_TRY(al_frame_copy(s->f, &f));
     f->have = 0;
-    snprintf(text, sizeof text, "%s-%03d-%s%gK-%ld", t->system, t->iteration, strcmp(t->purpose, "test") == 0 ? "test-" : "",
-             t->temperature, s->step);
+    snprintf(text, sizeof text, "%s-%03d-%s%s-%ld", t->system, t->iteration, strcmp(t->purpose, "test") == 0 ? "test-" : "",
+             x->place, s->step);
     AL_TRY(al_frame_info_set(f, "frame_id", text));
     AL_TRY(al_frame_info_set(f, "origin", t->id));
     AL_TRY(al_frame_info_set(f, "purpose", strcmp(t->purpose, "test") == 0 ? "test" : "train"));
     snprintf(text, sizeof text, "%g", t->temperature);
     AL_TRY(al_frame_info_set(f, "temperature", text));
+    if (x->pressure) AL_TRY(al_frame_info_set(f, "pressure", x->pressure));
     snprintf(text, sizeof text, "%.6f", d->max_f);
     AL_TRY(al_frame_info_set(f, "deviation", text));
     AL_TRY(al_xyz_write_frame(x->frames->out, f));
@@ -59,26 +62,41 @@ static enum al_err on_frame(void *ctx, const struct md_state *s, const struct md
         snprintf(reason, MD_TEXT, "force deviation %.3f eV/Ang is above the trust window (%.3f)", d.max_f, x->trust_high);
     }
     task_progress(x->t, s->step, (long)(x->t->cfg->explore.time / x->t->cfg->explore.timestep + 0.5),
-                  "%s %g K deviation %.3f eV/Ang", x->t->system, x->t->temperature, d.max_f);
+                  "%s %s deviation %.3f eV/Ang", x->t->system, x->place, d.max_f);
     return AL_ERR_OK;
 }
 
+// Input pressure in GPa where explore.pressures has some.
 enum al_err verb_explore(struct task *t)
 {
     const struct cfg_explore *c = &t->cfg->explore;
     const int one[3] = {1, 1, 1};
     const uint64_t key[3] = {(uint64_t)t->iteration, (uint64_t)t->isystem, (uint64_t)(t->temperature * 1000)};
-    char purpose[32];
+    struct explore x = {.t = t, .trust_high = t->cfg->select.trust_high, .pressure = al_node_str(t->inputs, "pressure", NULL)};
+    char purpose[64];
+    double pressure = 0;
     AL_OWN(nnmd) n = NULL;
     AL_OWN(md_output) frames = NULL;
     AL_OWN(md_output) deviation = NULL;
     AL_AUTOFREE double *f = NULL;
+    if (x.pressure) AL_TRY(al_node_need_double(t->inputs, "pressure", &pressure));
+    snprintf(x.place, sizeof x.place, "%gK", t->temperature);
     snprintf(purpose, sizeof purpose, "explore-%s", t->purpose);
+    if (x.pressure) { // other random numbers at each pressure
+        snprintf(x.place, sizeof x.place, "%gK-%gGPa", t->temperature, pressure);
+        snprintf(purpose, sizeof purpose, "explore-%s-%gGPa", t->purpose, pressure);
+    }
     AL_TRY(nnmd_open(t, c->precision, one, -1, purpose, key, &n));
+    n->thermostat = c->thermostat;
+    n->cell = c->cell;
+    n->pressure = pressure;
     AL_ALLOC(f, n->s->f->natoms);
     AL_TRY(nnmd_output(t, "frames.extxyz", &frames));
     AL_TRY(nnmd_output(t, "deviation.out", &deviation));
-    struct explore x = {t, n->committee, frames, deviation, t->cfg->select.trust_high, f, {0}};
+    x.committee = n->committee;
+    x.frames = frames;
+    x.deviation = deviation;
+    x.f = f;
     struct md_observer obs = {c->stride, &x, on_frame, &x.memory, sizeof x.memory};
     struct md_output *outputs[] = {frames, deviation};
     struct nnmd_run run = {c->ensemble, "checkpoint.bin", c->time, c->timestep, &obs, outputs, 2};

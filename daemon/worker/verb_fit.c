@@ -3,7 +3,7 @@
 //
 // Verb fit: one model on any labelled data, for `alnd train`. Input run: train.yaml {data: [paths], valid: [paths], from: model or
 // absent, test: every how many frames of the training data are in the errors of the summary}. The working directory holds
-// model.dp, lcurve.out, checkpoint.bin, train.log, summary.yaml.
+// model.dp, lcurve.out, checkpoint.bin, train.log, summary.yaml, and model.without_zbl.dp of a model with repulsion.
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -173,7 +173,11 @@ static enum al_err write_summary(struct fit *f, const struct input *in, struct t
     fputs("]\nsel: [", o.out);
     for (int i = 0; i < m->c.ntypes; i++)
         fprintf(o.out, "%s%d", i ? ", " : "", m->c.sel[i]);
-    fputs("]\n# rmse: eV/atom, eV/Ang, eV/atom; of the training data every so many frames\n", o.out);
+    fputs("]\n", o.out);
+    if (dp_zbl_present(&m->c.zbl))
+        fprintf(o.out, "# repulsion of model.dp, Ang; model.without_zbl.dp: the networks alone, for deepmd-kit with pair_style zbl\n"
+                       "zbl: {inner: %.10g, outer: %.10g}\n", m->c.zbl.inner, m->c.zbl.outer);
+    fputs("# rmse: eV/atom, eV/Ang, eV/atom; of the training data every so many frames\n", o.out);
     write_rmse(o.out, "train", &train);
     if (valid.nframes) write_rmse(o.out, "valid", &valid);
     enum al_err e = data_describe(o.out, in->train, in->valid, in->check);
@@ -227,8 +231,11 @@ static enum al_err fit(struct fit *f, const struct input *in)
     AL_TRY(task_fact_int(t, "halved", trainer_recoveries(tr)));
     AL_TRY(task_fact_real(t, "seconds_per_step", per_step(f, trainer_step(tr))));
     log_line(f, "ev=done step=%ld", trainer_step(tr));
-    static const char *const file[] = {"model.dp", "lcurve.out", "summary.yaml"};
-    for (int i = 0; i < 3; i++)
+    static const char *const file[] = {"model.dp", "lcurve.out", "summary.yaml", "model.without_zbl.dp"};
+    const struct dp_model *m = trainer_model(tr);
+    bool zbl = dp_zbl_present(&m->c.zbl);
+    if (zbl) AL_TRY(dp_model_write_networks(file[3], m));
+    for (int i = 0; i < (zbl ? 4 : 3); i++)
         AL_TRY(task_artifact(t, file[i]));
     return AL_ERR_OK;
 }

@@ -42,6 +42,11 @@ static enum al_err read_settings(const struct al_node *n, struct mdrun_settings 
     AL_TRY(al_node_need_double(n, "thermostat_time", &m->tau));
     AL_TRY(al_node_need_double(n, "barostat_time", &m->tau_p));
     AL_TRY(al_node_need_int(n, "stride", &m->stride));
+    m->thermostat = al_node_str(n, "thermostat", NULL);
+    m->cell = al_node_str(n, "cell", NULL);
+    m->temperature_end = al_node_double(n, "temperature_end", m->temperature);
+    m->pressure_end = al_node_double(n, "pressure_end", m->pressure);
+    m->ramp = m->temperature_end != m->temperature || m->pressure_end != m->pressure;
     return AL_ERR_OK;
 }
 
@@ -52,6 +57,8 @@ static enum al_err write_summary(const struct mdrun_settings *m, const struct md
     AL_TRY(al_outfile_open("summary.yaml", &o));
     al_yaml_str(o.out, 0, "potential", m->potential);
     al_yaml_str(o.out, 0, "ensemble", m->ensemble);
+    if (strcmp(m->ensemble, "nve") != 0) al_yaml_str(o.out, 0, "thermostat", m->thermostat ? m->thermostat : "svr");
+    if (strcmp(m->ensemble, "npt") == 0) al_yaml_str(o.out, 0, "cell", m->cell ? m->cell : "isotropic");
     al_yaml_str(o.out, 0, "ended", d->end == MD_END_DONE ? "all steps done" : d->text);
     al_yaml_int(o.out, 0, "steps", d->steps);
     al_yaml_double(o.out, 0, "timestep_fs", m->timestep);

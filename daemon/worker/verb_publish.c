@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "dp/model.h"
 #include "worker/task.h"
 
 static enum al_err write_card(struct task *t, int n, const struct al_node *facts, const char *evaluate, bool converged)
@@ -18,7 +19,13 @@ static enum al_err write_card(struct task *t, int n, const struct al_node *facts
     if (task_note(t)) fprintf(o.out, "# %s\n", task_note(t));
     al_yaml_str(o.out, 0, "name", t->cfg->name);
     fprintf(o.out, "demonstration: %s\n", t->cfg->demonstration ? "true" : "false");
-    al_yaml_str(o.out, 0, "model", "DeepPot-SE (se_e2_a), deepmd-kit .dp format, double precision");
+    const struct cfg_train *c = &t->cfg->train;
+    bool zbl = c->zbl_outer > 0;
+    al_yaml_str(o.out, 0, "model", zbl ? "DeepPot-SE (se_e2_a) + ZBL repulsion, .dp format of alnd, double precision"
+                                       : "DeepPot-SE (se_e2_a), deepmd-kit .dp format, double precision");
+    if (zbl)
+        fprintf(o.out, "# deepmd-kit cannot take graph.N.dp; graph.N.without_zbl.dp with LAMMPS' pair_style zbl %g %g is the same\n"
+                       "zbl_ang: {inner: %.10g, outer: %.10g}\n", c->zbl_inner, c->zbl_outer, c->zbl_inner, c->zbl_outer);
     al_yaml_int(o.out, 0, "members", n);
     fputs("type_map: [", o.out);
     for (int i = 0; i < nz; i++)
@@ -45,6 +52,19 @@ static enum al_err write_card(struct task *t, int n, const struct al_node *facts
     return AL_ERR_OK;
 }
 
+// What deepmd-kit can take of a model with repulsion.
+static enum al_err publish_networks(struct task *t, const char *model, int i)
+{
+    char path[AL_PATH], name[64];
+    AL_OWN(dp_model) m = NULL;
+    snprintf(name, sizeof name, "graph.%d.without_zbl.dp", i);
+    AL_TRY(task_path(t, path, name));
+    AL_TRY(dp_model_read(model, &m));
+    AL_TRY(dp_model_write_networks(path, m));
+    AL_TRY(task_artifact(t, path));
+    return AL_ERR_OK;
+}
+
 enum al_err verb_publish(struct task *t)
 {
     AL_AUTOFREE const char **models = NULL;
@@ -64,6 +84,7 @@ enum al_err verb_publish(struct task *t)
         AL_TRY(task_path(t, path, name));
         AL_TRY(al_file_copy(models[i], path));
         AL_TRY(task_artifact(t, path));
+        if (t->cfg->train.zbl_outer > 0) AL_TRY(publish_networks(t, models[i], i));
     }
     AL_TRY(write_card(t, n, facts, evaluate, converged != 0));
     AL_TRY(task_fact_int(t, "converged", converged));

@@ -49,6 +49,7 @@ static enum al_err model_of(const struct loop_config *cfg, struct dp_config *ret
     memcpy(m.neuron, c->neurons, sizeof(int) * (size_t)c->nneurons);
     m.axis_neuron = c->axis_neurons;
     m.type_one_side = c->type_one_side;
+    m.zbl = (struct dp_zbl_range){c->zbl_inner, c->zbl_outer};
     m.nfit = c->nfitting;
     memcpy(m.fit, c->fitting, sizeof(int) * (size_t)c->nfitting);
     *ret = m;

@@ -284,11 +284,22 @@ static void hash_value(const struct schema_key *k, const char *base, struct al_s
     }
 }
 
+// Of the types that KEY_LATER rows have so far.
+static bool is_default(const struct schema_key *k, const char *base)
+{
+    const void *at = base + k->offset;
+    double v;
+    if (k->type == KEY_REALS) return !k->otherwise && *(const int *)(const void *)(base + k->count_offset) == 0;
+    if (k->type == KEY_CHOICE) return strcmp(at, k->otherwise) == 0;
+    return k->type == KEY_REAL && al_quantity_parse(k->otherwise, k->dim, &v) == AL_ERR_OK && v == *(const double *)at;
+}
+
 void schema_hash(const struct schema_key *keys, int nkeys, const char *prefix, const void *base, struct al_sha256 *s)
 {
     size_t len = strlen(prefix);
     for (int k = 0; k < nkeys; k++) {
         if (!(keys[k].flags & KEY_PHYSICS) || strncmp(keys[k].path, prefix, len) != 0) continue;
+        if ((keys[k].flags & KEY_LATER) && is_default(&keys[k], base)) continue;
         al_sha256_string(s, keys[k].path);
         hash_value(&keys[k], base, s);
     }

@@ -29,7 +29,11 @@ enum schema_type {
     KEY_CUSTOM,    // parse() and hash()
 };
 
-enum schema_flag { KEY_REQUIRED = 1, KEY_PHYSICS = 2 /* changes numbers: part of the section's hash */ };
+enum schema_flag {
+    KEY_REQUIRED = 1,
+    KEY_PHYSICS = 2, // changes numbers: part of the section's hash
+    KEY_LATER = 4,   // with PHYSICS: not part of it at its default (an empty list without one), as in runs from before the key
+};
 
 struct schema_key {
     const char *path;          // "train.descriptor.rcut"

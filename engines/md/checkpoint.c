@@ -9,7 +9,7 @@
 #include "base/stream.h"
 #include "md/md_impl.h"
 
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 static const char magic[8] = "ALNDMD1";
 
 struct head {
@@ -25,6 +25,7 @@ static void body(struct al_stream *st, const struct md_run_options *o, struct md
     al_stream_pass(st, &s->step, sizeof s->step);
     al_stream_pass(st, &s->time, sizeof s->time);
     al_stream_pass(st, &s->bath, sizeof s->bath);
+    al_stream_pass(st, s->chain, sizeof s->chain);
     al_stream_pass(st, &s->rng, sizeof s->rng);
     al_stream_pass(st, &f->pbc, sizeof f->pbc);
     al_stream_pass(st, f->cell, sizeof f->cell);
@@ -36,6 +37,7 @@ static void body(struct al_stream *st, const struct md_run_options *o, struct md
     al_stream_pass(st, f->virial, sizeof f->virial);
     al_stream_pass(st, &f->have, sizeof f->have);
     al_stream_pass(st, &p->stats, sizeof p->stats);
+    al_stream_pass(st, &p->volume, sizeof p->volume);
     al_stream_pass(st, &p->end, sizeof p->end);
     al_stream_pass(st, p->text, sizeof p->text);
     al_stream_pass(st, offset, (size_t)o->noutputs * sizeof *offset);

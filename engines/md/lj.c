@@ -76,6 +76,7 @@ enum al_err lj_potential_open(const struct lj_options *o, struct potential **ret
 {
     if (!(o->sigma > 0.0) || !isfinite(o->epsilon))
         AL_FAIL(AL_ERR_INPUT, "Lennard-Jones: epsilon %g eV, sigma %g Ang", o->epsilon, o->sigma);
+    if (o->truncated && o->force_shift) AL_FAIL(AL_ERR_INPUT, "Lennard-Jones: truncated or with a force shift, not both");
     AL_OWN(al_neigh) list = NULL;
     AL_TRY(al_neigh_create(o->cutoff, o->skin, &list));
     struct lj *q;
@@ -83,6 +84,7 @@ enum al_err lj_potential_open(const struct lj_options *o, struct potential **ret
     q->base.ops = &lj_ops;
     q->o = *o;
     pair(o, o->cutoff, &q->u_cut, &q->du_cut);
+    if (o->truncated) q->u_cut = 0.0;
     q->list = list;
     list = NULL;
     *ret = &q->base;

@@ -47,6 +47,7 @@ void md_thermo_get(const struct md_state *s, const struct integrator *g, int rem
     X(TOO_CLOSE, "two atoms came too close")                                                                 \
     X(TOO_HOT, "temperature ran away")                                                                       \
     X(ENERGY, "conserved energy ran away")                                                                   \
+    X(VOLUME, "the cell ran away")                                                                           \
     X(OBSERVER, "an observer ended it")                                                                      \
     X(NOTCONV, "the potential did not converge")
 #define MD_END_ENUM(name, text) MD_END_##name,
@@ -85,6 +86,10 @@ struct md_observer {
     size_t memory_size;
 };
 
+// What no sane trajectory does: conserved energy by the integrator's error alone, and a condensed phase to another volume.
+#define MD_MAX_ENERGY_CHANGE 0.5 // eV/atom
+#define MD_MAX_VOLUME_CHANGE 2.0
+
 struct md_output; // md/output.h
 
 struct md_run_options {
@@ -97,6 +102,7 @@ struct md_run_options {
     double min_distance;           // Ang, 0 = not checked
     double max_temperature;        // K, 0 = not checked
     double max_energy_change;      // eV/atom, of the conserved energy from the start, 0 = not checked
+    double max_volume_change;      // factor to the volume of the start, up or down, 0 = not checked
     bool (*check_stop)(void *ctx); // polled after every step; true: checkpoint, then AL_ERR_STOPPED
     void *stop_ctx;
     struct md_observer *observers;
@@ -107,7 +113,7 @@ struct md_run_options {
 
 // Runs to nsteps or to the first insane step. Fresh: evaluates forces, calls the observers at step 0.
 // AL_ERR_STOPPED after check_stop (checkpoint written). AL_ERR_INPUT, AL_ERR_CORRUPT (checkpoint),
-// AL_ERR_IO, or what the potential or an observer fails with; AL_ERR_UNPHYSICAL of the potential is an end
+// AL_ERR_IO, or what the potential or an observer fails with; AL_ERR_UNPHYSICAL of the potential or the integrator is an end
 // with NOT_FINITE, AL_ERR_NOTCONV one with NOTCONV. At an insane end the state keeps what it has: do not write it.
 // A potential with a history (POT_HISTORY) has it saved beside each checkpoint (CHECKPOINT.STEP.history) and
 // loaded again, so that its runs too go on bit for bit; where the history is missing (other number of

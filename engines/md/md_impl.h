@@ -15,9 +15,21 @@ void md_remove_momentum(struct md_state *s);
 // v += F/m dt and x += v dt
 void md_kick(struct md_state *s, double dt);
 void md_drift(struct md_state *s, double dt);
-// Stochastic velocity rescaling for dt, its heat booked in s->bath.
-enum al_err md_velocities_rescale(const struct md_thermostat *o, struct md_state *s, double dt);
+// Thermostats for dt, their heat booked in s->bath: stochastic velocity rescaling, Ornstein-Uhlenbeck (Langevin), and a
+// Nose-Hoover chain. kt: eV, that of this step.
+enum al_err md_velocities_rescale(const struct md_thermostat *o, double kt, struct md_state *s, double dt);
+void md_ornstein_uhlenbeck(const struct md_thermostat *o, double kt, struct md_state *s, double dt);
+void md_chain_move(const struct md_thermostat *o, double kt, struct md_state *s, double dt);
+double md_chain_energy(const struct md_thermostat *o, const struct md_state *s); // kinetic, eV
+// In npt: what is to be done for a step of dt before and after the rest.
+void md_heat_before(enum md_heat kind, const struct md_thermostat *o, double kt, struct md_state *s, double dt);
+enum al_err md_heat_after(enum md_heat kind, const struct md_thermostat *o, double kt, struct md_state *s, double dt);
 enum al_err md_thermostat_check(const char *name, const struct md_thermostat *t);
+enum al_err md_barostat_check(const char *name, const struct md_barostat *o);
+enum al_err md_barostat_state(const struct md_state *s); // periodic, with virial
+// Of the middle of the step that begins now: kT in eV, pressure in eV/Ang^3.
+double md_step_kt(const struct md_thermostat *o, const struct md_state *s, double dt);
+double md_step_pressure(const struct md_barostat *o, const struct md_state *s, double dt);
 
 // Running least squares of the conserved energy and averages, one sample a step.
 struct md_stats {
@@ -32,6 +44,7 @@ void md_stats_report(const struct md_stats *a, int natoms, struct md_result *r);
 
 struct md_progress { // what a checkpoint holds besides state, outputs and memories
     struct md_stats stats;
+    double volume; // at step 0, Ang^3
     int end; // enum md_end
     char text[MD_TEXT];
 };

@@ -16,6 +16,7 @@ struct lj_options {
     double cutoff;  // Ang
     double skin;    // Ang, of its neighbour list
     bool force_shift;
+    bool truncated; // u(r) without the shift: for comparison with tables; not continuous, forces as without it
 };
 enum al_err lj_potential_open(const struct lj_options *o, struct potential **ret);
 

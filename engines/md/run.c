@@ -63,6 +63,8 @@ static bool state_is_finite(const struct md_state *s)
     for (int i = 0; i < s->f->natoms; i++)
         for (int k = 0; k < 3; k++)
             sum += fabs(s->f->pos[i][k]) + fabs(s->f->vel[i][k]) + fabs(s->f->forces[i][k]);
+    for (int k = 0; k < 9; k++)
+        sum += fabs(s->f->cell[k / 3][k % 3]) + fabs(s->f->virial[k / 3][k % 3]);
     return isfinite(sum);
 }
 
@@ -87,6 +89,16 @@ static enum al_err check_distances(struct run *r)
     return AL_ERR_OK;
 }
 
+static void check_volume(struct run *r)
+{
+    const double limit = r->o->max_volume_change, start = r->progress.volume;
+    if (!(limit > 0.0) || !r->s->f->pbc) return;
+    double v = al_frame_volume(r->s->f);
+    if (!(v < limit * start) || !(v * limit > start))
+        end_run(r, MD_END_VOLUME, "the cell of %.1f Ang^3 has become one of %.1f at step %ld (limit: %g times, up or down)", start,
+                v, r->s->step, limit);
+}
+
 // Sets progress.end when the present state is not sane; else brings thermo up to date.
 static enum al_err check_sanity(struct run *r)
 {
@@ -95,7 +107,8 @@ static enum al_err check_sanity(struct run *r)
         end_run(r, MD_END_NOT_FINITE, "energy, forces or positions are not finite at step %ld", r->s->step);
         return AL_ERR_OK;
     }
-    if (r->watch) AL_TRY(check_distances(r));
+    check_volume(r);
+    if (!r->progress.end && r->watch) AL_TRY(check_distances(r));
     if (r->progress.end) return AL_ERR_OK;
     struct md_thermo t;
     md_thermo_get(r->s, r->g, o->removed_dof, &t);
@@ -186,6 +199,7 @@ static enum al_err start_fresh(struct run *r)
     AL_TRY(finding(r, e));
     if (r->progress.end) return AL_ERR_OK;
     r->progress.stats.start = r->g->ops->conserved(r->g, r->s);
+    r->progress.volume = r->s->f->pbc ? al_frame_volume(r->s->f) : 0.0;
     AL_TRY(check_sanity(r));
     if (!r->progress.end) AL_TRY(call_observers(r));
     return AL_ERR_OK;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Stochastic thermostats. Both book the heat they exchange in md_state.bath, so that the conserved quantity
+// Thermostats. All book the heat they exchange in md_state.bath, so that the conserved quantity
 // shows the error of the time step alone (Bussi, Donadio, Parrinello 2007; Bussi, Parrinello,
-// Phys. Rev. E 75, 056707 (2007)).
+// Phys. Rev. E 75, 056707 (2007)). The Nose-Hoover chain is in chain.c.
 #include <math.h>
 
 #include "base/mem.h"
@@ -40,12 +40,29 @@ static double normal_squares(struct al_rng *r, int n)
     return sum;
 }
 
-enum al_err md_velocities_rescale(const struct md_thermostat *o, struct md_state *s, double dt)
+static double ramp_at(double start, double end, const struct md_ramp *r, double time)
+{
+    if (!(r->time > 0.0)) return start;
+    double x = time / r->time; // a run that goes on beyond its ramp stays at the end
+    return x < 1.0 ? start + (end - start) * x : end;
+}
+
+double md_step_kt(const struct md_thermostat *o, const struct md_state *s, double dt)
+{
+    return AL_KB_EV * ramp_at(o->temperature, o->ramp.temperature_end, &o->ramp, s->time + 0.5 * dt);
+}
+
+double md_step_pressure(const struct md_barostat *o, const struct md_state *s, double dt)
+{
+    return ramp_at(o->pressure, o->heat.ramp.pressure_end, &o->heat.ramp, s->time + 0.5 * dt) / AL_EV_A3_GPA;
+}
+
+enum al_err md_velocities_rescale(const struct md_thermostat *o, double kt, struct md_state *s, double dt)
 {
     // Rounding lets the total momentum grow, which a global rescaling would then keep alive.
     if (o->removed_dof) md_remove_momentum(s);
     int dof = 3 * s->f->natoms - o->removed_dof;
-    double k = md_kinetic_energy(s), target = 0.5 * dof * AL_KB_EV * o->temperature;
+    double k = md_kinetic_energy(s), target = 0.5 * dof * kt;
     if (k == 0.0 || dof < 1) // a NaN passes through to the driver's checks
         AL_FAIL(AL_ERR_INPUT, "velocity rescaling needs moving atoms: draw velocities first");
     double c = exp(-dt / o->tau), r1 = al_rng_normal(&s->rng);
@@ -61,23 +78,25 @@ enum al_err md_velocities_rescale(const struct md_thermostat *o, struct md_state
 
 static enum al_err step_svr(struct integrator *g, struct md_state *s, struct potential *p, double dt)
 {
+    const struct md_thermostat *o = &((struct thermostat *)g)->o;
+    const double kt = md_step_kt(o, s, dt);
     md_kick(s, 0.5 * dt);
     md_drift(s, dt);
     AL_TRY(md_state_eval(s, p));
     md_kick(s, 0.5 * dt);
-    AL_TRY(md_velocities_rescale(&((struct thermostat *)g)->o, s, dt));
+    AL_TRY(md_velocities_rescale(o, kt, s, dt));
     s->step++;
     s->time += dt;
     return AL_ERR_OK;
 }
 
 // The O of BAOAB: exact Ornstein-Uhlenbeck step of the velocities.
-static void ornstein_uhlenbeck(const struct md_thermostat *o, struct md_state *s, double dt)
+void md_ornstein_uhlenbeck(const struct md_thermostat *o, double kt, struct md_state *s, double dt)
 {
     double before = md_kinetic_energy(s);
     double c = exp(-dt / o->tau), n = sqrt(1.0 - c * c);
     for (int i = 0; i < s->f->natoms; i++) {
-        double sigma = n * sqrt(AL_KB_EV * o->temperature / (s->mass[i] * AL_AMU_A2_FS2_EV));
+        double sigma = n * sqrt(kt / (s->mass[i] * AL_AMU_A2_FS2_EV));
         for (int k = 0; k < 3; k++)
             s->f->vel[i][k] = c * s->f->vel[i][k] + sigma * al_rng_normal(&s->rng);
     }
@@ -88,15 +107,50 @@ static void ornstein_uhlenbeck(const struct md_thermostat *o, struct md_state *s
 
 static enum al_err step_langevin(struct integrator *g, struct md_state *s, struct potential *p, double dt)
 {
+    const struct md_thermostat *o = &((struct thermostat *)g)->o;
+    const double kt = md_step_kt(o, s, dt);
     md_kick(s, 0.5 * dt);
     md_drift(s, 0.5 * dt);
-    ornstein_uhlenbeck(&((struct thermostat *)g)->o, s, dt);
+    md_ornstein_uhlenbeck(o, kt, s, dt);
     md_drift(s, 0.5 * dt);
     AL_TRY(md_state_eval(s, p));
     md_kick(s, 0.5 * dt);
     s->step++;
     s->time += dt;
     return AL_ERR_OK;
+}
+
+static enum al_err step_nhc(struct integrator *g, struct md_state *s, struct potential *p, double dt)
+{
+    const struct md_thermostat *o = &((struct thermostat *)g)->o;
+    const double kt = md_step_kt(o, s, dt);
+    md_chain_move(o, kt, s, 0.5 * dt);
+    md_kick(s, 0.5 * dt);
+    md_drift(s, dt);
+    AL_TRY(md_state_eval(s, p));
+    md_kick(s, 0.5 * dt);
+    md_chain_move(o, kt, s, 0.5 * dt);
+    s->step++;
+    s->time += dt;
+    return AL_ERR_OK;
+}
+
+void md_heat_before(enum md_heat kind, const struct md_thermostat *o, double kt, struct md_state *s, double dt)
+{
+    if (kind == MD_NHC) md_chain_move(o, kt, s, 0.5 * dt);
+}
+
+enum al_err md_heat_after(enum md_heat kind, const struct md_thermostat *o, double kt, struct md_state *s, double dt)
+{
+    if (kind == MD_NHC) md_chain_move(o, kt, s, 0.5 * dt);
+    else if (kind == MD_LANGEVIN) md_ornstein_uhlenbeck(o, kt, s, dt);
+    else AL_TRY(md_velocities_rescale(o, kt, s, dt));
+    return AL_ERR_OK;
+}
+
+static double conserved_nhc(const struct integrator *g, const struct md_state *s)
+{
+    return s->f->energy + md_kinetic_energy(s) + md_chain_energy(&((const struct thermostat *)g)->o, s) + s->bath;
 }
 
 static double conserved_nvt(const struct integrator *g, const struct md_state *s)
@@ -114,6 +168,8 @@ static const struct integrator_ops svr_ops = {
     .name = "svr", .step = step_svr, .conserved = conserved_nvt, .close = close_thermostat};
 static const struct integrator_ops langevin_ops = {
     .name = "langevin", .step = step_langevin, .conserved = conserved_nvt, .close = close_thermostat};
+static const struct integrator_ops nhc_ops = {
+    .name = "nhc", .step = step_nhc, .conserved = conserved_nhc, .close = close_thermostat};
 
 enum al_err md_thermostat_check(const char *name, const struct md_thermostat *t)
 {
@@ -121,6 +177,8 @@ enum al_err md_thermostat_check(const char *name, const struct md_thermostat *t)
         AL_FAIL(AL_ERR_INPUT, "%s: temperature %g K, tau %g fs", name, t->temperature, t->tau);
     if (t->removed_dof != 0 && t->removed_dof != 3)
         AL_FAIL(AL_ERR_INPUT, "%s: %d removed degrees of freedom (0 or 3)", name, t->removed_dof);
+    if (t->ramp.time > 0.0 && (!(t->ramp.temperature_end > 0.0) || !isfinite(t->ramp.temperature_end + t->ramp.time)))
+        AL_FAIL(AL_ERR_INPUT, "%s: ramp to %g K in %g fs", name, t->ramp.temperature_end, t->ramp.time);
     return AL_ERR_OK;
 }
 
@@ -145,5 +203,11 @@ enum al_err md_svr_open(const struct md_thermostat *t, struct integrator **ret)
 enum al_err md_langevin_open(const struct md_thermostat *t, struct integrator **ret)
 {
     AL_TRY(open_thermostat(&langevin_ops, t, ret));
+    return AL_ERR_OK;
+}
+
+enum al_err md_nhc_open(const struct md_thermostat *t, struct integrator **ret)
+{
+    AL_TRY(open_thermostat(&nhc_ops, t, ret));
     return AL_ERR_OK;
 }

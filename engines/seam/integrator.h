@@ -9,12 +9,15 @@
 #include "base/rng.h"
 #include "seam/potential.h"
 
+enum { MD_CHAIN = 5 }; // length of a Nose-Hoover chain
+
 struct md_state {
     struct al_frame *f;    // positions (unwrapped), velocities, forces, energy, virial, cell
     double *mass;          // [natoms] amu
     long step;             // steps done
     double time;           // fs
-    double bath;           // energy that went to the thermostat so far, eV
+    double bath;           // energy that went to the thermostat and the cell's move so far, eV
+    double chain[MD_CHAIN]; // velocities of the thermostats of a Nose-Hoover chain, 1/fs
     struct al_rng rng;     // noise of stochastic thermostats
 };
 

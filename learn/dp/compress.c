@@ -7,11 +7,13 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "dp/compress_ops.h"
+#include "dp/zbl.h"
 
 static const double TOLERANCE[] = {[DP_DOUBLE] = 1e-11, [DP_MIXED] = 1e-6}; // of the tables; see dp_table_build
 
 struct dp_compressed {
     const struct dp_model *m;
+    struct dp_zbl *zbl; // NULL: none
     const struct dp_compress_ops *ops;
     const char *kernels;
     struct dp_table *table; // [nemb]
@@ -100,6 +102,7 @@ void dp_compressed_destroy(struct dp_compressed **cp)
     for (int e = 0; c->table && e < c->m->nemb; e++)
         dp_table_free(&c->table[e]);
     al_free(c->table);
+    dp_zbl_destroy(&c->zbl);
     dp_env_free(&c->env);
     al_free(c);
     *cp = NULL;
@@ -112,6 +115,7 @@ enum al_err dp_compressed_create(const struct dp_model *m, enum dp_precision p, 
     AL_ALLOC(c, 1);
     c->m = m;
     c->threads = 1;
+    AL_TRY(dp_zbl_create(&m->c, &c->zbl));
     for (size_t k = 0; k < sizeof sets / sizeof *sets && !c->ops; k++) {
         if (kernels ? strcmp(kernels, sets[k].name) != 0 : !sets[k].here()) continue;
         if (!sets[k].here()) AL_FAIL(AL_ERR_UNSUPPORTED, "this machine has no %s", kernels);
@@ -143,6 +147,7 @@ enum al_err dp_compressed_run(struct dp_compressed *c, const struct dp_layout *l
         env = &c->env;
     }
     AL_TRY(c->ops->run(c->state, l, env->geo, c->threads, res, &c->outside));
+    dp_zbl_add(c->zbl, l, res);
     double sum = res->energy;
     for (int a = 0; a < 9; a++)
         sum += res->virial[a / 3][a % 3];

@@ -7,11 +7,13 @@
 #include "base/mem.h"
 #include "dp/desc.h"
 #include "dp/net.h"
+#include "dp/zbl.h"
 
 enum { ROWS = 128 }; // rows of an embedding net at a time
 
 struct dp_eval {
     const struct dp_model *m;
+    struct dp_zbl *zbl; // NULL: none
     int m1, m2, nd;      // widths; nd = m1*m2
     struct dp_rows rows; // whole frame
     double *G, *Gt;      // [rows of a block][m1] embedding and its derivative
@@ -33,6 +35,7 @@ enum al_err dp_eval_create(const struct dp_model *m, struct dp_eval **ret)
     ev->m1 = m->c.neuron[m->c.nneuron - 1];
     ev->m2 = m->c.axis_neuron;
     ev->nd = ev->m1 * ev->m2;
+    AL_TRY(dp_zbl_create(&m->c, &ev->zbl));
     AL_TRY(dp_tape_alloc(&m->emb[0], ROWS, &ev->emb, &ev->emb_mem));
     AL_TRY(dp_tape_alloc(&m->fit[0], DP_BLOCK, &ev->fit, &ev->fit_mem));
     size_t nd = (size_t)ev->nd, width = (size_t)dp_net_width(&m->fit[0]);
@@ -61,6 +64,7 @@ void dp_eval_destroy(struct dp_eval **ev)
 {
     if (!*ev) return;
     struct dp_eval *e = *ev;
+    dp_zbl_destroy(&e->zbl);
     dp_rows_free(&e->rows);
     free_block(e);
     al_free(e->emb_mem);
@@ -206,6 +210,7 @@ enum al_err dp_eval_run(struct dp_eval *ev, const struct dp_layout *l, struct po
     if (res->forces) memset(res->forces, 0, (size_t)l->natoms * sizeof *res->forces);
     for (int b = 0; b < l->nblock; b++)
         block(ev, l, b, res);
+    dp_zbl_add(ev->zbl, l, res);
     double sum = res->energy;
     for (int a = 0; a < 9; a++)
         sum += res->virial[a / 3][a % 3];

@@ -212,10 +212,45 @@ static enum al_err read_type_map(const struct reader *r, const json_t *model, co
     return AL_ERR_OK;
 }
 
+// A model with repulsion has a type that no other program knows, so that none can leave the repulsion out in silence;
+// the name is what deepmd-kit then shows.
+#define ZBL_KEY "alnd_zbl"
+static const char ZBL_TYPE[] =
+    ZBL_KEY " (Deep Potential + ZBL repulsion, for alnd only; deepmd-kit and its LAMMPS take the networks alone, "
+            "*.without_zbl.dp of `alnd train` and `alnd export`, together with pair_style zbl)";
+
+static const char LEFT_OUT_KEY[] = "alnd_zbl_left_out"; // ROOT key of the networks alone
+
+static enum al_err read_range(const struct reader *r, const json_t *zbl, struct dp_zbl_range *ret)
+{
+    AL_TRY(need_number(r, zbl, "inner", &ret->inner));
+    AL_TRY(need_number(r, zbl, "outer", &ret->outer));
+    if (!dp_zbl_present(ret)) AL_FAIL(AL_ERR_CORRUPT, "%s: ZBL repulsion without a range", r->path);
+    return AL_ERR_OK;
+}
+
+static json_t *range_tree(const struct dp_zbl_range *z)
+{
+    return json_pack("{sf sf}", "inner", z->inner, "outer", z->outer);
+}
+
+static enum al_err read_zbl(const struct reader *r, const json_t *model, struct dp_zbl_range *ret)
+{
+    const char *type = json_string_value(json_object_get(model, "type"));
+    const json_t *zbl;
+    if (!type || strncmp(type, ZBL_KEY, strlen(ZBL_KEY)) != 0) {
+        AL_TRY(expect(r, model, "type", "standard", "standard"));
+        if (json_object_get(model, "zbl")) AL_FAIL(AL_ERR_CORRUPT, "%s: 'zbl' in a standard model", r->path);
+        return AL_ERR_OK;
+    }
+    AL_TRY(need(r, model, "zbl", &zbl));
+    return read_range(r, zbl, ret);
+}
+
 static enum al_err read_config(const struct reader *r, const json_t *model, const json_t *desc,
                                const json_t *fit, struct dp_config *c)
 {
-    AL_TRY(expect(r, model, "type", "standard", "standard"));
+    AL_TRY(read_zbl(r, model, &c->zbl));
     AL_TRY(expect(r, desc, "type", "se_e2_a", "se_a"));
     AL_TRY(expect(r, fit, "type", "ener", "ener"));
     static const char *const none_m[] = {"atom_exclude_types", "pair_exclude_types"};
@@ -277,6 +312,8 @@ static enum al_err read_tree(const struct reader *r, const json_t *root, struct 
     if (json_is_number(json_object_get(root, "min_nbor_dist")))
         m->min_nbor_dist = json_number_value(json_object_get(root, "min_nbor_dist"));
     AL_TRY(fill(r, root, "min_nbor_dist", true, 1, &m->min_nbor_dist));
+    const json_t *left_out = json_object_get(root, LEFT_OUT_KEY);
+    if (left_out) AL_TRY(read_range(r, left_out, &m->left_out));
     const json_t *meta = json_object_get(root, "alnd");
     if (json_is_object(meta)) {
         char *text = json_dumps(meta, JSON_COMPACT | JSON_REAL_PRECISION(17));
@@ -466,11 +503,13 @@ static json_t *fitting_tree(struct writer *w, const struct dp_model *m)
 static json_t *model_tree(struct writer *w, const struct dp_model *m)
 {
     size_t shape[3] = {1, (size_t)m->c.ntypes, 1};
+    bool zbl = dp_zbl_present(&m->c.zbl);
     json_t *bias = array(w, 3, shape, m->out_bias), *std = array(w, 3, shape, m->out_std);
     json_t *j =
         json_pack("{so s[] s[] sn sn s{so so} ss ss si}", "type_map", type_list(&m->c), "atom_exclude_types",
                   "pair_exclude_types", "rcond", "preset_out_bias", "@variables", "out_bias", bias, "out_std",
-                  std, "@class", "Model", "type", "standard", "@version", 2);
+                  std, "@class", "Model", "type", zbl ? ZBL_TYPE : "standard", "@version", 2);
+    if (zbl) json_object_set_new(j, "zbl", range_tree(&m->c.zbl));
     json_object_set_new(j, "descriptor", descriptor_tree(w, m));
     json_object_set_new(j, "fitting", fitting_tree(w, m));
     return j;
@@ -499,6 +538,7 @@ static enum al_err write_tree(struct h5 *h, const struct dp_model *m)
     if (m->min_nbor_dist > 0)
         json_object_set_new(root, "@variables",
                             json_pack("{so}", "min_nbor_dist", array(&w, 0, NULL, &m->min_nbor_dist)));
+    if (dp_zbl_present(&m->left_out)) json_object_set_new(root, LEFT_OUT_KEY, range_tree(&m->left_out));
     if (m->meta) json_object_set_new(root, "alnd", json_loads(m->meta, 0, NULL));
     AL_TRY(w.status);
     if (!json_object_get(root, "model") || !json_object_get(root, "model_def_script"))
@@ -526,4 +566,14 @@ enum al_err dp_model_write(const char *path, const struct dp_model *m)
         AL_TRY_MSG(e, "writing model %s", path);
     }
     return al_file_publish(tmp, path);
+}
+
+enum al_err dp_model_write_networks(const char *path, const struct dp_model *m)
+{
+    AL_OWN(dp_model) n = NULL;
+    if (!dp_zbl_present(&m->c.zbl)) AL_FAIL(AL_ERR_INPUT, "the model for %s has no ZBL repulsion to leave out", path);
+    AL_TRY(dp_model_copy(m, &n));
+    n->left_out = n->c.zbl;
+    n->c.zbl = (struct dp_zbl_range){0};
+    return dp_model_write(path, n);
 }

@@ -30,6 +30,20 @@ static enum al_err check_widths(const char *what, int n, const int *w)
     return AL_ERR_OK;
 }
 
+static enum al_err check_zbl(const struct dp_config *c)
+{
+    const struct dp_zbl_range *z = &c->zbl;
+    if (!dp_zbl_present(z)) return AL_ERR_OK;
+    if (!(z->inner > 0 && z->inner < z->outer && z->outer < c->rcut))
+        AL_FAIL(AL_ERR_INPUT, "ZBL repulsion from %g to %g Ang with a cut-off of %g Ang", z->inner, z->outer, c->rcut);
+    for (int t = 0; t < c->ntypes; t++) {
+        if (!al_element_z(c->type_map[t]))
+            AL_FAIL(AL_ERR_INPUT, "ZBL repulsion: type %s is no element", c->type_map[t]);
+        if (!c->sel[t]) AL_FAIL(AL_ERR_INPUT, "ZBL repulsion: sel of %s is 0", c->type_map[t]);
+    }
+    return AL_ERR_OK;
+}
+
 enum al_err dp_config_check(const struct dp_config *c)
 {
     if (c->ntypes < 1 || c->ntypes > DP_MAX_TYPES)
@@ -48,6 +62,7 @@ enum al_err dp_config_check(const struct dp_config *c)
     if (nnei < 1) AL_FAIL(AL_ERR_INPUT, "sel is zero for every type");
     if (!(c->rcut > 0 && c->rcut < 100 && c->rcut_smth >= 0 && c->rcut_smth < c->rcut))
         AL_FAIL(AL_ERR_INPUT, "cut-off %g Ang with smoothing from %g Ang", c->rcut, c->rcut_smth);
+    AL_TRY(check_zbl(c));
     AL_TRY(check_widths("embedding", c->nneuron, c->neuron));
     AL_TRY(check_widths("fitting", c->nfit, c->fit));
     if (c->axis_neuron < 1 || c->axis_neuron > c->neuron[c->nneuron - 1])
@@ -162,6 +177,7 @@ enum al_err dp_model_copy(const struct dp_model *m, struct dp_model **ret)
     memcpy(n->out_bias, m->out_bias, sizeof m->out_bias);
     memcpy(n->out_std, m->out_std, sizeof m->out_std);
     n->min_nbor_dist = m->min_nbor_dist;
+    n->left_out = m->left_out;
     AL_TRY(al_strdup(m->meta, &n->meta));
     *ret = n;
     n = NULL;

@@ -22,6 +22,15 @@
 
 enum { DP_MAX_TYPES = 16, DP_MAX_LAYERS = 8, DP_TYPE_NAME = 8 };
 
+// Repulsion between nuclei (dp/zbl.h), Ang: switched off from inner to outer; outer 0: none.
+struct dp_zbl_range {
+    double inner, outer;
+};
+static inline bool dp_zbl_present(const struct dp_zbl_range *r)
+{
+    return r->inner != 0 || r->outer != 0;
+}
+
 // Sizes and cut-offs: what is fixed before training.
 struct dp_config {
     int ntypes;                                // T
@@ -34,6 +43,7 @@ struct dp_config {
     bool resnet_dt;               // embedding: time step vectors on skip layers
     int nfit, fit[DP_MAX_LAYERS]; // fitting widths (hidden layers)
     bool fit_resnet_dt;
+    struct dp_zbl_range zbl; // energies, forces and virials of the model are the networks' and this together
 };
 
 struct dp_layer { // y = tanh(x w + b) [* idt] [+ skip]; row vectors
@@ -64,6 +74,7 @@ struct dp_model {
     double out_bias[DP_MAX_TYPES]; // eV
     double out_std[DP_MAX_TYPES];  // E_i = (fit + bias)*out_std + out_bias (TensorFlow's rule)
     double min_nbor_dist;          // Ang, shortest distance in the training set; 0 = not known
+    struct dp_zbl_range left_out;  // repulsion that the networks were trained with and that is not in c (dp_model_write_networks)
     char *meta;                    // extra ROOT key "alnd" as JSON text (our metadata), or NULL
 };
 
@@ -93,6 +104,8 @@ enum al_err dp_model_read(const char *path, struct dp_model **ret);
 // The bytes of a .dp file that is in memory; name: for messages.
 enum al_err dp_model_read_bytes(const char *name, const void *bytes, size_t n, struct dp_model **ret);
 enum al_err dp_model_write(const char *path, const struct dp_model *m);
+// The networks of a model with repulsion alone: what deepmd-kit can take. Refused for one without.
+enum al_err dp_model_write_networks(const char *path, const struct dp_model *m);
 enum al_err dp_model_set_meta(struct dp_model *m, const char *json); // NULL: none
 
 #endif

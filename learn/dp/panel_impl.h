@@ -158,6 +158,7 @@ PANEL_API void FN(dp_panel_mul)(int m, int n, int k, const REAL *a, size_t lda, 
 INLINE FN(add_tile)(size_t k, const REAL *a, const REAL *b, const int V, double *const row[], size_t rows, size_t n)
 {
     FN(vec) acc[TILE_ROWS][PANEL_VECS];
+    if (n > (size_t)V * LANES) __builtin_unreachable();
     FN(tile)(k, a, 1, TILE_ROWS, b, TILE_ROWS, V, acc);
     REAL out[TILE_ROWS][WIDE];
 #pragma GCC unroll 8

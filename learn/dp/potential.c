@@ -184,6 +184,10 @@ enum al_err dp_potential_open(const char *path, enum dp_way way, struct potentia
 {
     AL_OWN(dp_model) m = NULL;
     AL_TRY(dp_model_read(path, &m));
+    if (dp_zbl_present(&m->left_out))
+        AL_FAIL_HINT(AL_ERR_INPUT, "the file without .without_zbl in its name holds both",
+                     "%s holds the networks of a model without its ZBL repulsion (%g to %g Ang), for LAMMPS with pair_style zbl", path,
+                     m->left_out.inner, m->left_out.outer);
     return open_model(&m, way, ret);
 }
 

@@ -40,6 +40,19 @@ static enum al_err elements(const struct dp_dataset *d, struct dp_config *c)
     return AL_ERR_OK;
 }
 
+// The networks learn what the repulsion leaves.
+static enum al_err take_remainder(struct trainer *t)
+{
+    const struct dp_config *c = &t->model->c;
+    if (!dp_zbl_present(&c->zbl)) return AL_ERR_OK;
+    AL_TRY(remainder_create(c, t->train, &t->rest));
+    t->train = &t->rest->data;
+    if (!t->valid) return AL_ERR_OK;
+    AL_TRY(remainder_create(c, t->valid, &t->rest_valid));
+    t->valid = &t->rest_valid->data;
+    return AL_ERR_OK;
+}
+
 static enum al_err fresh_model(struct trainer *t)
 {
     struct dp_config c = t->o.model;
@@ -52,6 +65,7 @@ static enum al_err fresh_model(struct trainer *t)
             c.sel[k] = max[k] ? stats_sel(max[k], t->o.sel_margin) : 4;
     AL_TRY(train_exportable(&c));
     AL_TRY(dp_model_create(&c, &t->model));
+    AL_TRY(take_remainder(t));
     t->model->min_nbor_dist = dmin;
     struct al_rng rng;
     al_rng_stream(&rng, t->o.seed, "train-init", t->o.key[0], t->o.key[1], t->o.key[2]);
@@ -64,6 +78,15 @@ static enum al_err fresh_model(struct trainer *t)
 static enum al_err warm_model(struct trainer *t)
 {
     AL_TRY(dp_model_read(t->o.init, &t->model));
+    if (dp_zbl_present(&t->model->left_out))
+        AL_FAIL_HINT(AL_ERR_INPUT, "start from the file without .without_zbl in its name",
+                     "%s holds the networks of a model without its ZBL repulsion", t->o.init);
+    const struct dp_zbl_range *own = &t->model->c.zbl, *asked = &t->o.model.zbl;
+    if (dp_zbl_present(asked) && (asked->inner != own->inner || asked->outer != own->outer))
+        AL_FAIL_HINT(AL_ERR_INPUT, "a model keeps its own repulsion; train from the start to change it",
+                     "ZBL repulsion from %g to %g Ang is asked for, but %s has %g and %g", asked->inner, asked->outer,
+                     t->o.init, own->inner, own->outer);
+    AL_TRY(take_remainder(t));
     return env_cache_create(&t->model->c, t->train, t->o.cache_bytes, &t->env);
 }
 
@@ -163,6 +186,8 @@ void trainer_destroy(struct trainer **tp)
     gradient_destroy(&t->gradient);
     env_cache_destroy(&t->env);
     env_cache_destroy(&t->valid_env);
+    remainder_destroy(&t->rest);
+    remainder_destroy(&t->rest_valid);
     batcher_destroy(&t->batcher);
     if (t->optimiser) t->optimiser->destroy(t->optimiser_state);
     dp_model_destroy(&t->model);

@@ -11,12 +11,14 @@
 #include "train/env.h"
 #include "train/gradient.h"
 #include "train/optimiser.h"
+#include "train/remainder.h"
 #include "train/train.h"
 
 struct trainer {
     struct train_options o;
     char *dir;
-    const struct dp_dataset *train, *valid;
+    const struct dp_dataset *train, *valid; // with repulsion: of rest, rest_valid
+    struct remainder *rest, *rest_valid;    // NULL without
     struct dp_model *model;
     struct env_cache *env, *valid_env;
     struct gradient *gradient;

@@ -107,7 +107,7 @@ static void bad_input_names_the_place(void **state)
         {"cutoff: 10 Ha", "cutoff: 11 fs", "11 fs"},             // wrong unit
         {"seed: 20261123", "seed: -1", "-1"},                    // range
         {"time: 0.4 ps", "time: 0.4 ps\n  time: 1 ps", "time: 1 ps"}, // twice
-        {"ensemble: nvt", "ensemble: npt", "npt"},               // choice
+        {"ensemble: nvt", "ensemble: nph", "nph"},               // choice
         {"name: quick", "name: ../quick", "../quick"},           // unsafe name
         {"test: {frames: 2}", "test: fast", "fast"},            // scalar for a section
         {"temperatures: [300 K, 600 K]", "temperatures: []", "[]"},

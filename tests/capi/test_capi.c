@@ -542,6 +542,7 @@ int main(void)
         paths[k] = path[k];
         struct dp_model *m = fixture_model(NULL, 100 + (uint64_t)k);
         if (k == MODELS - 1) m->c.rcut = 5.0; // a member with an environment of its own
+        if (k == 0) m->c.zbl = (struct dp_zbl_range){1.0, 2.5}; // and one with repulsion
         if (dp_model_write(path[k], m) != AL_ERR_OK) return 1;
         dp_model_destroy(&m);
     }

@@ -140,6 +140,38 @@ static void different_environments(void **state) // members of different cut-off
     dp_model_destroy(&b);
 }
 
+// A repulsion that all members have is in their energies and forces, and not in their deviation.
+static void repulsion(void **state)
+{
+    (void)state;
+    double force[2][12][3], f[2][12];
+    struct deviation d[2] = {{.f = f[0]}, {.f = f[1]}};
+    struct pot_result mean[2] = {{.forces = force[0]}, {.forces = force[1]}};
+    struct al_frame *frame = fixture_frame(12, LI_P_S_O, 6, 5.5, 0.8, 6);
+    for (int zbl = 0; zbl < 2; zbl++) {
+        struct potential *p[3] = {0};
+        struct committee *c = NULL;
+        for (int k = 0; k < 3; k++) {
+            struct dp_model *m = fixture_model(NULL, 40 + (uint64_t)k);
+            if (zbl) m->c.zbl = (struct dp_zbl_range){0.8, 1.5};
+            MUST(dp_potential_from_model(m, DP_WAY_MIXED, &p[k]));
+            dp_model_destroy(&m);
+        }
+        MUST(committee_from_potentials(p, 3, &c));
+        MUST(committee_eval(c, frame, &d[zbl], &mean[zbl]));
+        committee_destroy(&c);
+    }
+    assert_true(mean[1].energy > mean[0].energy + 1);
+    assert_true(mean[1].virial[0][0] > mean[0].virial[0][0] + 1);
+    assert_true(d[0].max_f > 1e-3 && d[0].max_v > 1e-4);
+    near(d[1].max_f, d[0].max_f, 1e-10);
+    near(d[1].max_v, d[0].max_v, 1e-10);
+    near(d[1].e, d[0].e, 1e-10);
+    for (int i = 0; i < 12; i++)
+        near(f[1][i], f[0][i], 1e-10);
+    al_frame_destroy(&frame);
+}
+
 static void window(void **state)
 {
     (void)state;
@@ -186,7 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(by_hand), cmocka_unit_test(population),
-        cmocka_unit_test(members), cmocka_unit_test(different_environments),
+        cmocka_unit_test(members), cmocka_unit_test(different_environments), cmocka_unit_test(repulsion),
         cmocka_unit_test(window),  cmocka_unit_test(choice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

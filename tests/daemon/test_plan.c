@@ -379,6 +379,51 @@ static void first_principles_trajectories(void **state)
     play_close(&y);
 }
 
+// Exploration at several pressures: one trajectory of each system, temperature and pressure, for training and for test; without
+// any the tasks are those of always, keys of npt at their defaults or not given.
+static void exploration_at_pressures(void **state)
+{
+    (void)state;
+    struct play y;
+    char before[65], after[65];
+    static const char id[] = "iterations/000/explore/A-600K";
+    play_open(&y, &(struct setting){.systems = 2, .temperatures = 2});
+    act_all(&y);
+    const struct plan_task *t = plan_find(y.p, id);
+    assert_non_null(t);
+    assert_null(input(t, "pressure"));
+    identity_of(&y, id, before);
+    const long plain = count_verb(&y, "explore");
+    y.c->explore.tau_p += 1;
+    identity_of(&y, id, after);
+    assert_string_not_equal(before, after);
+    play_close(&y);
+
+    play_open(&y, &(struct setting){.systems = 2, .temperatures = 2});
+    snprintf(y.c->explore.ensemble, sizeof y.c->explore.ensemble, "npt");
+    y.c->explore.pressures.n = 2;
+    y.c->explore.pressures.v[1] = 5;
+    act_all(&y);
+    assert_true(y.p->finished);
+    assert_int_equal(count_verb(&y, "explore"), 2 * plain);
+    assert_null(plan_find(y.p, id));
+    t = plan_find(y.p, "iterations/000/explore/A-600K-5GPa-test");
+    assert_non_null(t);
+    assert_true(t->temperature == 600);
+    assert_string_equal(t->purpose, "test");
+    assert_string_equal(input(t, "pressure")->value[0], "5");
+    const struct plan_task *other = plan_find(y.p, "iterations/000/explore/A-600K-0GPa-test");
+    assert_non_null(other);
+    assert_string_equal(input(other, "pressure")->value[0], "0");
+    assert_string_not_equal(t->identity, other->identity);
+    const struct plan_input *explored = input(plan_find(y.p, "iterations/000/select"), "explored");
+    int found = 0;
+    for (int i = 0; i < explored->n; i++)
+        found += strcmp(explored->value[i], t->id) == 0;
+    assert_int_equal(found, 1);
+    play_close(&y);
+}
+
 // Label settings count, ranks do not.
 static void identity_of_a_trajectory(void **state)
 {
@@ -429,7 +474,7 @@ int main(void)
         cmocka_unit_test(several_systems),
         cmocka_unit_test(production_and_the_closed_loop),
         cmocka_unit_test(identities_hold_physics_only),
-        cmocka_unit_test(first_principles_trajectories),
+        cmocka_unit_test(exploration_at_pressures), cmocka_unit_test(first_principles_trajectories),
         cmocka_unit_test(identity_of_a_trajectory),
         cmocka_unit_test(a_missing_fact_is_an_error),
     };

@@ -44,6 +44,24 @@ static inline struct al_frame *argon(int n, double a, double noise, uint64_t see
     return f;
 }
 
+// n^3 cubic cells of an fcc crystal with the constant a.
+static inline struct al_frame *argon_fcc(int n, double a)
+{
+    static const double basis[4][3] = {{0, 0, 0}, {0, 0.5, 0.5}, {0.5, 0, 0.5}, {0.5, 0.5, 0}};
+    struct al_frame *f = NULL;
+    ok(al_frame_create(4 * n * n * n, &f));
+    f->pbc = true;
+    for (int i = 0; i < f->natoms; i++) {
+        int c = i / 4, site[3] = {c / (n * n), c / n % n, c % n};
+        f->z[i] = 18;
+        for (int k = 0; k < 3; k++) {
+            f->cell[k][k] = n * a;
+            f->pos[i][k] = a * (site[k] + basis[i % 4][k]);
+        }
+    }
+    return f;
+}
+
 static inline struct md_state *state_of(const struct al_frame *f, double temperature, int removed,
                                         uint64_t seed)
 {
@@ -63,6 +81,10 @@ static inline struct potential *argon_potential(void)
     ok(lj_potential_open(&o, &p));
     return p;
 }
+
+#define NPT(t_, tau_heat_, removed_, p_, tau_, compressibility_)                                             \
+    {.heat = {.temperature = (t_), .tau = (tau_heat_), .removed_dof = (removed_)}, .pressure = (p_),         \
+     .tau = (tau_), .compressibility = (compressibility_)}
 
 // cmocka's assert_float_equal compares as float.
 #define assert_near(a, b, tol)                                                                               \

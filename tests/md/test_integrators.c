@@ -67,6 +67,37 @@ static void test_reversible(void **state)
             assert_near(s->f->pos[i][k], f->pos[i][k], 1e-9);
 }
 
+// A Nose-Hoover chain is deterministic and reversible as well: with velocities and chain turned round, back to the start.
+static void test_chain_reversible(void **state)
+{
+    (void)state;
+    AL_OWN(al_frame) f = argon(3, 3.8, 0.1, 2);
+    OWN_POTENTIAL p = argon_potential();
+    OWN_INTEGRATOR g = NULL;
+    ok(md_nhc_open(&(struct md_thermostat){.temperature = 150.0, .tau = 50.0, .removed_dof = 3}, &g));
+    AL_OWN(md_state) s = state_of(f, 90.0, 3, 2);
+    ok(md_state_eval(s, p));
+    double start = g->ops->conserved(g, s), heat = 0.0;
+    steps(g, s, p, 4.0, 100);
+    for (int i = 0; i < MD_CHAIN; i++) {
+        assert_true(s->chain[i] != 0.0);
+        s->chain[i] *= -1.0;
+    }
+    heat = s->bath;
+    for (int i = 0; i < f->natoms; i++)
+        for (int k = 0; k < 3; k++)
+            s->f->vel[i][k] *= -1.0;
+    assert_true(fabs(heat) > 0.01);
+    steps(g, s, p, 4.0, 100);
+    for (int i = 0; i < f->natoms; i++)
+        for (int k = 0; k < 3; k++)
+            assert_near(s->f->pos[i][k], f->pos[i][k], 1e-9);
+    for (int i = 0; i < MD_CHAIN; i++)
+        assert_near(s->chain[i], 0.0, 1e-9);
+    assert_near(s->bath, 0.0, 1e-9);
+    assert_near(g->ops->conserved(g, s), start, 1e-9);
+}
+
 // rms of the energy around its mean over 2 ps.
 static double energy_error(struct potential *p, const struct al_frame *f, double dt)
 {
@@ -178,12 +209,12 @@ static void check_canonical(const struct moments *m, double temperature, int dof
 }
 
 typedef enum al_err (*open_fn)(const struct md_thermostat *, struct integrator **);
-static const open_fn thermostats[] = {md_svr_open, md_langevin_open};
+static const open_fn thermostats[] = {md_svr_open, md_langevin_open, md_nhc_open};
 
 static void test_nvt_liquid(void **state)
 {
     (void)state;
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < 3; k++) {
         AL_OWN(al_frame) f = argon(3, 3.9, 0.05, 6);
         OWN_POTENTIAL p = argon_potential();
         OWN_INTEGRATOR g = NULL;
@@ -266,14 +297,14 @@ static void test_bad_thermostats(void **state)
     struct integrator *g = NULL;
     assert_int_equal(md_svr_open(&(struct md_thermostat){.temperature = 0, .tau = 10}, &g), AL_ERR_INPUT);
     assert_int_equal(md_langevin_open(&(struct md_thermostat){.temperature = 300}, &g), AL_ERR_INPUT);
-    assert_int_equal(md_svr_open(&(struct md_thermostat){300, 10, 1}, &g), AL_ERR_INPUT);
+    assert_int_equal(md_svr_open(&(struct md_thermostat){.temperature = 300, .tau = 10, .removed_dof = 1}, &g), AL_ERR_INPUT);
     assert_null(g);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_oscillator_exact), cmocka_unit_test(test_reversible),
+        cmocka_unit_test(test_oscillator_exact), cmocka_unit_test(test_reversible), cmocka_unit_test(test_chain_reversible),
         cmocka_unit_test(test_second_order),     cmocka_unit_test(test_momentum_and_drift),
         cmocka_unit_test(test_spring_energy),    cmocka_unit_test(test_nvt_liquid),
         cmocka_unit_test(test_nvt_springs),      cmocka_unit_test(test_velocities),

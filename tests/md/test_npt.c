@@ -87,7 +87,7 @@ static void ideal_gas(void **state)
     AL_OWN(al_frame) sites = argon(3, cbrt(unit), 0.0, 3);
     struct solid q = {.base = {&solid_ops}, .sites = sites, .k = 0, .bulk = 0, .v0 = 1000};
     AL_OWN(md_state) s = state_of(f, t, 3, 5);
-    const struct md_barostat o = {{t, 50, 3}, pressure, 400, 1 / pressure};
+    const struct md_barostat o = NPT(t, 50, 3, pressure, 400, 1 / pressure);
     struct moments m = sample(s, &q.base, &o, 4.0, 2000000);
     assert_true(m.mean_error < 0.02 * m.mean);
     assert_near(m.mean, n * unit, 4.5 * m.mean_error);
@@ -103,7 +103,7 @@ static void elastic_solid(void **state)
     AL_OWN(al_frame) sites = argon(2, 5.0, 0.0, 7);
     struct solid q = {.base = {&solid_ops}, .sites = sites, .k = 2, .bulk = bulk, .v0 = v0};
     AL_OWN(md_state) s = state_of(f, t, 0, 9);
-    const struct md_barostat o = {{t, 50, 0}, pressure, 100, 0.05};
+    const struct md_barostat o = NPT(t, 50, 0, pressure, 100, 0.05);
     struct moments m = sample(s, &q.base, &o, 2.0, 400000);
     double mean = v0 * (1 - pressure / 20), variance = AL_KB_EV * t * v0 / bulk;
     assert_true(m.mean_error < 0.1 * (v0 - mean) && m.variance_error < 0.2 * variance);
@@ -118,7 +118,7 @@ static void conserved_quantity(void **state)
     AL_OWN(al_frame) f = argon(2, 5.0, 0.05, 7);
     AL_OWN(al_frame) sites = argon(2, 5.0, 0.0, 7);
     struct solid q = {.base = {&solid_ops}, .sites = sites, .k = 2, .bulk = 20 / AL_EV_A3_GPA, .v0 = 1000};
-    const struct md_barostat o = {{600, 50, 0}, 2, 200, 0.05};
+    const struct md_barostat o = NPT(600, 50, 0, 2, 200, 0.05);
     double rms[2];
     for (int i = 0; i < 2; i++) {
         AL_OWN(md_state) s = state_of(f, 600, 0, 9);
@@ -134,15 +134,15 @@ static void bad_input(void **state)
 {
     (void)state;
     struct integrator *g = NULL;
-    assert_int_equal(md_npt_open(&(struct md_barostat){{300, 50, 3}, 1, 0, 0.05}, &g), AL_ERR_INPUT);
-    assert_int_equal(md_npt_open(&(struct md_barostat){{300, 50, 3}, 1, 100, 0}, &g), AL_ERR_INPUT);
-    assert_int_equal(md_npt_open(&(struct md_barostat){{0, 50, 3}, 1, 100, 0.05}, &g), AL_ERR_INPUT);
+    assert_int_equal(md_npt_open(&(struct md_barostat)NPT(300, 50, 3, 1, 0, 0.05), &g), AL_ERR_INPUT);
+    assert_int_equal(md_npt_open(&(struct md_barostat)NPT(300, 50, 3, 1, 100, 0), &g), AL_ERR_INPUT);
+    assert_int_equal(md_npt_open(&(struct md_barostat)NPT(0, 50, 3, 1, 100, 0.05), &g), AL_ERR_INPUT);
     assert_null(g);
     AL_OWN(al_frame) f = argon(2, 5.0, 0.05, 7);
     f->pbc = false;
     OWN_POTENTIAL p = argon_potential();
     OWN_INTEGRATOR npt = NULL;
-    ok(md_npt_open(&(struct md_barostat){{300, 50, 3}, 1, 100, 0.05}, &npt));
+    ok(md_npt_open(&(struct md_barostat)NPT(300, 50, 3, 1, 100, 0.05), &npt));
     AL_OWN(md_state) s = state_of(f, 300, 3, 1);
     ok(md_state_eval(s, p));
     assert_int_equal(npt->ops->step(npt, s, p, 1), AL_ERR_INPUT);
@@ -162,7 +162,7 @@ static void restart(void **state)
     assert_non_null(mkdtemp(dir));
     snprintf(file, sizeof file, "%s/checkpoint", dir);
     AL_OWN(al_frame) f = argon(4, 4.0, 0.1, 7);
-    const struct md_barostat o = {{90, 50, 3}, 0.1, 100, 1};
+    const struct md_barostat o = NPT(90, 50, 3, 0.1, 100, 1);
     struct md_result r;
     AL_OWN(md_state) whole = state_of(f, 90, 3, 1);
     AL_OWN(md_state) half = state_of(f, 90, 3, 1);

@@ -58,6 +58,8 @@ static bool stop_there(void *ctx)
     return j->stop_at > 0 && j->s->step == j->stop_at;
 }
 
+enum { KINDS = 6 };
+
 static void job_open(struct job *j, const char *name, int kind)
 {
     *j = (struct job){0};
@@ -67,6 +69,14 @@ static void job_open(struct job *j, const char *name, int kind)
     if (kind == 0) ok(md_nve_open(&j->g));
     if (kind == 1) ok(md_svr_open(&t, &j->g));
     if (kind == 2) ok(md_langevin_open(&t, &j->g));
+    if (kind == 3) ok(md_nhc_open(&t, &j->g));
+    if (kind >= 4)
+        ok(md_ensemble_open(&(struct md_ensemble){.ensemble = "npt",
+                                                  .thermostat = kind == 4 ? "svr" : "langevin",
+                                                  .cell = kind == 4 ? "isotropic" : "full",
+                                                  .o = {.heat = t, .pressure = 0.2, .tau = 300, .compressibility = 0.5,
+                                                        .volume = al_frame_volume(f)}},
+                            &j->g));
     j->s = state_of(f, 200.0, 3, 1);
     char path[128];
     snprintf(path, sizeof path, "%s/%s.extxyz", dir, name);
@@ -128,6 +138,8 @@ static void same_state(const struct md_state *a, const struct md_state *b)
     assert_memory_equal(a->f->forces, b->f->forces, n);
     assert_true(a->bath == b->bath && a->time == b->time && a->step == b->step);
     assert_true(a->rng.state == b->rng.state);
+    assert_memory_equal(a->f->cell, b->f->cell, sizeof a->f->cell);
+    assert_memory_equal(a->chain, b->chain, sizeof a->chain);
 }
 
 // 200 steps in one go; and stopped at 83, at 140, and killed at 155 (resumed from the checkpoint of 140, with
@@ -171,7 +183,7 @@ static void restart_exact(int kind)
 static void test_restart(void **state)
 {
     (void)state;
-    for (int kind = 0; kind < 3; kind++)
+    for (int kind = 0; kind < KINDS; kind++)
         restart_exact(kind);
 }
 
@@ -247,7 +259,7 @@ struct poison { // lj that goes wrong at the n-th evaluation
     struct potential base;
     struct potential *inner;
     int calls, at;
-    enum { POISON_FORCE, POISON_ENERGY, POISON_FAIL, POISON_IO } how;
+    enum { POISON_FORCE, POISON_ENERGY, POISON_VIRIAL, POISON_FAIL, POISON_IO } how;
 };
 
 static enum al_err eval_poison(struct potential *p, const struct al_frame *f, struct pot_result *res)
@@ -257,6 +269,7 @@ static enum al_err eval_poison(struct potential *p, const struct al_frame *f, st
     if (++q->calls < q->at) return AL_ERR_OK;
     if (q->how == POISON_FORCE) res->forces[5][1] = NAN;
     if (q->how == POISON_ENERGY) res->energy = INFINITY;
+    if (q->how == POISON_VIRIAL) res->virial[1][2] = NAN;
     if (q->how == POISON_FAIL) AL_FAIL(AL_ERR_UNPHYSICAL, "network gives nan");
     if (q->how == POISON_IO) AL_FAIL(AL_ERR_IO, "disk gone");
     return AL_ERR_OK;
@@ -269,7 +282,7 @@ static void no_nan_in(const char *path)
     AL_AUTOFREE char *text = NULL;
     size_t n;
     ok(al_file_read(path, 0, &text, &n));
-    assert_true(n > 500);
+    assert_true(n > 50);
     assert_null(strstr(text, "nan"));
     assert_null(strstr(text, "inf"));
 }
@@ -277,9 +290,10 @@ static void no_nan_in(const char *path)
 static void test_not_finite(void **state)
 {
     (void)state;
-    for (int how = 0; how < 4; how++) {
+    for (int round = 0; round < 5 * KINDS; round++) {
         OWN_JOB j;
-        job_open(&j, "poison", 1);
+        int how = round % 5;
+        job_open(&j, "poison", round / 5);
         struct poison q = {.base = {&poison_ops}, .inner = j.p, .at = 33, .how = how};
         struct md_result r = {.steps = -7};
         j.o.checkpoint_interval = 0.0;
@@ -302,11 +316,10 @@ static void test_not_finite(void **state)
     }
 }
 
-static void test_too_close(void **state)
+static void too_close(int kind)
 {
-    (void)state;
     OWN_JOB j;
-    job_open(&j, "close", 0);
+    job_open(&j, "close", kind);
     struct md_result r;
     j.o.min_distance = 3.0; // argon at 200 K gets there
     for (int i = 0; i < j.s->f->natoms; i++)
@@ -322,6 +335,61 @@ static void test_too_close(void **state)
     snprintf(text, sizeof text, "are %.3f Ang", d);
     assert_non_null(strstr(r.text, text));
     assert_true(r.steps == j.s->step - 1);
+}
+
+static void test_too_close(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < KINDS; kind++)
+        too_close(kind);
+}
+
+// A time step far beyond stability: every ensemble ends, with a reason, and what was written before is sane.
+static void test_runaway_everywhere(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < KINDS; kind++) {
+        OWN_JOB j;
+        struct md_result r;
+        job_open(&j, "wild", kind);
+        j.o.dt = 120.0;
+        j.o.max_temperature = 5000.0;
+        j.o.max_energy_change = 0.5;
+        j.o.max_volume_change = 2.0;
+        j.ob[0].stride = j.ob[1].stride = 1;
+        ok(md_run(&j.o, j.s, j.p, j.g, &r));
+        print_message("ensemble %d: %s at step %ld: %s\n", kind, md_end_name(r.end), r.steps, r.text);
+        assert_true(r.end != MD_END_DONE && r.end != MD_END_OBSERVER && r.steps < 200);
+        assert_true(strlen(r.text) > 5 && !strstr(r.text, "nan") && !strstr(r.text, "inf"));
+        no_nan_in(j.out[0]->path);
+        no_nan_in(j.out[1]->path);
+        assert_false(al_exists(j.checkpoint)); // a restart comes to the same end again
+    }
+}
+
+// A cell that evaporates, and one that is crushed.
+static void test_volume(void **state)
+{
+    (void)state;
+    for (int kind = 4; kind < KINDS; kind++)
+        for (int crush = 0; crush < 2; crush++) {
+            OWN_JOB j;
+            struct md_result r;
+            job_open(&j, "volume", kind);
+            integrator_destroy(&j.g);
+            const struct md_ensemble e = {.ensemble = "npt", .thermostat = "svr", .cell = kind == 4 ? "isotropic" : "full",
+                                          .o = {.heat = {.temperature = 200, .tau = 80, .removed_dof = 3},
+                                                .pressure = crush ? 5.0 : -0.3, .tau = 300, .compressibility = 0.5,
+                                                .volume = al_frame_volume(j.s->f)}};
+            ok(md_ensemble_open(&e, &j.g));
+            j.o.nsteps = 20000;
+            j.o.max_volume_change = crush ? 1.2 : 2;
+            ok(md_run(&j.o, j.s, j.p, j.g, &r));
+            assert_int_equal(r.end, MD_END_VOLUME);
+            assert_non_null(strstr(r.text, "has become one of"));
+            no_nan_in(j.out[1]->path);
+            unlink(j.checkpoint);
+        }
 }
 
 static void test_runaway(void **state)
@@ -433,6 +501,8 @@ int main(void)
         cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_too_close),
         cmocka_unit_test(test_runaway),
+        cmocka_unit_test(test_runaway_everywhere),
+        cmocka_unit_test(test_volume),
         cmocka_unit_test(test_observer_end),
         cmocka_unit_test(test_outputs),
         cmocka_unit_test(test_bad_options),

@@ -3,9 +3,10 @@
 # Copyright the alnd authors
 """`alnd export` of a real (tiny) campaign, and everything that the hand-off promises, tried with deepmd-kit, LAMMPS and ASE:
 convert.sh --compress, forces of the converted and compressed .pb against ours, `dp test` against our own error, LAMMPS on the .dp and on
-the .pb files, ase_md.py both ways.
+the .pb files, ase_md.py both ways. With zbl: of models with repulsion, whose networks alone go through deepmd-kit and with pair_style zbl
+give in LAMMPS what the whole models do.
 
-handoff.py BIN_DIR LIB_DIR SOURCE_DIR     with the Python that has deepmd-kit, LAMMPS and ASE (ALND_PEER_PYTHON or
+handoff.py BIN_DIR LIB_DIR SOURCE_DIR [zbl]     with the Python that has deepmd-kit, LAMMPS and ASE (ALND_PEER_PYTHON or
 /opt/dpvenv/bin/python). Exit 77: skipped."""
 import glob
 import os
@@ -26,6 +27,8 @@ if os.path.realpath(sys.prefix) != os.path.realpath(os.path.dirname(os.path.dirn
 import numpy as np
 
 BIN, LIB, SOURCE = (os.path.abspath(p) for p in sys.argv[1:4])
+ZBL = sys.argv[4:] == ['zbl']
+NETWORKS = 'without_zbl.' if ZBL else ''
 HERE = os.path.join(SOURCE, 'tests/system')
 PSEUDO = os.environ.get('ALND_PSEUDO_DIR') or os.path.join(SOURCE, '.alnd/pseudo')
 ENV = dict(os.environ, OMP_NUM_THREADS='1', TF_CPP_MIN_LOG_LEVEL='3', CUDA_VISIBLE_DEVICES='', ALND_PYTHON=PEER,
@@ -71,9 +74,9 @@ def compare_models(system):
     from deepmd.infer import DeepPot
     error, n = 0.0, 0
     for k in range(2):
-        ours = alnd.Model(f'models/graph.{k}.dp')
+        ours = alnd.Model(f'models/graph.{k}.{NETWORKS}dp')
         for kind, tolerance in (('pb', 1e-10), ('compressed.pb', 1e-7)):
-            peer = DeepPot(f'models/graph.{k}.{kind}')
+            peer = DeepPot(f'models/graph.{k}.{NETWORKS}{kind}')
             e, f, v = [], [], []
             for symbols, x, box, label in frames(system):
                 r = ours.evaluate(x, symbols=symbols, cell=box)
@@ -89,7 +92,7 @@ def compare_models(system):
             for what, d in (('energy', e), ('forces', f), ('virial', v)):
                 close(f'{what}, graph.{k}.{kind}', np.zeros_like(np.concatenate([np.ravel(q) for q in d])),
                       np.concatenate([np.ravel(q) for q in d]), tolerance)
-    out = run('dp', 'test', '-m', 'models/graph.0.pb', '-s', system, '-n', '1000000')
+    out = run('dp', 'test', '-m', f'models/graph.0.{NETWORKS}pb', '-s', system, '-n', '1000000')
     theirs = float(re.search(r'Force\s+RMSE\s*:\s*(\S+)', out).group(1))
     close('force RMSE of dp test, relative', theirs / np.sqrt(error / n), 1.0, 1e-5)
 
@@ -114,12 +117,38 @@ def run_lammps(system):
     a, b = thermo('lammps/log.ours'), thermo('lammps/log.stock')
     close('LAMMPS thermo, relative', a / np.abs(b).max(axis=0), b / np.abs(b).max(axis=0), 1e-9)
     close('LAMMPS deviation', np.loadtxt('lammps/devi.ours'), np.loadtxt('lammps/model_devi.out'), 1e-6)
+    if ZBL:
+        run_whole(b)
+
+
+def run_whole(want):
+    """The whole models instead of networks and pair_style zbl."""
+    text = open('lammps/in.short').read()
+    models = ' '.join(f'../models/graph.{k}.dp' for k in range(2))
+    text, n = re.subn(r'pair_style +hybrid/overlay.*(?:\npair_coeff.*)+',
+                      f'pair_style deepmd {models} out_file model_devi.out out_freq 10\npair_coeff * * Li S', text)
+    if n != 1:
+        fail('no pair_style hybrid/overlay in the input')
+    with open('lammps/in.whole', 'w') as f:
+        f.write(text)
+    run(os.path.join(BIN, 'alnd-lmp'), '-in', 'in.whole', '-log', 'log.whole', cwd='lammps')
+    close('LAMMPS thermo, whole models', thermo('lammps/log.whole') / np.abs(want).max(axis=0), want / np.abs(want).max(axis=0), 1e-9)
+    with open('lammps/in.bare', 'w') as f:
+        f.write(text.replace('.dp', '.without_zbl.dp'))
+    run(os.path.join(BIN, 'alnd-lmp'), '-in', 'in.bare', '-log', 'log.bare', cwd='lammps')
+    if not np.abs(thermo('lammps/log.bare')[0, 2] - want[0, 2]) > 0.1:
+        fail('the repulsion does not act in this structure')
 
 
 def run_ase():
     out = run(PEER, 'ase_md.py', env=dict(ENV, PYTHONPATH=os.path.join(SOURCE, 'python')))
     if 'deviation of the committee' not in out:
         fail('ase_md.py did not use alnd\n' + out)
+    if ZBL:
+        p = subprocess.run([PEER, 'ase_md.py'], env=ENV, capture_output=True, text=True)
+        if p.returncode == 0 or 'lacks the ZBL repulsion' not in p.stderr:
+            fail(f'ase_md.py without alnd: exit code {p.returncode}\n{p.stderr}')
+        return
     other = run(PEER, 'ase_md.py')
     if 'deviation of the committee' in other:
         fail('alnd is found without PYTHONPATH: deepmd-kit is not tried')
@@ -128,14 +157,19 @@ def run_ase():
 
 
 def main():
-    shutil.copy(os.path.join(HERE, 'mini.yaml'), '.')
+    text = open(os.path.join(HERE, 'mini.yaml')).read()
+    if ZBL: # so wide that bonds of Li2S (2.47 Ang) are within
+        text = text.replace('  steps: 1500\n', '  steps: 1500\n  zbl: {inner: 1.6 Ang, outer: 2.7 Ang}\n')
+    with open('mini.yaml', 'w') as f:
+        f.write(text)
     shutil.copy(os.path.join(HERE, 'li2s.extxyz'), '.')
     run(os.path.join(BIN, 'alnd'), 'start', 'mini.yaml')
     run(os.path.join(BIN, 'alnd'), 'export', 'run', 'handoff')
     os.chdir('handoff')
     run('./convert.sh', '--compress')
     left = sorted(os.path.basename(p) for p in glob.glob('models/*'))
-    want = sorted([f'graph.{k}.{s}' for k in range(2) for s in ('dp', 'pb', 'compressed.pb')] + ['model.yaml'])
+    want = sorted([f'graph.{k}.{NETWORKS}{s}' for k in range(2) for s in ('dp', 'pb', 'compressed.pb')] + ['model.yaml'] +
+                  [f'graph.{k}.dp' for k in range(2) if ZBL])
     if left != want:
         fail(f'models/ holds {left}, expected {want}')
     compare_models('data/test/Li2S')

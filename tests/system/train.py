@@ -134,6 +134,18 @@ def test_run():
     check(s['steps'] == 100 and s['valid']['frames'] == 8 and s['halved'] == 0 and set(s['valid']['force_by_element']) == {'Li', 'S'}, out)
     start = float(lines('six/lcurve.out')[2].split()[5])
     check(start < 2 * last, f'fine-tuning starts at {start}, the model had {last}')
+    # with repulsion: two files, and fine-tuning keeps it
+    out, _ = train('a.extxyz', '--out', 'zbl', '--steps', '50', '--zbl.inner', '0.8 Ang', '--zbl.outer', '1.4 Ang')
+    check('zbl/model.without_zbl.dp, with pair_style zbl 0.8 1.4' in out, out)
+    alnd('train', 'a.extxyz', '--from', 'zbl/model.dp', '--out', 'zbl2', '--steps', '20')
+    for d in ('zbl', 'zbl2'):
+        check(b'zbl: {inner: 0.8, outer: 1.4}' in read(d + '/summary.yaml'), d + ' does not tell of the repulsion')
+        check(b'"alnd_zbl (' in read(d + '/model.dp') and b'"alnd_zbl (' not in read(d + '/model.without_zbl.dp'), d + ': files')
+    _, err = alnd('train', 'a.extxyz', '--from', 'zbl/model.dp', '--out', 'zbl3', '--steps', '20', '--zbl.inner', '0.8 Ang',
+                  '--zbl.outer', '1.5 Ang', code=1)
+    check('0.8 to 1.5 Ang is asked for' in err and 'keeps its own' in err, err)
+    _, err = train('a.extxyz', '--out', 'zbl4', '--zbl.outer', '1.5 Ang', code=2)
+    check('zbl wants inner and outer' in err, err)
     # errors of a model
     out, err = alnd('test', 'six/model.dp', 'b.extxyz', 'a.extxyz', '--out', 'errors')
     check('outlier' in out and re.search(r'^b +8 ', out, re.M) and re.search(r'all +Li +\d+', out), out)
