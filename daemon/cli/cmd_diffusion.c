@@ -15,7 +15,7 @@
 const char cli_diffusion_usage[] =
     "alnd diffusion TRAJ... --out DIR [OPTION]...\n"
     "\n"
-    "  TRAJ: extended XYZ, LAMMPS text dump, XDATCAR. Several files are replicas of one temperature, or a series of temperatures\n"
+    "  TRAJ: extended XYZ, DCD, LAMMPS text dump, XDATCAR. Several files are replicas of one temperature, or a series of temperatures\n"
     "  --species Li                  the mobile element\n"
     "  --framework P,S,O             displacements are relative to the centre of mass of these; left out: all but the species\n"
     "  --temperature \"600 K\"         one for all, or one for each file (\"600 K, 700 K\"); left out: from velocities in the file\n"

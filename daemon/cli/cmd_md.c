@@ -25,14 +25,18 @@ const char cli_md_usage[] = "alnd md dft STRUCTURE --config C.yaml --out DIR OPT
                             "  --timestep \"1 fs\"\n"
                             "  --stride N                    steps from frame to frame, 10\n"
                             "  --thermostat-time \"100 fs\", --barostat-time \"500 fs\"\n"
+                            "  --precision mixed|double|plain\n"
+                            "  --format extxyz|dcd|both      of the trajectory, extxyz\n"
+                            "  --replicas N                  runs with seeds SEED, SEED + 1, ...\n"
+                            "  --threads N                   replicas at a time, all cores; of a single run's evaluation, 1\n"
                             "  --seed N, --cores N, --ranks N";
 static const char hint[] = "alnd md --help";
 
 struct wish {
-    const char *potential, *structure, *out, *ensemble, *thermostat, *cell;
+    const char *potential, *structure, *out, *ensemble, *thermostat, *cell, *precision, *format;
     double temperature, pressure, time, timestep, tau, tau_p; // K, GPa, fs
     double temperature_end, pressure_end;                     // those of the start without a ramp
-    long stride, seed;
+    long stride, seed, replicas, threads; // threads 0: not said
     struct label_choice choice;
 };
 
@@ -72,6 +76,8 @@ static enum al_err set_value(struct wish *w, const char *flag, const char *v)
         {"--cell", &w->cell, NULL, 0, 0},
         {"--temperature-end", NULL, &w->temperature_end, AL_DIM_TEMP, 0.1},
         {"--pressure-end", NULL, &w->pressure_end, AL_DIM_PRESSURE, -1000},
+        {"--precision", &w->precision, NULL, 0, 0},
+        {"--format", &w->format, NULL, 0, 0},
         {"--temperature", NULL, &w->temperature, AL_DIM_TEMP, 0.1},
         {"--pressure", NULL, &w->pressure, AL_DIM_PRESSURE, -1000},
         {"--time", NULL, &w->time, AL_DIM_TIME, 0},
@@ -90,6 +96,10 @@ static enum al_err set_value(struct wish *w, const char *flag, const char *v)
         AL_TRY(set_count(flag, v, 1, 100000000, &w->stride));
     } else if (strcmp(flag, "--seed") == 0) {
         AL_TRY(set_count(flag, v, 0, 2147483647, &w->seed));
+    } else if (strcmp(flag, "--replicas") == 0) {
+        AL_TRY(set_count(flag, v, 1, 64, &w->replicas));
+    } else if (strcmp(flag, "--threads") == 0) {
+        AL_TRY(set_count(flag, v, 1, 1024, &w->threads));
     } else if (strcmp(flag, "--cores") == 0 || strcmp(flag, "--ranks") == 0) {
         AL_TRY(set_count(flag, v, 1, 4096, &n));
         *(flag[2] == 'c' ? &w->choice.cores : &w->choice.ranks) = (int)n;
@@ -141,6 +151,10 @@ static enum al_err parse(int argc, char **argv, struct wish *w)
     if (!w->structure || !w->out || !w->ensemble || !(w->temperature > 0) || !(w->time > 0))
         AL_FAIL_HINT(AL_ERR_INPUT, hint, "md: potential, structure, --ensemble, --temperature, --time and --out are needed");
     AL_TRY(check_ensemble(w));
+    if (strcmp(w->precision, "mixed") != 0 && strcmp(w->precision, "double") != 0 && strcmp(w->precision, "plain") != 0)
+        AL_FAIL(AL_ERR_INPUT, "md: --precision %s: mixed, double or plain", w->precision);
+    if (strcmp(w->format, "extxyz") != 0 && strcmp(w->format, "dcd") != 0 && strcmp(w->format, "both") != 0)
+        AL_FAIL(AL_ERR_INPUT, "md: --format %s: extxyz, dcd or both", w->format);
     w->choice.model = strcmp(w->potential, "dft") != 0;
     if (!w->choice.model && !w->choice.config)
         AL_FAIL_HINT(AL_ERR_INPUT, "--config C.yaml with a section `label`; a whole loop.yaml will do",
@@ -163,6 +177,7 @@ static enum al_err identity(const struct label_job *j, const struct wish *w, con
     if (w->choice.model) {
         AL_TRY(al_sha256_file(w->potential, hex));
         al_sha256_string(&h, hex);
+        al_sha256_string(&h, w->precision);
     } else {
         al_sha256_string(&h, s->hash);
     }
@@ -179,6 +194,9 @@ static enum al_err identity(const struct label_job *j, const struct wish *w, con
     const double ramp[] = {w->temperature_end, w->pressure_end, w->time};
     for (int i = 0; ramps(w) && i < 3; i++)
         al_sha256_double(&h, ramp[i]);
+    al_sha256_string(&h, w->format);
+    al_sha256_int(&h, w->replicas);
+    al_sha256_int(&h, w->replicas == 1 && w->threads > 1 ? w->threads : 1); // of an evaluation: the order of its sums
     al_sha256_hex(&h, ret);
     return AL_ERR_OK;
 }
@@ -192,7 +210,8 @@ static enum al_err check_directory(const struct label_job *j, const char *id)
     AL_TRY(al_yaml_read(path, &old));
     if (strcmp(al_node_str(old, "identity", ""), id) != 0)
         AL_FAIL_HINT(AL_ERR_INPUT, "another --out; md.yaml in it says what it is",
-                     "%s holds another run (other structure, potential, settings, ensemble, ramp, seed or stride)", j->dir);
+                     "%s holds another run (other structure, potential, settings, ensemble, ramp, seed, stride, format, replicas or threads)",
+                     j->dir);
     return AL_ERR_OK;
 }
 
@@ -226,6 +245,9 @@ static enum al_err write_inputs(const struct label_job *j, const struct wish *w,
     al_yaml_double(o.out, 0, "thermostat_time", w->tau);
     al_yaml_double(o.out, 0, "barostat_time", w->tau_p);
     al_yaml_int(o.out, 0, "stride", w->stride);
+    al_yaml_str(o.out, 0, "format", w->format);
+    al_yaml_int(o.out, 0, "replicas", w->replicas);
+    al_yaml_int(o.out, 0, "threads", w->threads);
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
 }
@@ -242,9 +264,17 @@ static enum al_err write_config(const struct label_job *j, const struct wish *w,
     snprintf(name, 64, "settings/md.yaml");
     AL_TRY(al_path(path, "%s/%s", j->dir, name));
     AL_TRY(al_outfile_open(path, &o));
-    fprintf(o.out, "seed: %ld\n%s", w->seed, text);
+    fprintf(o.out, "seed: %ld\nexplore:\n  precision: %s\n%s", w->seed, w->precision, text);
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
+}
+
+static int threads_of(const struct label_job *j, const struct wish *w)
+{
+    if (!w->choice.model) return 1;
+    if (w->replicas == 1) return w->threads > 1 ? (int)w->threads : 1;
+    long most = w->threads ? w->threads : j->cores;
+    return (int)(w->replicas < most ? w->replicas : most);
 }
 
 static enum al_err prepare(const struct label_job *j, const struct wish *w, struct bag_task *t)
@@ -263,7 +293,7 @@ static enum al_err prepare(const struct label_job *j, const struct wish *w, stru
         model = "model.dp";
     }
     AL_TRY(write_inputs(j, w, id, model));
-    *t = (struct bag_task){.verb = "md", .elements = j->elements, .ranks = w->choice.model ? 0 : j->ranks, .threads = 1};
+    *t = (struct bag_task){.verb = "md", .elements = j->elements, .ranks = w->choice.model ? 0 : j->ranks, .threads = threads_of(j, w)};
     AL_TRY(write_config(j, w, &s, t->config));
     al_sha256_init(&h);
     al_sha256_string(&h, id);
@@ -297,8 +327,14 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
         printf("WARNING: in %s of the steps: %s\n", bag_fact(t, "sel_overflow"), bag_fact(t, "sel_overflow_text"));
     if (bag_fact(t, "history_lost"))
         puts("went on with another number of ranks: equal within the SCF threshold, not bit for bit");
-    printf("trajectory  %s/trajectory.extxyz (%s frames)\nlog         %s/thermo.csv\nsummary     %s/summary.yaml\n", w->out,
-           bag_fact(t, "nframes"), w->out, w->out);
+    char dir[AL_PATH + 32] = "";
+    const bool dcd = strcmp(w->format, "extxyz") != 0, xyz = strcmp(w->format, "dcd") != 0;
+    if (w->replicas > 1)
+        printf("(means of %ld replicas, ns/day of all together; %s/replica-0 to -%ld)\n", w->replicas, w->out, w->replicas - 1);
+    snprintf(dir, sizeof dir, "%.4000s%s", w->out, w->replicas > 1 ? "/replica-*" : "");
+    if (xyz) printf("trajectory  %s/trajectory.extxyz (%s frames)\n", dir, bag_fact(t, "nframes"));
+    if (dcd) printf("trajectory  %s/trajectory.dcd (%s frames; elements in topology.extxyz)\n", dir, bag_fact(t, "nframes"));
+    printf("log         %s/thermo.csv\nsummary     %s/summary.yaml\n", dir, dir);
     if (j->cfg->demonstration) cli_demonstration();
     if (!whole) fprintf(stderr, "alnd: the run ended before its time: %s\n", ended ? ended : "?");
     return whole ? EXIT_OK : EXIT_FAILED;
@@ -306,8 +342,8 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
 
 int cmd_md(int argc, char **argv)
 {
-    struct wish w = {.pressure = NAN, .temperature_end = NAN, .pressure_end = NAN, .timestep = 1, .tau = 100,
-                     .tau_p = 500, .stride = 10, .seed = 1};
+    struct wish w = {.precision = "mixed", .format = "extxyz", .replicas = 1, .pressure = NAN, .temperature_end = NAN, .pressure_end = NAN,
+                     .timestep = 1, .tau = 100, .tau_p = 500, .stride = 10, .seed = 1};
     struct label_job j;
     struct bag_task t = {0};
     enum al_err e = parse(argc, argv, &w);

@@ -123,6 +123,7 @@ struct cfg_production {
     double equilibration, time, timestep; // fs
     int stride, replicas;
     char precision[8];         // mixed | double | plain
+    char format[8];            // dcd | extxyz
 };
 
 struct cfg_job {

@@ -428,6 +428,8 @@ const struct schema_key loop_keys[] = {
      .doc = "Runs per system and temperature with different velocities."},
     {"production.precision", KEY_CHOICE, 0, STRING(production.precision), .otherwise = "mixed", .flags = P,
      .choices = "mixed|double|plain", .doc = "As explore.precision."},
+    {"production.format", KEY_CHOICE, 0, STRING(production.format), .otherwise = "dcd", .flags = P, .choices = "dcd|extxyz",
+     .doc = "Trajectory: dcd (binary, positions in single precision, a fifth of the size, read by MDAnalysis, VMD and OVITO with topology.extxyz beside it) or extxyz."},
 
     {"resources.executor", KEY_CHOICE, 0, STRING(resources.executor), .otherwise = "local", .choices = "local",
      .doc = "Who runs the workers."},

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "comm/comm.h"
 #include "worker/data.h"
@@ -92,6 +93,7 @@ int main(int argc, char **argv)
         e = comm_init(&argc, &argv);
         if (!e) e = comm_world(&world);
     }
+    if (!e) e = al_log_open(NULL); // standard error is the task's worker.log
     task_catch_signals();
     if (!e) e = task_open(argv[2], &t);
     if (e) {

@@ -22,8 +22,9 @@ struct mdrun_settings {
     long stride;                       // steps between frames of the trajectory
     long first;                        // no frame before this step
     const char *identity;              // of the physics without `time`: a longer run goes on with the same checkpoint
-    const char *trajectory, *thermo, *checkpoint; // paths
-    uint64_t stream[2];                // with the configuration's seed: the random numbers
+    const char *trajectory, *dcd, *thermo, *checkpoint; // paths; one of the first two may be NULL. A topology is written beside dcd
+    uint64_t stream[2];                // with the configuration's seed plus `replica`: the random numbers
+    uint64_t replica;
     const char *purpose;
     bool labels;                       // frames are labels: fingerprint, no velocities; failing when the potential has none
 };
@@ -34,6 +35,8 @@ struct mdrun_result {
     double volume, volume_std; // Ang^3
     double seconds_per_step;   // of this process; 0 when it did none
     double ns_per_day;
+    long ran;                  // steps of this process
+    double started, ended;     // of them, monotonic clock, s
     struct overflow overflow;  // of a Deep Potential's sel
 };
 
@@ -43,5 +46,11 @@ typedef enum al_err (*mdrun_decorate)(void *ctx, struct al_frame *f, const struc
 // Collective over MPI's ranks; on ranks other than 0 the result is zero.
 enum al_err mdrun(struct task *t, const struct mdrun_settings *m, mdrun_decorate decorate, void *ctx,
                   struct mdrun_result *ret);
+// A single run has the task's threads for each evaluation (another number: other rounding).
+// n runs with one potential (that of the first): a Deep Potential's on as many threads as the task has, with one copy of its weights;
+// first-principles runs in turn. Each is, bit for bit, what
+// it would be alone with one thread.
+enum al_err mdrun_all(struct task *t, int n, const struct mdrun_settings m[], mdrun_decorate decorate, void *ctx,
+                      struct mdrun_result ret[]);
 
 #endif

@@ -229,6 +229,18 @@ enum al_err registry_potential_serve(struct potential *p)
     return AL_ERR_OK;
 }
 
+void registry_potential_threads(struct potential *p, int threads)
+{
+    if (strcmp(p->ops->name, "dp") == 0) dp_potential_threads(p, threads);
+}
+
+enum al_err registry_potential_twin(struct potential *of, struct potential **ret)
+{
+    *ret = of;
+    if (strcmp(of->ops->name, "dp") == 0) AL_TRY(dp_potential_twin(of, ret));
+    return AL_ERR_OK;
+}
+
 long registry_potential_outside(const struct potential *p)
 {
     return p && strcmp(p->ops->name, "dp") == 0 ? dp_potential_outside(p) : 0;

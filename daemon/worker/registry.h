@@ -46,6 +46,10 @@ enum al_err registry_labeler_open(const struct loop_config *c, const struct labe
 // registry_potential_serve until rank 0 closes its instance. A model is opened on rank 0 alone (*ret NULL elsewhere).
 enum al_err registry_potential_open(const struct loop_config *c, const char *name, struct comm *comm, struct potential **ret);
 enum al_err registry_potential_serve(struct potential *p); // p NULL: nothing to do
+// Threads of an evaluation, where it can use them.
+void registry_potential_threads(struct potential *p, int threads);
+// Another instance for another thread, see dp_potential_twin; *ret = of where there can be none (dft).
+enum al_err registry_potential_twin(struct potential *of, struct potential **ret);
 // Inputs that a Deep Potential's tables did not cover so far, see dp/compress.h.
 long registry_potential_outside(const struct potential *p);
 // Fingerprint that frames computed by it have as labels; NULL when they are none.

@@ -67,7 +67,8 @@ static enum al_err read_run(const struct task *t, struct analysis *a, const char
         snprintf(p->ended, sizeof p->ended, "%s", ended);
         return AL_ERR_OK;
     }
-    AL_TRY(al_path(path, "%s/traj.extxyz", id));
+    AL_TRY(al_path(path, "%s/traj.dcd", id)); // production.format
+    if (!al_exists(path)) AL_TRY(al_path(path, "%s/traj.extxyz", id));
     struct tr_load load = {.path = path, .dt = t->cfg->production.timestep * t->cfg->production.stride};
     AL_TRY(tr_traj_read(&load, &q->run[q->nruns]));
     q->natoms = q->run[q->nruns]->natoms;

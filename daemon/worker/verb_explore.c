@@ -37,7 +37,7 @@ static enum al_err write_frame(struct explore *x, const struct md_state *s, cons
     if (x->pressure) AL_TRY(al_frame_info_set(f, "pressure", x->pressure));
     snprintf(text, sizeof text, "%.6f", d->max_f);
     AL_TRY(al_frame_info_set(f, "deviation", text));
-    AL_TRY(al_xyz_write_frame(x->frames->out, f));
+    AL_TRY(md_output_take(x->frames, &f));
     x->memory.nframes++;
     return AL_ERR_OK;
 }

@@ -95,6 +95,22 @@ static enum al_err facts(struct task *t, const struct produce *x, const struct m
     return AL_ERR_OK;
 }
 
+static enum al_err open_trajectory(const struct task *t, const struct nnmd *n, struct md_output **ret)
+{
+    const struct cfg_production *c = &t->cfg->production;
+    const struct al_frame *f = n->s->f;
+    char path[AL_PATH];
+    if (strcmp(c->format, "extxyz") == 0) {
+        AL_TRY(nnmd_output(t, "traj.extxyz", ret));
+        return AL_ERR_OK;
+    }
+    struct al_dcd_spec spec = {f->natoms, f->pbc, c->timestep, 0, c->stride};
+    AL_TRY(task_path(t, path, "traj.dcd"));
+    AL_TRY(md_output_create_dcd(path, &spec, ret));
+    AL_TRY(md_output_topology(path, f));
+    return AL_ERR_OK;
+}
+
 enum al_err verb_produce(struct task *t)
 {
     const uint64_t key[3] = {(uint64_t)t->isystem, (uint64_t)(t->temperature * 1000), (uint64_t)t->index};
@@ -103,7 +119,7 @@ enum al_err verb_produce(struct task *t)
     AL_OWN(md_output) thermo = NULL;
     // replicas go through the arrangements in turn
     AL_TRY(nnmd_open(t, t->cfg->production.precision, t->cfg->production.supercell, t->index, "produce", key, &n));
-    AL_TRY(nnmd_output(t, "traj.extxyz", &traj));
+    AL_TRY(open_trajectory(t, n, &traj));
     AL_TRY(nnmd_output(t, "thermo.out", &thermo));
     struct produce x = {.t = t, .committee = n->committee, .traj = traj, .thermo = thermo};
     struct md_result r = {0};
@@ -115,6 +131,11 @@ enum al_err verb_produce(struct task *t)
         AL_TRY(al_file_write(thermo->path, "", 0));
     }
     AL_TRY(task_artifact(t, traj->path));
+    if (traj->is_dcd) {
+        char path[AL_PATH];
+        AL_TRY(task_path(t, path, AL_DCD_TOPOLOGY));
+        AL_TRY(task_artifact(t, path));
+    }
     AL_TRY(task_artifact(t, thermo->path));
     AL_TRY(facts(t, &x, &r));
     AL_TRY(overflow_facts(t, &n->overflow));

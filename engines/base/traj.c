@@ -8,7 +8,7 @@
 #include "base/fsio.h"
 #include "base/mem.h"
 
-static const struct al_traj_format *const formats[] = {&al_traj_lammps, &al_traj_xyz, &al_traj_xdatcar};
+static const struct al_traj_format *const formats[] = {&al_traj_dcd, &al_traj_lammps, &al_traj_xyz, &al_traj_xdatcar};
 enum { NFORMATS = sizeof formats / sizeof formats[0], HEAD = 4096 };
 
 struct al_traj {
@@ -53,7 +53,7 @@ enum al_err al_traj_open(const char *path, const struct al_traj_options *o, stru
     for (int i = 0; i < NFORMATS && !t->format; i++)
         if (formats[i]->is(path, head, n)) t->format = formats[i];
     if (!t->format)
-        AL_FAIL_HINT(AL_ERR_INPUT, "extended XYZ, a LAMMPS text dump or an XDATCAR is wanted", "%s:1: the format of this file is not known", path);
+        AL_FAIL_HINT(AL_ERR_INPUT, "extended XYZ, a LAMMPS text dump, an XDATCAR or a DCD is wanted", "%s:1: the format of this file is not known", path);
     AL_TRY(t->format->open(t->path, o ? o : &none, &t->reader));
     *ret = t;
     t = NULL;

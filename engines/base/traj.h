@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Trajectories frame by frame, whoever wrote them: extended XYZ (ours, ASE's), LAMMPS text dumps, VASP's XDATCAR. The format is told
+// Trajectories frame by frame, whoever wrote them: extended XYZ (ours, ASE's), LAMMPS text dumps, VASP's XDATCAR, DCD
+// with its topology beside it (base/dcd.h). The format is told
 // by the first lines. Errors name file and line.
 #ifndef AL_BASE_TRAJ_H
 #define AL_BASE_TRAJ_H
@@ -30,7 +31,7 @@ struct al_traj_format {
     long (*tell)(void *reader); // bytes read so far
     void (*close)(void *reader);
 };
-extern const struct al_traj_format al_traj_xyz, al_traj_lammps, al_traj_xdatcar;
+extern const struct al_traj_format al_traj_xyz, al_traj_lammps, al_traj_xdatcar, al_traj_dcd;
 
 struct al_traj;
 enum al_err al_traj_open(const char *path, const struct al_traj_options *o, struct al_traj **ret);

@@ -19,8 +19,10 @@ struct dp_compressed {
     struct dp_table *table; // [nemb]
     void *state;
     struct dp_env env;
+    enum dp_precision precision;
     long outside;
     int threads;
+    bool twin; // table is another's
 };
 
 static bool any_machine(void)
@@ -99,30 +101,19 @@ void dp_compressed_destroy(struct dp_compressed **cp)
     struct dp_compressed *c = *cp;
     if (!c) return;
     if (c->state) c->ops->destroy(c->state);
-    for (int e = 0; c->table && e < c->m->nemb; e++)
+    for (int e = 0; !c->twin && c->table && e < c->m->nemb; e++)
         dp_table_free(&c->table[e]);
-    al_free(c->table);
+    if (!c->twin) al_free(c->table);
     dp_zbl_destroy(&c->zbl);
     dp_env_free(&c->env);
     al_free(c);
     *cp = NULL;
 }
 
-enum al_err dp_compressed_create(const struct dp_model *m, enum dp_precision p, const char *kernels,
-                                 struct dp_compressed **ret)
+static enum al_err build_tables(struct dp_compressed *c)
 {
-    AL_OWN(dp_compressed) c = NULL;
-    AL_ALLOC(c, 1);
-    c->m = m;
-    c->threads = 1;
-    AL_TRY(dp_zbl_create(&m->c, &c->zbl));
-    for (size_t k = 0; k < sizeof sets / sizeof *sets && !c->ops; k++) {
-        if (kernels ? strcmp(kernels, sets[k].name) != 0 : !sets[k].here()) continue;
-        if (!sets[k].here()) AL_FAIL(AL_ERR_UNSUPPORTED, "this machine has no %s", kernels);
-        c->ops = &sets[k].ops[p];
-        c->kernels = sets[k].name;
-    }
-    if (!c->ops) AL_FAIL(AL_ERR_UNSUPPORTED, "there are no kernels '%s'", kernels);
+    const struct dp_model *m = c->m;
+    const enum dp_precision p = c->precision;
     AL_ALLOC(c->table, m->nemb);
     for (int e = 0; e < m->nemb; e++) {
         double lo, up;
@@ -134,8 +125,49 @@ enum al_err dp_compressed_create(const struct dp_model *m, enum dp_precision p, 
         al_free(c->table[e].c);
         c->table[e].c = NULL;
     }
+    return AL_ERR_OK;
+}
+
+// of: NULL, or what has tables and weights already.
+static enum al_err create(const struct dp_model *m, enum dp_precision p, const char *kernels, const struct dp_compressed *of,
+                          struct dp_compressed **ret)
+{
+    AL_OWN(dp_compressed) c = NULL;
+    AL_ALLOC(c, 1);
+    c->m = m;
+    c->precision = p;
+    c->twin = of != NULL;
+    c->threads = 1;
+    AL_TRY(dp_zbl_create(&m->c, &c->zbl));
+    for (size_t k = 0; k < sizeof sets / sizeof *sets && !c->ops; k++) {
+        if (kernels ? strcmp(kernels, sets[k].name) != 0 : !sets[k].here()) continue;
+        if (!sets[k].here()) AL_FAIL(AL_ERR_UNSUPPORTED, "this machine has no %s", kernels);
+        c->ops = &sets[k].ops[p];
+        c->kernels = sets[k].name;
+    }
+    if (!c->ops) AL_FAIL(AL_ERR_UNSUPPORTED, "there are no kernels '%s'", kernels);
+    if (of) {
+        c->table = of->table;
+        AL_TRY(c->ops->twin(of->state, &c->state));
+    } else {
+        AL_TRY(build_tables(c));
+    }
     *ret = c;
     c = NULL;
+    return AL_ERR_OK;
+}
+
+enum al_err dp_compressed_create(const struct dp_model *m, enum dp_precision p, const char *kernels,
+                                 struct dp_compressed **ret)
+{
+    AL_TRY(create(m, p, kernels, NULL, ret));
+    return AL_ERR_OK;
+}
+
+enum al_err dp_compressed_twin(const struct dp_compressed *of, struct dp_compressed **ret)
+{
+    AL_TRY(create(of->m, of->precision, of->kernels, of, ret));
+    (*ret)->threads = of->threads;
     return AL_ERR_OK;
 }
 

@@ -28,6 +28,9 @@ struct dp_compressed;
 // AL_ERR_UNSUPPORTED where it lacks them.
 enum al_err dp_compressed_create(const struct dp_model *m, enum dp_precision p, const char *kernels,
                                  struct dp_compressed **ret);
+// The same model with one copy of the weights, which the first one keeps and which must live longer, and tables of its own; both may
+// run at the same time. Not to be called while the first runs.
+enum al_err dp_compressed_twin(const struct dp_compressed *of, struct dp_compressed **ret);
 void dp_compressed_destroy(struct dp_compressed **c);
 // Threads of a run from now on, 1 at first. The same number gives the same bits; another one sums forces in another order.
 void dp_compressed_threads(struct dp_compressed *c, int threads);

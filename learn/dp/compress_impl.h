@@ -30,6 +30,7 @@ struct FN(state) { // read by all threads
     size_t table_end;   // numbers of all nets
     size_t room;        // intervals of each thread
     struct FN(layer) *layer; // [ntypes][nfit]
+    bool twin;               // layer and net_at are another state's
     struct FN(work) *work;   // [nwork]
     int nwork;
     int *group, ngroup; // first block of each group, and the end
@@ -67,6 +68,8 @@ static void FN(destroy)(void *state)
     if (!s) return;
     for (int k = 0; s->work && k < s->nwork; k++)
         FN(work_clear)(&s->work[k]);
+    if (s->twin) s->layer = NULL;
+    if (s->twin) s->net_at = NULL;
     for (int k = 0; s->layer && k < s->m->c.ntypes * s->m->c.nfit; k++) {
         al_free(s->layer[k].w);
         al_free(s->layer[k].wt);
@@ -144,6 +147,31 @@ static enum al_err FN(create)(const struct dp_model *m, const struct dp_table *g
             place[q++] = a * s->m2 + b;
     AL_TRY(FN(pack_layers)(s, place));
     AL_TRY(FN(pack_tables)(s));
+    *ret = s;
+    s = NULL;
+    return AL_ERR_OK;
+}
+
+// Weights are those of the other state, which must live longer; tables are copied, because rows outside them are written behind them.
+static enum al_err FN(twin)(const void *of, void **ret)
+{
+    const struct FN(state) *from = of;
+    __attribute__((cleanup(FN(destroy_at)))) struct FN(state) *s = NULL;
+    AL_ALLOC(s, 1);
+    s->twin = true;
+    s->m = from->m;
+    s->grid = from->grid;
+    s->m1 = from->m1;
+    s->m2 = from->m2;
+    s->nd = from->nd;
+    s->mp = from->mp;
+    s->ndp = from->ndp;
+    s->wp = from->wp;
+    s->net_at = from->net_at;
+    s->table_end = from->table_end;
+    s->layer = from->layer;
+    AL_ALLOC(s->table, s->table_end);
+    memcpy(s->table, from->table, s->table_end * sizeof *s->table);
     *ret = s;
     s = NULL;
     return AL_ERR_OK;

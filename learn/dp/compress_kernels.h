@@ -39,5 +39,5 @@ static const long IOTA_D[] = {0, 1, 2, 3, 4, 5, 6, 7};
 #include "dp/panel_impl.h"
 #include "dp/compress_impl.h"
 
-const struct dp_compress_ops OPS[2] = {[DP_DOUBLE] = {create_d, run_d, destroy_d},
-                                       [DP_MIXED] = {create_s, run_s, destroy_s}};
+const struct dp_compress_ops OPS[2] = {[DP_DOUBLE] = {create_d, run_d, destroy_d, twin_d},
+                                       [DP_MIXED] = {create_s, run_s, destroy_s, twin_s}};

@@ -14,6 +14,7 @@ struct dp_compress_ops { // of one precision
     enum al_err (*run)(void *state, const struct dp_layout *l, const struct dp_geo *geo, int threads, struct pot_result *res,
                        long *outside);
     void (*destroy)(void *state);
+    enum al_err (*twin)(const void *of, void **ret); // see dp_compressed_twin
 };
 extern const struct dp_compress_ops dp_compress_avx512[2], dp_compress_avx2[2], dp_compress_plain[2]; // by dp_precision
 

@@ -32,6 +32,17 @@ enum al_err dp_engine_create(const struct dp_model *m, enum dp_way way, struct d
     return AL_ERR_OK;
 }
 
+enum al_err dp_engine_twin(const struct dp_engine *of, const struct dp_model *m, struct dp_engine **ret)
+{
+    AL_OWN(dp_engine) e = NULL;
+    AL_ALLOC(e, 1);
+    if (of->plain) AL_TRY(dp_eval_create(m, &e->plain));
+    else AL_TRY(dp_compressed_twin(of->fast, &e->fast));
+    *ret = e;
+    e = NULL;
+    return AL_ERR_OK;
+}
+
 enum al_err dp_engine_run(struct dp_engine *e, const struct dp_layout *l, const struct dp_env *env,
                           struct pot_result *res)
 {

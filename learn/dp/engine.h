@@ -16,6 +16,8 @@ enum dp_way {
 
 struct dp_engine;
 enum al_err dp_engine_create(const struct dp_model *m, enum dp_way way, struct dp_engine **ret); // borrows the model
+// As dp_compressed_twin; the networks of DP_WAY_PLAIN are the model's in any case.
+enum al_err dp_engine_twin(const struct dp_engine *of, const struct dp_model *m, struct dp_engine **ret);
 void dp_engine_destroy(struct dp_engine **e);
 // As dp_eval_run; env (may be NULL): of this layout, for other models with the same cut-offs too.
 enum al_err dp_engine_run(struct dp_engine *e, const struct dp_layout *l, const struct dp_env *env,

@@ -23,6 +23,7 @@ struct dp_potential {
     } last;
     int type_of[AL_ZMAX + 1]; // -1 = unknown
     struct dp_overflow overflow;
+    bool twin; // model is another's
 };
 
 static enum al_err set_types(struct dp_potential *p, const struct al_frame *f)
@@ -143,7 +144,7 @@ static void dp_potential_destroy(struct dp_potential **pp)
     dp_engine_destroy(&p->engine);
     dp_layout_destroy(&p->layout);
     al_neigh_destroy(&p->list);
-    dp_model_destroy(&p->model);
+    if (!p->twin) dp_model_destroy(&p->model);
     al_free(p->types);
     al_free(p->last.pos);
     al_free(p->last.forces);
@@ -163,18 +164,38 @@ static const struct potential_ops dp_ops = {.name = "dp",
                                             .cutoff = cutoff_dp,
                                             .close = close_dp};
 
+static enum al_err prepare(struct dp_potential *p)
+{
+    p->base.ops = &dp_ops;
+    for (int z = 0; z <= AL_ZMAX; z++)
+        p->type_of[z] = z ? dp_config_type(&p->model->c, z) : -1;
+    AL_TRY(dp_layout_create(&p->layout));
+    AL_TRY(al_neigh_create(dp_cut_of(&p->model->c).rc, SKIN, &p->list));
+    return AL_ERR_OK;
+}
+
+enum al_err dp_potential_twin(struct potential *of, struct potential **ret)
+{
+    const struct dp_potential *from = (const struct dp_potential *)of;
+    AL_OWN(dp_potential) p = NULL;
+    AL_ALLOC(p, 1);
+    p->twin = true;
+    p->model = from->model;
+    AL_TRY(prepare(p));
+    AL_TRY(dp_engine_twin(from->engine, p->model, &p->engine));
+    *ret = &p->base;
+    p = NULL;
+    return AL_ERR_OK;
+}
+
 static enum al_err open_model(struct dp_model **m, enum dp_way way, struct potential **ret) // takes the model over
 {
     AL_OWN(dp_potential) p = NULL;
     AL_ALLOC(p, 1);
-    p->base.ops = &dp_ops;
     p->model = *m;
     *m = NULL;
-    for (int z = 0; z <= AL_ZMAX; z++)
-        p->type_of[z] = z ? dp_config_type(&p->model->c, z) : -1;
+    AL_TRY(prepare(p));
     AL_TRY(dp_engine_create(p->model, way, &p->engine));
-    AL_TRY(dp_layout_create(&p->layout));
-    AL_TRY(al_neigh_create(dp_cut_of(&p->model->c).rc, SKIN, &p->list));
     *ret = &p->base;
     p = NULL;
     return AL_ERR_OK;

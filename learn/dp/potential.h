@@ -14,6 +14,9 @@ enum al_err dp_potential_open(const char *path, enum dp_way way, struct potentia
 enum al_err dp_potential_from_model(const struct dp_model *m, enum dp_way way, struct potential **ret);
 // Threads of an evaluation of an instance opened by one of these two, 1 at first (dp_engine_threads).
 void dp_potential_threads(struct potential *p, int threads);
+// Another instance of the same model (of: one of the two above), with one copy of the weights: tables, neighbour list and work
+// are its own, so both may evaluate at the same time in two threads. It must be closed first.
+enum al_err dp_potential_twin(struct potential *of, struct potential **ret);
 // How the model's sel was exceeded in the evaluations of an instance so far: the nearest sel[t] neighbours of type t were kept, the
 // others do not act, so forces jump when neighbours change places. Training data with such environments, or a larger sel, are wanted.
 struct dp_overflow {

@@ -6,6 +6,8 @@
 // precision (virial: 1e-4 eV/atom).
 #include "dp_fixture.h"
 
+#include <pthread.h>
+
 #include "dp/engine.h"
 #include "dp/eval.h"
 #include "dp/table.h"
@@ -245,6 +247,91 @@ static void threads(void **state)
     scene_free(&s);
 }
 
+struct runner {
+    struct dp_compressed *c;
+    const struct scene *s;
+    struct result r;
+    enum al_err e;
+};
+
+static void *run_often(void *ctx)
+{
+    struct runner *x = ctx;
+    for (int k = 0; k < 40 && !x->e; k++) {
+        x->r.r = (struct pot_result){.forces = x->r.force, .atomic_energy = x->r.atomic};
+        x->e = dp_compressed_run(x->c, x->s->layout, NULL, &x->r.r);
+    }
+    return NULL;
+}
+
+// Twins at the same time in threads, with rows outside the tables for some of them: the bits of one alone.
+static void twins(void **state)
+{
+    (void)state;
+    static struct runner x[4];
+    struct scene far = scene(fixture_model(NULL, 5), 60, 10.0, 1.6, 6), close = scene(fixture_model(NULL, 5), 60, 10.0, 1.6, 6);
+    far.m->min_nbor_dist = close.m->min_nbor_dist = 1.5;
+    for (int a = 0; a < 3; a++)
+        close.f->pos[7][a] = close.f->pos[2][a] + (a == 0 ? 1.1 : 0.1);
+    build(&close);
+    for (int p = 0; p < 2; p++) {
+        static struct result want[2];
+        struct dp_compressed *c = NULL, *alone = NULL;
+        pthread_t thread[4];
+        MUST(dp_compressed_create(far.m, (enum dp_precision)p, NULL, &alone));
+        for (int k = 0; k < 2; k++) {
+            want[k].r = (struct pot_result){.forces = want[k].force, .atomic_energy = want[k].atomic};
+            MUST(dp_compressed_run(alone, k ? close.layout : far.layout, NULL, &want[k].r));
+        }
+        assert_true(dp_compressed_outside(alone) >= 2);
+        dp_compressed_destroy(&alone);
+        MUST(dp_compressed_create(far.m, (enum dp_precision)p, NULL, &c));
+        for (int first = 0; first < 2; first++) { // the second time twins of one that has a table of its own by then
+            for (int k = 0; k < 4; k++) {
+                x[k] = (struct runner){.c = c, .s = k % 2 ? &far : &close};
+                if (k) MUST(dp_compressed_twin(c, &x[k].c));
+            }
+            for (int k = 0; k < 4; k++)
+                assert_int_equal(pthread_create(&thread[k], NULL, run_often, &x[k]), 0);
+            for (int k = 0; k < 4; k++)
+                assert_int_equal(pthread_join(thread[k], NULL), 0);
+            for (int k = 0; k < 4; k++) {
+                const struct result *w = &want[k % 2 ? 0 : 1];
+                MUST(x[k].e);
+                assert_true(x[k].r.r.energy == w->r.energy);
+                assert_memory_equal(x[k].r.force, w->force, 60 * sizeof *w->force);
+                assert_memory_equal(x[k].r.r.virial, w->r.virial, sizeof w->r.virial);
+                assert_true((dp_compressed_outside(x[k].c) > 0) == (k % 2 == 0));
+                if (k) dp_compressed_destroy(&x[k].c);
+            }
+        }
+        dp_compressed_destroy(&c);
+    }
+    scene_free(&far);
+    scene_free(&close);
+}
+
+// A net as steep as training at a high rate makes them still gets a table, as good as it says.
+static void steep_tables(void **state)
+{
+    (void)state;
+    struct dp_model *m = fixture_model(NULL, 12);
+    int ntables = 0;
+    for (double factor = 2; factor < 200; factor *= 2) {
+        struct dp_net *net = &m->emb[0];
+        struct dp_table t;
+        for (int j = 0; j < net->layer[0].nout; j++)
+            net->layer[0].w[j] *= 2;
+        MUST(dp_table_build(net, -1, 10, 3, 1e-6, &t));
+        assert_true(t.nint <= DP_TABLE_MOST && (t.up == 10) == (t.nint > 0));
+        if (t.nint) assert_true(t.error <= 1e-6 || (t.error <= 1e-6 * DP_TABLE_SLACK && t.nint > DP_TABLE_MOST / 2));
+        ntables += t.nint > 0;
+        dp_table_free(&t);
+    }
+    assert_true(ntables >= 2 && ntables < 7); // and there is an end
+    dp_model_destroy(&m);
+}
+
 // Between the nodes, at points that the builder did not look at.
 static void tables(void **state)
 {
@@ -309,7 +396,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kernels),  cmocka_unit_test(forms),       cmocka_unit_test(isolated),
         cmocka_unit_test(outside_tables), cmocka_unit_test(differences), cmocka_unit_test(shared_environment), cmocka_unit_test(threads),
-        cmocka_unit_test(tables),       cmocka_unit_test(rounded_cut_off), cmocka_unit_test(refused),
+        cmocka_unit_test(twins),        cmocka_unit_test(tables),      cmocka_unit_test(steep_tables),
+        cmocka_unit_test(rounded_cut_off), cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,7 +121,7 @@ def outcome(d):
     found = {}
     for pattern in ('models/*', 'data/**/*', 'iterations/*/errors.yaml', 'iterations/*/train/*/model.dp',
                     'iterations/*/train/*/lcurve.out', '**/labelled.extxyz', 'iterations/*/select/*.extxyz',
-                    'production/*/traj.extxyz', 'transport/*.yaml'):
+                    'production/*/traj.*', 'transport/*.yaml'):
         for p in glob.glob(os.path.join(d, 'run', pattern), recursive=True):
             if os.path.isfile(p) and os.path.basename(p) in ('task.yaml', 'result.yaml', 'worker.log', 'lock', 'heartbeat',
                                                              'progress'):
@@ -140,7 +140,7 @@ def check_run_directory(d):
     run = os.path.join(d, 'run')
     for path in ('loop.yaml', 'alnd.db', 'alnd.log', 'report.html', 'data/train/Li2S/type.raw', 'data/test/Li2S/type.raw',
                  'iterations/000/errors.yaml', 'iterations/001/errors.yaml', 'iterations/001/train/1/model.dp', 'models/graph.0.dp',
-                 'models/graph.1.dp', 'production/Li2S-300K-0/traj.extxyz', 'transport/Li2S.yaml', 'transport/Li2S/msd.svg'):
+                 'models/graph.1.dp', 'production/Li2S-300K-0/traj.dcd', 'transport/Li2S.yaml', 'transport/Li2S/msd.svg'):
         check(os.path.getsize(os.path.join(run, path)) > 0, path + ' is missing or empty')
     errors = open(os.path.join(run, 'iterations/001/errors.yaml')).read()
     check(re.search(r'set: test, group: all, .*force_rmse: [0-9.e-]+', errors), 'no held-out force error in errors.yaml')

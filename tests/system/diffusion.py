@@ -282,6 +282,18 @@ def peer():
     print(f'MSD against MDAnalysis {MDAnalysis.__version__} (EinsteinMSD, FFT): largest relative difference {worst:.2g} over {len(lag)} lags, sum and axes')
     check(worst < 1e-6, f'MSD differs by {worst}')
 
+    # a DCD that MDAnalysis wrote, with a topology beside it
+    os.makedirs('dcd')
+    u = MDAnalysis.Universe.empty(len(symbols), trajectory=True)
+    u.load_new(np.array(frames).astype(np.float32), order='fac', dimensions=[12.0, 12.0, 12.0, 90, 90, 90])
+    with MDAnalysis.Writer('dcd/cube.dcd', len(symbols), dt=0.05) as out:
+        for _ in u.trajectory:
+            out.write(u.atoms)
+    write_xyz('dcd/topology.extxyz', symbols, frames[:1], cell=((12.0, 0, 0), (0, 12.0, 0), (0, 0, 12.0)))
+    write_xyz('cube.extxyz', symbols, frames, cell=((12.0, 0, 0), (0, 12.0, 0), (0, 0, 12.0)))
+    want, got = numbers('cube.extxyz', '--out', 'c1'), numbers('dcd/cube.dcd', '--out', 'c2')
+    check(abs(d_of(got) / d_of(want) - 1) < 1e-6 and abs(first(got)['frame_interval_fs'] - 50) < 1e-3, f'DCD: D {d_of(got)}, not {d_of(want)}')
+
 
 with tempfile.TemporaryDirectory(prefix='alnd-diffusion-') as work:
     os.chdir(work)

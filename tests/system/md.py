@@ -1,22 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright the alnd authors
-"""alnd md in every ensemble, with first-principles forces and with a model that is trained on what they gave.
+"""alnd md with a model by hand: formats, replicas, threads, precision; kills.
 
-md.py BIN_DIR SOURCE_DIR dft    a ramp of NPT with a full cell, stopped and gone on with, bit for bit; its frames train a model for the rest
-md.py BIN_DIR SOURCE_DIR input  options that contradict each other: one message, exit code 2, nothing created"""
+md.py BIN_DIR run     replicas are the runs with their seeds, on threads or in turn; both formats hold the same frames; bad usage
+md.py BIN_DIR kill    Ctrl-C and SIGKILL: the same command goes on, every file bit for bit that of an undisturbed run"""
+import glob
 import os
 import re
-import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 
-BIN, SOURCE, MODE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3]
+from toy import extxyz, frames
+from workers import children
+
+BIN, MODE = os.path.abspath(sys.argv[1]), sys.argv[2]
 ALND = os.path.join(BIN, 'alnd')
-SMALL = ('--descriptor.neurons', '[4, 8]', '--descriptor.axis_neurons', '2', '--fitting.neurons', '[10, 10]', '--descriptor.rcut', '4 Ang')
+RUN = ('md', 'm/model.dp', 'start.extxyz', '--ensemble', 'nvt', '--temperature', '20 K')
 
 
 def check(ok, text):
@@ -30,107 +34,125 @@ def read(name):
         return f.read()
 
 
+def write(name, text):
+    with open(name, 'w') as f:
+        f.write(text)
+
+
 def alnd(*args, code=0):
-    p = subprocess.run([ALND, *args], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=500)
+    p = subprocess.run([ALND, *args], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300)
     check(p.returncode == code, f'alnd {" ".join(args)}: exit {p.returncode}, not {code}\n{p.stdout}\n{p.stderr}')
-    return p.stdout, p.stderr
+    return p.stdout + p.stderr
 
 
-def rows(path):
-    """Thermo log: list of {column: number}."""
-    head, *rest = read(path).decode().split()
-    return [dict(zip(head.split(','), map(float, r.split(',')))) for r in rest]
+def same(a, b, names):
+    for name in names:
+        check(len(read(f'{a}/{name}')) > 400, f'{a}/{name} is nearly empty')
+        check(read(f'{a}/{name}') == read(f'{b}/{name}'), f'{name} of {a} and {b} differ')
 
 
-def stop_and_go_on(args, after, files):
-    """Runs into a.OUT in one go; into b.OUT with a Ctrl-C once `after` steps are on record."""
-    alnd('md', *args, '--out', 'whole')
-    p = subprocess.Popen([ALND, 'md', *args, '--out', 'parts'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    stopped = False
-    while p.poll() is None:
-        try:
-            stopped = stopped or len(rows('parts/thermo.csv')) > after
-        except (OSError, ValueError):
-            pass
-        if stopped:
+def make_model():
+    write('a.extxyz', extxyz(frames(30) + frames(30, seed=2, spread=0.25)))
+    write('start.extxyz', extxyz(frames(1, seed=9, spread=0.02), energy=False, forces=False, virial=False))
+    alnd('train', 'a.extxyz', '--out', 'm', '--steps', '3000', '--optimiser', 'adam', '--descriptor.neurons', '[4, 8, 16]',
+         '--descriptor.axis_neurons', '4', '--fitting.neurons', '[12, 12, 12]', '--descriptor.rcut', '4 Ang')
+
+
+def dcd_frames(path):
+    """Positions, read without any library: records of four bytes' length before and after."""
+    data, records, i = read(path), [], 0
+    while i < len(data):
+        n = struct.unpack_from('<i', data, i)[0]
+        records.append(data[i + 4:i + 4 + n])
+        check(struct.unpack_from('<i', data, i + 4 + n)[0] == n, path + ': a record is damaged')
+        i += n + 8
+    count = struct.unpack_from('<i', records[0], 4)[0]
+    found = [list(zip(*(struct.unpack(f'<{len(r) // 4}f', r) for r in records[k + 1:k + 4]))) for k in range(3, len(records), 4)]
+    check(count == len(found), f'{path}: the head says {count} frames, there are {len(found)}')
+    return found
+
+
+def xyz_frames(path):
+    lines, found = read(path).decode().splitlines(), []
+    for i in range(0, len(lines), 10):
+        found.append([tuple(float(c) for c in line.split()[1:4]) for line in lines[i + 2:i + 10]])
+    return found
+
+
+def test_run():
+    files = ('trajectory.extxyz', 'trajectory.dcd', 'thermo.csv', 'summary.yaml', 'topology.extxyz')
+    out = alnd(*RUN, '--time', '0.3 ps', '--format', 'both', '--replicas', '3', '--threads', '2', '--seed', '5', '--out', 'three')
+    check('replica-0 to -2' in out and 'ns/day' in out, out)
+    alnd(*RUN, '--time', '0.3 ps', '--format', 'both', '--replicas', '3', '--threads', '1', '--seed', '5', '--out', 'turn')
+    for k in range(3):
+        alnd(*RUN, '--time', '0.3 ps', '--format', 'both', '--seed', str(5 + k), '--out', f'one{k}')
+        same(f'three/replica-{k}', f'one{k}', files)
+        same(f'turn/replica-{k}', f'one{k}', files)
+    check(read('one0/thermo.csv') != read('one1/thermo.csv'), 'replicas are the same run')
+    a, b = dcd_frames('one0/trajectory.dcd'), xyz_frames('one0/trajectory.extxyz')
+    check(len(a) == len(b) == 31, f'{len(a)} and {len(b)} frames')
+    worst = max(abs(p - q) for f, g in zip(a, b) for x, y in zip(f, g) for p, q in zip(x, y))
+    check(worst < 1e-6, f'the formats differ by {worst} Ang')
+    alnd(*RUN, '--time', '0.3 ps', '--format', 'dcd', '--seed', '5', '--out', 'dcd')
+    same('dcd', 'one0', ('trajectory.dcd', 'thermo.csv'))
+    check(not os.path.exists('dcd/trajectory.extxyz'), 'extxyz though dcd was asked for')
+    alnd(*RUN, '--time', '0.3 ps', '--precision', 'double', '--seed', '5', '--out', 'double')
+    alnd(*RUN, '--time', '0.3 ps', '--precision', 'plain', '--seed', '5', '--out', 'plain')
+    e = {d: float(re.search(r'epot_eV: (\S+)', read(d + '/summary.yaml').decode())[1]) for d in ('one0', 'double', 'plain')}
+    check(e['one0'] != e['double'] and abs(e['one0'] - e['plain']) < 1e-3 and abs(e['double'] - e['plain']) < 1e-6, f'precisions: {e}')
+    check('another run' in alnd(*RUN, '--time', '0.3 ps', '--format', 'both', '--seed', '5', '--out', 'dcd', code=2), 'format changes')
+    for flag, value, word in (('--format', 'h5md', 'extxyz, dcd or both'), ('--precision', 'half', 'mixed, double or plain'),
+                              ('--replicas', '0', 'whole number'), ('--threads', 'two', 'whole number')):
+        check(word in alnd(*RUN, '--time', '1 ps', flag, value, '--out', 'no', code=2), flag)
+    check(not os.path.exists('no'), 'a directory of nothing')
+    # further: a longer --time goes on
+    alnd(*RUN, '--time', '0.5 ps', '--format', 'both', '--replicas', '3', '--seed', '5', '--out', 'three')
+    alnd(*RUN, '--time', '0.5 ps', '--format', 'both', '--seed', '6', '--out', 'long')
+    same('three/replica-1', 'long', files)
+
+
+def rows(out):
+    found = [len(read(p).splitlines()) for p in glob.glob(out + '/replica-*/thermo.csv')]
+    return min(found) if len(found) == 2 else 0
+
+
+def test_kill():
+    """A checkpoint is written at Ctrl-C; what was written after it, before SIGKILL, is cut off again."""
+    args = (*RUN, '--time', '0.6 ps', '--timestep', '0.005 fs', '--stride', '20',  # many steps, and atoms stay where the model is good
+             '--format', 'both', '--replicas', '2', '--threads', '2')
+    alnd(*args, '--out', 'calm')
+    at = 0
+    for how in ('all', 'ctrl-c', 'all', 'ctrl-c', 'alnd', 'all'):
+        stale = rows('wild')
+        p = subprocess.Popen([ALND, *args, '--out', 'wild'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             text=True)
+        for _ in range(3000):
+            if rows('wild') >= stale + 120:  # beyond what the killed one left
+                break
+            check(p.poll() is None, 'alnd ended before it was stopped: ' + (p.stdout.read() if p.poll() is not None else ''))
+            time.sleep(0.005)
+        if how == 'ctrl-c':
+            time.sleep(0.5)  # alnd listens to signals
             p.send_signal(signal.SIGINT)
-            break
-        time.sleep(0.02)
-    p.wait()
-    alnd('md', *args, '--out', 'parts')
-    for f in files:
-        check(read(f'whole/{f}') == read(f'parts/{f}'), f'{f} of {" ".join(args)} is another one after a stop')
-    shutil.rmtree('parts')
+            text = p.communicate(timeout=60)[0]
+            check(p.returncode == 3 and 'the same command goes on' in text, f'Ctrl-C: exit {p.returncode}\n{text}')
+            check(len(glob.glob('wild/replica-*/checkpoint.bin')) == 2, 'checkpoints')
+            at = rows('wild')
+        else:
+            p.kill()
+            p.wait()
+            if how == 'all':
+                for c in children():
+                    os.kill(c, signal.SIGKILL)
+        check(not os.path.exists('wild/replica-0/summary.yaml'), 'the summary is there before the end')
+    alnd(*args, '--out', 'wild')
+    check(at > 300, 'nothing was done before the kills')
+    for k in range(2):
+        same(f'calm/replica-{k}', f'wild/replica-{k}', ('trajectory.extxyz', 'trajectory.dcd', 'thermo.csv', 'summary.yaml', 'checkpoint.bin'))
 
 
-def cell(frame):
-    return [float(x) for x in re.search(r'Lattice="([^"]*)"', frame)[1].split()]
-
-
-def test_dft():
-    # 8 Ha are far from converged: the Pulay stress of these three atoms is some -150 GPa, so that is where their cell stays, and
-    # with the number of plane waves the energy jumps, so conservation is looked at in nvt.
-    common = ('start.extxyz', '--temperature', '300 K', '--timestep', '1 fs', '--stride', '2', '--seed', '3')
-    npt = ('--ensemble', 'npt', '--cell', 'full', '--thermostat', 'nhc', '--temperature-end', '600 K', '--pressure', '-150 GPa',
-           '--pressure-end', '-145 GPa', '--thermostat-time', '20 fs', '--barostat-time', '1 ps', '--time', '16 fs')
-    stop_and_go_on(('dft', *common, '--config', 'label.yaml', '--cores', '1', *npt), 5, ('trajectory.extxyz', 'thermo.csv'))
-    summary = read('whole/summary.yaml').decode()
-    check('thermostat: nhc' in summary and 'cell: full' in summary and 'ended: all steps done' in summary, summary)
-    frames = re.findall(r'Lattice=.*', read('whole/trajectory.extxyz').decode())
-    check(len(frames) == 9, len(frames))
-    a, b = cell(frames[0]), cell(frames[-1])
-    check(all(abs(x - y) > 1e-6 for x, y in zip(a, b) if abs(x) > 1), 'the cell has not moved')
-    # What a ramp is depends on its length, so a longer one is another run.
-    alnd('md', 'dft', *common, '--config', 'label.yaml', '--cores', '1', *npt[:-1], '20 fs', '--out', 'whole', code=2)
-
-    nvt = ('--ensemble', 'nvt', '--thermostat', 'nhc', '--temperature-end', '600 K', '--thermostat-time', '20 fs', '--time', '12 fs')
-    alnd('md', 'dft', *common, '--config', 'label.yaml', '--cores', '1', *nvt, '--out', 'nvt')
-    log = rows('nvt/thermo.csv')
-    drift = max(abs(r['conserved/eV'] - log[0]['conserved/eV']) for r in log)
-    check(drift < 0.02, f'conserved energy moves by {drift} eV')
-    with open('all.extxyz', 'wb') as f:
-        f.write(read('whole/trajectory.extxyz') + read('nvt/trajectory.extxyz'))
-    alnd('train', 'all.extxyz', '--out', 'm', '--steps', '800', *SMALL)
-    for heat in ('svr', 'langevin', 'nhc'):
-        for ensemble, more in (('nvt', ()), ('npt', ('--cell', 'isotropic')), ('npt', ('--cell', 'full'))):
-            pressure = ('--pressure', '-150 GPa') if ensemble == 'npt' else ()
-            args = ('m/model.dp', *common, '--ensemble', ensemble, '--thermostat', heat, *more, *pressure, '--temperature-end', '200 K',
-                    '--time', '20 fs')
-            out, _ = alnd('md', *args, '--out', f'{heat}-{ensemble}{"".join(more)}')
-            check('20 steps' in out, out)
-            end = rows(f'{heat}-{ensemble}{"".join(more)}/thermo.csv')[-1]
-            check(end['step'] == 20, end)
-    # A model of three frames' worth of data under a pull that no crystal stands: an end with a reason, and no NaN.
-    alnd('md', 'm/model.dp', *common, '--ensemble', 'npt', '--pressure', '-500 GPa', '--barostat-time', '20 fs', '--time', '2 ps', '--out', 'pull',
-         code=1)
-    summary = read('pull/summary.yaml').decode()
-    check('ended: all steps done' not in summary, summary)
-    for f in ('summary.yaml', 'trajectory.extxyz', 'thermo.csv'):
-        check(not re.search(r'\b(nan|inf)\b', read(f'pull/{f}').decode()), f'not a number in {f}')
-    print('pull:', re.search(r'ended: (.*)', summary)[1])
-
-
-def test_input():
-    good = ['dft', 'start.extxyz', '--config', 'label.yaml', '--temperature', '300 K', '--time', '2 fs', '--out', 'bad']
-    for wrong, word in ((('--ensemble', 'nve', '--thermostat', 'nhc'), '--thermostat'), (('--ensemble', 'nvt', '--cell', 'full'), '--cell'),
-                        (('--ensemble', 'nvt', '--pressure-end', '1 GPa'), '--pressure-end'),
-                        (('--ensemble', 'nve', '--temperature-end', '600 K'), '--temperature-end'),
-                        (('--ensemble', 'nvt', '--thermostat', 'berendsen'), 'svr, langevin or nhc'),
-                        (('--ensemble', 'npt', '--cell', 'orthorhombic'), 'isotropic or full'),
-                        (('--ensemble', 'nph'), 'nve, nvt or npt')):
-        _, err = alnd('md', *good, *wrong, code=2)
-        check(word in err and 'Traceback' not in err, err)
-        check(not os.path.exists('bad'), 'something was created')
-
-
-def main():
-    with tempfile.TemporaryDirectory() as d:
-        shutil.copy(os.path.join(SOURCE, 'tests/system/li2s.extxyz'), os.path.join(d, 'start.extxyz'))
-        os.chdir(d)
-        with open('label.yaml', 'w') as f:
-            f.write('label: {cutoff: 8 Ha, kpoints: {points: [[0.25, 0.25, 0.25]]}, pseudopotentials: SPMS}\nselect: {min_distance: 1.0 Ang}\n')
-        {'dft': test_dft, 'input': test_input}[MODE]()
-        os.chdir('/')
-
-
-main()
+with tempfile.TemporaryDirectory(prefix='alnd-md-') as d:
+    os.chdir(d)
+    make_model()
+    {'run': test_run, 'kill': test_kill}[MODE]()
+    os.chdir('/')
