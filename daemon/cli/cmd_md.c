@@ -15,10 +15,11 @@
 #include "base/units.h"
 #include "cli/label_job.h"
 
-const char cli_md_usage[] = "alnd md dft STRUCTURE --config C.yaml --out DIR OPTION...\n"
-                            "       alnd md MODEL.dp STRUCTURE --out DIR OPTION...\n"
+const char cli_md_usage[] = "alnd md dft STRUCTURE --config C.yaml OPTION...\n"
+                            "       alnd md MODEL.dp STRUCTURE OPTION...\n"
                             "\n"
                             "  --ensemble nve|nvt|npt, --temperature \"600 K\", --time \"1 ps\"   needed\n"
+                            "  --out DIR                     STRUCTURE-ENSEMBLE-TEMPERATURE\n"
                             "  --pressure \"1 GPa\"            with npt; 0 when left out\n"
                             "  --temperature-end \"900 K\", --pressure-end \"5 GPa\"   linear ramps over the run\n"
                             "  --thermostat svr|langevin|nhc, --cell isotropic|full\n"
@@ -38,6 +39,7 @@ struct wish {
     double temperature_end, pressure_end;                     // those of the start without a ramp
     long stride, seed, replicas, threads; // threads 0: not said
     struct label_choice choice;
+    char own_out[AL_PATH]; // where none is given
 };
 
 static enum al_err set_quantity(const char *flag, const char *text, enum al_dim dim, double min, double *ret)
@@ -133,6 +135,15 @@ static enum al_err check_ensemble(struct wish *w)
     return AL_ERR_OK;
 }
 
+// beta.cif at 600 K in nve: beta-nve-600K here.
+static enum al_err name_output(struct wish *w)
+{
+    const char *slash = strrchr(w->structure, '/'), *base = slash ? slash + 1 : w->structure, *dot = strrchr(base, '.');
+    AL_TRY(al_path(w->own_out, "%.*s-%s-%gK", dot && dot != base ? (int)(dot - base) : (int)strlen(base), base, w->ensemble, w->temperature));
+    w->out = w->own_out;
+    return AL_ERR_OK;
+}
+
 static enum al_err parse(int argc, char **argv, struct wish *w)
 {
     for (int i = 1; i < argc; i++) {
@@ -148,14 +159,17 @@ static enum al_err parse(int argc, char **argv, struct wish *w)
             AL_FAIL_HINT(AL_ERR_INPUT, hint, "md: one argument too many: '%s'", argv[i]);
         }
     }
-    if (!w->structure || !w->out || !w->ensemble || !(w->temperature > 0) || !(w->time > 0))
-        AL_FAIL_HINT(AL_ERR_INPUT, hint, "md: potential, structure, --ensemble, --temperature, --time and --out are needed");
+    if (!w->structure || !w->ensemble || !(w->temperature > 0) || !(w->time > 0))
+        AL_FAIL_HINT(AL_ERR_INPUT, hint, "md: potential, structure, --ensemble, --temperature and --time are needed");
     AL_TRY(check_ensemble(w));
     if (strcmp(w->precision, "mixed") != 0 && strcmp(w->precision, "double") != 0 && strcmp(w->precision, "plain") != 0)
         AL_FAIL(AL_ERR_INPUT, "md: --precision %s: mixed, double or plain", w->precision);
     if (strcmp(w->format, "extxyz") != 0 && strcmp(w->format, "dcd") != 0 && strcmp(w->format, "both") != 0)
         AL_FAIL(AL_ERR_INPUT, "md: --format %s: extxyz, dcd or both", w->format);
+    if (!w->out) AL_TRY(name_output(w));
     w->choice.model = strcmp(w->potential, "dft") != 0;
+    if (w->choice.model && w->replicas > 1 && w->choice.ranks > 1)
+        AL_FAIL(AL_ERR_INPUT, "md: --replicas share one process, --ranks divide one run: one of them");
     if (!w->choice.model && !w->choice.config)
         AL_FAIL_HINT(AL_ERR_INPUT, "--config C.yaml with a section `label`; a whole loop.yaml will do",
                      "md dft: the settings of the first-principles calculation are missing");
@@ -293,7 +307,8 @@ static enum al_err prepare(const struct label_job *j, const struct wish *w, stru
         model = "model.dp";
     }
     AL_TRY(write_inputs(j, w, id, model));
-    *t = (struct bag_task){.verb = "md", .elements = j->elements, .ranks = w->choice.model ? 0 : j->ranks, .threads = threads_of(j, w)};
+    *t = (struct bag_task){.verb = "md", .elements = j->elements, .ranks = w->choice.model && w->choice.ranks < 2 ? 0 : j->ranks,
+                           .threads = threads_of(j, w)};
     AL_TRY(write_config(j, w, &s, t->config));
     al_sha256_init(&h);
     al_sha256_string(&h, id);
@@ -326,7 +341,8 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
     if (bag_fact(t, "sel_overflow"))
         printf("WARNING: in %s of the steps: %s\n", bag_fact(t, "sel_overflow"), bag_fact(t, "sel_overflow_text"));
     if (bag_fact(t, "history_lost"))
-        puts("went on with another number of ranks: equal within the SCF threshold, not bit for bit");
+        printf("went on with another number of ranks: equal within %s, not bit for bit\n",
+               w->choice.model ? "rounding" : "the SCF threshold");
     char dir[AL_PATH + 32] = "";
     const bool dcd = strcmp(w->format, "extxyz") != 0, xyz = strcmp(w->format, "dcd") != 0;
     if (w->replicas > 1)

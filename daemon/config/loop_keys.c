@@ -451,6 +451,8 @@ const struct schema_key loop_keys[] = {
      .doc = "Threads of a training task."},
     {"resources.explore.threads", KEY_INT, 0, AT(resources.explore.threads), RANGE(1, 256), .otherwise = "1",
      .doc = "Threads of an exploration task."},
+    {"resources.produce.ranks", KEY_INT, 0, AT(resources.produce.ranks), RANGE(1, 4096), .otherwise = "1",
+     .doc = "MPI ranks of a production task: more than one divides the cell among them (domain decomposition), for large supercells."},
     {"resources.produce.threads", KEY_INT, 0, AT(resources.produce.threads), RANGE(1, 256), .otherwise = "1",
      .doc = "Threads of a production task."},
 };

@@ -441,6 +441,7 @@ static enum al_err emit_produce(struct walk *w, int s, int last, bool *ret_done)
             d.t->system = w->c->system[s].name;
             d.t->temperature = w->c->production.temperatures.v[t];
             d.t->index = r;
+            if (w->c->resources.produce.ranks > 1) d.t->ranks = w->c->resources.produce.ranks;
             d.t->threads = w->c->resources.produce.threads;
             AL_TRY(depend_on_models(&d, last));
             AL_TRY(draft_artifact(&d, "start", init_task(w, s), "base.extxyz"));

@@ -84,7 +84,8 @@ int main(int argc, char **argv)
         fputc('\n', stderr);
         return 2;
     }
-    bool parallel = strcmp(v->name, "label") == 0 || strcmp(v->name, "md") == 0 || strcmp(v->name, "aimd") == 0;
+    bool parallel = strcmp(v->name, "label") == 0 || strcmp(v->name, "md") == 0 || strcmp(v->name, "aimd") == 0 ||
+                    strcmp(v->name, "produce") == 0;
     int code = 1;
     struct comm *world = NULL;
     struct task *t = NULL;

@@ -187,7 +187,7 @@ static enum al_err run(struct mdrun *x, struct md_state *s, struct integrator *g
     const struct mdrun_settings *m = x->m;
     // the memory is that of all three; one of them saves it
     struct md_observer obs[] = {{1, x, on_step, &x->memory, sizeof x->memory},
-                                {x->p->ops->caps & POT_HISTORY ? 1 : m->stride, x, on_thermo, NULL, 0},
+                                {registry_potential_fingerprint(x->p) ? 1 : m->stride, x, on_thermo, NULL, 0},
                                 {m->stride, x, on_frame, NULL, 0}};
     // Plane waves that follow the cell make steps in the energy, of eV at a cut-off of demonstrations.
     const bool steps = (x->p->ops->caps & POT_HISTORY) && strcmp(m->ensemble, "npt") == 0;

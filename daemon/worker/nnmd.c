@@ -4,7 +4,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "domain/domain.h"
 #include "md/integrators.h"
+#include "worker/domains.h"
 
 static const double checkpoint_seconds = 20;
 
@@ -13,29 +15,77 @@ void nnmd_destroy(struct nnmd **np)
     struct nnmd *n = *np;
     *np = NULL;
     if (!n) return;
+    if (domain_is(n->mover)) potential_destroy(&n->mover);
+    for (int k = 0; n->member && k < committee_size(n->committee); k++)
+        al_free(n->member[k].forces);
+    al_free(n->member);
     md_state_destroy(&n->s);
     committee_destroy(&n->committee);
+    comm_destroy(&n->world);
     al_free(n);
+}
+
+static enum al_err open_models(struct nnmd *n, enum dp_way way)
+{
+    AL_AUTOFREE const char **models = NULL;
+    AL_AUTOFREE struct potential **local = NULL;
+    int nmodels;
+    AL_TRY(task_input_list(n->t, "models", &models, &nmodels));
+    AL_TRY(comm_world(&n->world));
+    AL_TRY_ALL(n->world, committee_open(models, nmodels, way, &n->committee));
+    committee_threads(n->committee, n->t->threads);
+    n->mover = committee_leader(n->committee);
+    if (n->world->size == 1) return AL_ERR_OK;
+    n->mover = NULL;
+    AL_ALLOC(local, nmodels);
+    for (int k = 0; k < nmodels; k++)
+        local[k] = committee_potential(n->committee, k);
+    AL_TRY(domains_open(local, nmodels, false, n->world, &n->mover));
+    return AL_ERR_OK;
+}
+
+enum al_err nnmd_serve(struct nnmd *n)
+{
+    AL_TRY(domain_potential_serve(n->mover));
+    return AL_ERR_OK;
+}
+
+enum al_err nnmd_deviation(struct nnmd *n, struct deviation *ret)
+{
+    const struct al_frame *f = n->s->f;
+    int size = committee_size(n->committee);
+    if (!domain_is(n->mover)) {
+        AL_TRY(committee_eval(n->committee, f, ret, NULL));
+        return AL_ERR_OK;
+    }
+    if (!n->member) AL_ALLOC(n->member, size);
+    for (int k = 0; k < size; k++) {
+        if (!n->member[k].forces) AL_ALLOC(n->member[k].forces, f->natoms);
+        AL_TRY(domain_potential_eval(n->mover, k, f, &n->member[k]));
+    }
+    deviation_of(size, n->member, f->natoms, ret);
+    return AL_ERR_OK;
 }
 
 enum al_err nnmd_open(struct task *t, const char *precision, const int supercell[3], int which, const char *purpose,
                       const uint64_t key[3], struct nnmd **ret)
 {
-    AL_AUTOFREE const char **models = NULL;
     AL_OWN(nnmd) n = NULL;
     AL_OWN(al_frames) base = NULL;
     AL_OWN(al_frame) cell = NULL;
     const char *start;
     struct al_rng rng;
     enum dp_way way;
-    int nmodels;
     AL_ALLOC(n, 1);
     n->t = t;
-    AL_TRY(task_input_list(t, "models", &models, &nmodels));
     AL_TRY(task_input(t, "start", &start));
     AL_TRY(dp_way_of(precision, &way));
-    AL_TRY(committee_open(models, nmodels, way, &n->committee));
-    committee_threads(n->committee, t->threads);
+    AL_TRY(open_models(n, way));
+    if (n->world->rank != 0) {
+        *ret = n;
+        n = NULL;
+        return AL_ERR_OK;
+    }
     AL_TRY(al_xyz_read(start, &base));
     if (!base->n) AL_FAIL(AL_ERR_CORRUPT, "%s has no frame", start);
     al_rng_stream(&rng, t->cfg->seed, purpose, key[0], key[1], key[2]);
@@ -60,7 +110,7 @@ static enum al_err on_step(void *ctx, const struct md_state *s, const struct md_
     (void)th;
     (void)ret_end;
     (void)reason;
-    overflow_look(n->t, committee_leader(n->committee), &n->overflow, &n->overflow_seen);
+    overflow_look(n->t, n->mover, &n->overflow, &n->overflow_seen);
     return AL_ERR_OK;
 }
 
@@ -106,10 +156,10 @@ enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result 
         .outputs = r->outputs,
         .noutputs = r->noutputs,
     };
-    enum al_err e = md_run(&o, n->s, committee_leader(n->committee), g, ret);
+    enum al_err e = md_run(&o, n->s, n->mover, g, ret);
     integrator_destroy(&g);
     AL_TRY(e);
-    long outside = committee_outside(n->committee);
+    long outside = domain_is(n->mover) ? domains_outside(n->mover) : committee_outside(n->committee);
     if (outside > 0)
         al_log(AL_LOG_WARN, "worker", "ev=outside_tables inputs=%ld note=\"atoms closer than in training; nets evaluated there\"",
                outside);

@@ -2,10 +2,11 @@
 // Copyright the alnd authors
 //
 // What exploration and production have in common: a committee whose first member moves the atoms of one system at one
-// temperature, with checkpoints in the task's directory.
+// temperature, with checkpoints in the task's directory. On several ranks by domain decomposition.
 #ifndef AL_WORKER_NNMD_H
 #define AL_WORKER_NNMD_H
 
+#include "comm/comm.h"
 #include "committee/committee.h"
 #include "md/md.h"
 #include "md/output.h"
@@ -14,7 +15,10 @@
 struct nnmd {
     struct task *t;
     struct committee *committee;
-    struct md_state *s;
+    struct comm *world;
+    struct potential *mover; // the first member: the committee's own, or on all ranks
+    struct pot_result *member; // [committee] results on all ranks, forces [natoms]
+    struct md_state *s;      // rank 0
     struct overflow overflow; // of the first member's sel, over the runs of this task
     long overflow_seen;
     const char *thermostat, *cell; // of the runs to come; NULL: svr, isotropic
@@ -28,6 +32,10 @@ struct nnmd {
 enum al_err nnmd_open(struct task *t, const char *precision, const int supercell[3], int which, const char *purpose,
                       const uint64_t key[3], struct nnmd **ret);
 void nnmd_destroy(struct nnmd **n);
+// Of ranks other than 0, until rank 0 has destroyed its own.
+enum al_err nnmd_serve(struct nnmd *n);
+// The model deviation of the committee at the present positions.
+enum al_err nnmd_deviation(struct nnmd *n, struct deviation *ret);
 
 struct nnmd_run {
     const char *ensemble;      // "nve", "nvt" or "npt"; their times as in section explore

@@ -2,6 +2,9 @@
 // Copyright the alnd authors
 #include "worker/overflow.h"
 
+#include "domain/domain.h"
+#include "worker/domains.h"
+
 static void describe(const struct overflow *o, char *ret, size_t n)
 {
     snprintf(ret, n, "%d atom%s with more neighbours than the model's sel (%d %s, sel %d): the farthest are left out", o->atoms,
@@ -10,7 +13,7 @@ static void describe(const struct overflow *o, char *ret, size_t n)
 
 void overflow_look(struct task *t, const struct potential *p, struct overflow *o, long *seen)
 {
-    const struct dp_overflow *d = dp_potential_overflow(p);
+    const struct dp_overflow *d = domain_is(p) ? domains_overflow(p) : dp_potential_overflow(p);
     if (!d || d->evaluations == *seen) return;
     bool first = !o->steps;
     o->steps += d->evaluations - *seen;

@@ -13,7 +13,9 @@
 #include "dft/dft.h"
 #include "dft/estimate.h"
 #include "dft/potential.h"
+#include "domain/domain.h"
 #include "dp/potential.h"
+#include "worker/domains.h"
 
 static void dft_step(void *ctx, const struct dft_scf_step *s)
 {
@@ -191,8 +193,14 @@ static enum al_err open_dft_potential(const struct loop_config *c, const char *n
 static enum al_err open_dp_potential(const struct loop_config *c, const char *name, struct comm *comm, struct potential **ret)
 {
     enum dp_way way;
+    struct potential *p = NULL;
     AL_TRY(dp_way_of(c->explore.precision, &way));
-    if (comm->rank == 0) AL_TRY(dp_potential_open(name, way, ret));
+    enum al_err e = dp_potential_open(name, way, &p);
+    if (comm_agree(comm, e) != AL_ERR_OK) potential_destroy(&p);
+    AL_TRY(e);
+    if (!p) AL_FAIL(AL_ERR_LOST, "%s: another rank could not open it", name);
+    if (comm->size == 1) *ret = p;
+    else AL_TRY(domains_open(&p, 1, true, comm, ret));
     return AL_ERR_OK;
 }
 
@@ -226,6 +234,7 @@ static bool is_dft(const struct potential *p)
 enum al_err registry_potential_serve(struct potential *p)
 {
     if (is_dft(p)) AL_TRY(dft_potential_serve(p));
+    if (domain_is(p)) AL_TRY(domain_potential_serve(p));
     return AL_ERR_OK;
 }
 
@@ -243,7 +252,7 @@ enum al_err registry_potential_twin(struct potential *of, struct potential **ret
 
 long registry_potential_outside(const struct potential *p)
 {
-    return p && strcmp(p->ops->name, "dp") == 0 ? dp_potential_outside(p) : 0;
+    return domain_is(p) ? domains_outside(p) : p && strcmp(p->ops->name, "dp") == 0 ? dp_potential_outside(p) : 0;
 }
 
 const char *registry_potential_fingerprint(const struct potential *p)

@@ -42,8 +42,8 @@ double registry_label_memory(const struct loop_config *c);
 enum al_err registry_labeler_open(const struct loop_config *c, const struct label_hooks *hooks, struct comm *comm,
                                   struct labeler **ret);
 
-// "dft" with the configuration's label settings, or a model file (*.dp). Collective over comm; *ret_serves: this rank's part is
-// registry_potential_serve until rank 0 closes its instance. A model is opened on rank 0 alone (*ret NULL elsewhere).
+// "dft" with the configuration's label settings, or a model file (*.dp; on several ranks by domain decomposition). Collective over comm;
+// rank 0 uses it, the part of the others is registry_potential_serve until rank 0 closes its instance.
 enum al_err registry_potential_open(const struct loop_config *c, const char *name, struct comm *comm, struct potential **ret);
 enum al_err registry_potential_serve(struct potential *p); // p NULL: nothing to do
 // Threads of an evaluation, where it can use them.

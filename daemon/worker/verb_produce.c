@@ -12,7 +12,7 @@ enum { DEVIATION_EVERY = 10 /* frames of the trajectory */ };
 
 struct produce {
     struct task *t;
-    struct committee *committee;
+    struct nnmd *n;
     struct md_output *traj, *thermo;
     const char *stage;
     long nsteps;
@@ -30,7 +30,7 @@ static enum al_err on_frame(void *ctx, const struct md_state *s, const struct md
     (void)reason;
     if (x->memory.frames % DEVIATION_EVERY == 0) {
         struct deviation d = {0};
-        AL_TRY(committee_eval(x->committee, s->f, &d, NULL));
+        AL_TRY(nnmd_deviation(x->n, &d));
         x->memory.sum += d.max_f;
         x->memory.samples++;
         if (d.max_f > x->memory.max) x->memory.max = d.max_f;
@@ -91,6 +91,7 @@ static enum al_err facts(struct task *t, const struct produce *x, const struct m
     AL_TRY(task_fact_real(t, "deviation_max", x->memory.max));
     AL_TRY(task_fact_int(t, "frames", x->memory.frames));
     AL_TRY(task_fact_int(t, "steps", r->steps));
+    if (r->history_lost) AL_TRY(task_fact_int(t, "history_lost", 1));
     AL_TRY(task_fact_text(t, "ended", r->end == MD_END_DONE ? "all steps done" : ended));
     return AL_ERR_OK;
 }
@@ -119,9 +120,10 @@ enum al_err verb_produce(struct task *t)
     AL_OWN(md_output) thermo = NULL;
     // replicas go through the arrangements in turn
     AL_TRY(nnmd_open(t, t->cfg->production.precision, t->cfg->production.supercell, t->index, "produce", key, &n));
+    if (n->world->rank != 0) return nnmd_serve(n);
     AL_TRY(open_trajectory(t, n, &traj));
     AL_TRY(nnmd_output(t, "thermo.out", &thermo));
-    struct produce x = {.t = t, .committee = n->committee, .traj = traj, .thermo = thermo};
+    struct produce x = {.t = t, .n = n, .traj = traj, .thermo = thermo};
     struct md_result r = {0};
     AL_TRY(equilibrate(&x, n, &r));
     if (r.end == MD_END_DONE) {

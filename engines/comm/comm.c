@@ -275,3 +275,34 @@ void comm_allgatherv_z(struct comm *c, double complex *buf, const int *n, const 
     count(c, (size_t)n[c->rank], sizeof *buf);
     MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, buf, n, at, MPI_C_DOUBLE_COMPLEX, c->impl->mpi);
 }
+
+void comm_sendrecv(struct comm *c, const void *send, size_t n, int to, void *recv, size_t m, int from)
+{
+    if (to == c->rank && from == c->rank) {
+        if (n) memcpy(recv, send, n);
+        return;
+    }
+    c->impl->sent += to == c->rank ? 0 : (long long)n;
+    MPI_Sendrecv(send, (int)n, MPI_BYTE, to, 0, recv, (int)m, MPI_BYTE, from, 0, c->impl->mpi, MPI_STATUS_IGNORE);
+}
+
+void comm_scatter(struct comm *c, const void *all, const int *n, const int *at, void *mine, int nmine)
+{
+    if (c->size == 1) {
+        if (nmine) memcpy(mine, (const char *)all + at[0], (size_t)nmine);
+        return;
+    }
+    for (int r = 1; c->rank == 0 && r < c->size; r++)
+        c->impl->sent += n[r];
+    MPI_Scatterv(all, n, at, MPI_BYTE, mine, nmine, MPI_BYTE, 0, c->impl->mpi);
+}
+
+void comm_gather(struct comm *c, const void *mine, int nmine, void *all, const int *n, const int *at)
+{
+    if (c->size == 1) {
+        if (nmine) memcpy((char *)all + at[0], mine, (size_t)nmine);
+        return;
+    }
+    if (c->rank) c->impl->sent += nmine;
+    MPI_Gatherv(mine, nmine, MPI_BYTE, all, n, at, MPI_BYTE, 0, c->impl->mpi);
+}

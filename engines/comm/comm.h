@@ -49,6 +49,12 @@ void comm_alltoallv_c(struct comm *c, const float complex *send, const int *nsen
 void comm_allgatherv_d(struct comm *c, double *buf, const int *n, const int *at);
 void comm_allgatherv_z(struct comm *c, double complex *buf, const int *n, const int *at);
 
+// n bytes to rank `to` while m bytes come from rank `from` (either may be this rank itself; equal on both sides).
+void comm_sendrecv(struct comm *c, const void *send, size_t n, int to, void *recv, size_t m, int from);
+// Rank 0's parts all[at[r]] .. of n[r] bytes each to their ranks, into mine; and back. all, n, at: on rank 0 only.
+void comm_scatter(struct comm *c, const void *all, const int *n, const int *at, void *mine, int nmine);
+void comm_gather(struct comm *c, const void *mine, int nmine, void *all, const int *n, const int *at);
+
 // Contiguous split of n items: rank r has [comm_first(n, size, r), comm_first(n, size, r + 1)).
 static inline int comm_first(int n, int size, int rank)
 {

@@ -28,7 +28,7 @@ struct run {
     struct integrator *g;
     struct md_thermo thermo;
     struct md_progress progress;
-    struct al_neigh *watch; // NULL when distances are not checked
+    struct al_neigh *watch; // NULL when distances are not checked, or the potential tells them
     double saved;           // monotonic clock of the last checkpoint, s
     long saved_step;        // of the last checkpoint; -1
     bool history_lost;
@@ -68,9 +68,23 @@ static bool state_is_finite(const struct md_state *s)
     return isfinite(sum);
 }
 
+static void too_close(struct run *r, int i, int j, double d)
+{
+    const int *z = r->s->f->z;
+    end_run(r, MD_END_TOO_CLOSE, "%s %d and %s %d are %.3f Ang apart (limit %.3f)", al_element_symbol(z[i]), i, al_element_symbol(z[j]), j,
+            d, r->o->min_distance);
+}
+
+// What the potential has found by the way, or a list of its own.
 static enum al_err check_distances(struct run *r)
 {
     const struct al_frame *f = r->s->f;
+    if (!r->watch) {
+        int i, j;
+        double d = r->p->ops->closest(r->p, &i, &j);
+        if (d < r->o->min_distance) too_close(r, i, j, d);
+        return AL_ERR_OK;
+    }
     enum al_err e = al_neigh_update(r->watch, f->natoms, (const double(*)[3])f->pos, f->cell, f->pbc);
     if (e == AL_ERR_UNPHYSICAL) {
         end_run(r, MD_END_TOO_CLOSE, "%s", al_err_message());
@@ -82,9 +96,7 @@ static enum al_err check_distances(struct run *r)
         for (int k = r->watch->first[i]; k < r->watch->first[i + 1]; k++)
             if (r->watch->pair[k].r < shortest) {
                 shortest = r->watch->pair[k].r;
-                end_run(r, MD_END_TOO_CLOSE, "%s %d and %s %d are %.3f Ang apart (limit %.3f)",
-                        al_element_symbol(f->z[i]), i, al_element_symbol(f->z[r->watch->pair[k].j]),
-                        r->watch->pair[k].j, shortest, r->o->min_distance);
+                too_close(r, i, r->watch->pair[k].j, shortest);
             }
     return AL_ERR_OK;
 }
@@ -108,7 +120,7 @@ static enum al_err check_sanity(struct run *r)
         return AL_ERR_OK;
     }
     check_volume(r);
-    if (!r->progress.end && r->watch) AL_TRY(check_distances(r));
+    if (!r->progress.end && o->min_distance > 0.0) AL_TRY(check_distances(r));
     if (r->progress.end) return AL_ERR_OK;
     struct md_thermo t;
     md_thermo_get(r->s, r->g, o->removed_dof, &t);
@@ -161,6 +173,7 @@ static enum al_err save(struct run *r)
         AL_TRY(md_checkpoint_write(r->o, r->s, &r->progress));
         AL_TRY(md_history_path(r->o->checkpoint, r->saved_step, path));
         if (history && r->saved_step >= 0) AL_TRY(ops->discard(r->p, path));
+        if (!history) (void)remove(path); // of a potential that had one, see load_history
         r->saved_step = r->s->step;
     }
     r->saved = al_clock();
@@ -172,8 +185,11 @@ static enum al_err load_history(struct run *r)
 {
     const struct potential_ops *ops = r->p->ops;
     char path[AL_PATH];
-    if (!(ops->caps & POT_HISTORY)) return AL_ERR_OK;
     AL_TRY(md_history_path(r->o->checkpoint, r->s->step, path));
+    if (!(ops->caps & POT_HISTORY)) { // such a run on all ranks goes on with one
+        r->history_lost = al_exists(path) && r->s->step < r->o->nsteps;
+        return AL_ERR_OK;
+    }
     enum al_err e = ops->load(r->p, path);
     if (e == AL_ERR_NOTFOUND) {
         r->history_lost = r->s->step < r->o->nsteps; // nothing is lost where nothing is left to do
@@ -247,7 +263,8 @@ static void report(const struct run *r, long resumed, struct md_result *ret)
 static enum al_err run_all(struct run *r, struct md_result *ret)
 {
     long resumed = -1;
-    if (r->o->min_distance > 0.0) AL_TRY(al_neigh_create(r->o->min_distance, watch_skin, &r->watch));
+    if (r->o->min_distance > 0.0 && !(r->p->ops->closest && r->o->min_distance <= r->p->ops->cutoff(r->p)))
+        AL_TRY(al_neigh_create(r->o->min_distance, watch_skin, &r->watch));
     if (r->o->checkpoint && al_exists(r->o->checkpoint)) {
         AL_TRY(md_checkpoint_read(r->o, r->s, &r->progress));
         resumed = r->sane = r->saved_step = r->s->step;

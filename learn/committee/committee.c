@@ -131,6 +131,11 @@ const struct pot_result *committee_member(const struct committee *c, int member)
     return &c->res[member];
 }
 
+struct potential *committee_potential(struct committee *c, int member)
+{
+    return c->member[member];
+}
+
 struct potential *committee_leader(struct committee *c)
 {
     return c->member[0];

@@ -34,6 +34,7 @@ enum al_err committee_eval(struct committee *c, const struct al_frame *f, struct
 const struct pot_result *committee_member(const struct committee *c, int member);
 // A potential that is member 0 alone for MD; borrowed, lives as long as the committee.
 struct potential *committee_leader(struct committee *c);
+struct potential *committee_potential(struct committee *c, int member); // borrowed
 // Inputs outside the tables of the members that are Deep Potentials, so far (see dp/compress.h).
 long committee_outside(const struct committee *c);
 // Deviation of given results (tests, stored results): n results of natoms atoms.

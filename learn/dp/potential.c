@@ -26,31 +26,38 @@ struct dp_potential {
     bool twin; // model is another's
 };
 
-static enum al_err set_types(struct dp_potential *p, const struct al_frame *f)
+static enum al_err reserve_atoms(struct dp_potential *p, int natoms)
 {
-    if ((size_t)f->natoms > p->cap) {
+    if ((size_t)natoms > p->cap) {
+        size_t want = (size_t)natoms + (size_t)natoms / 16; // the ghosts of a part come and go
         al_free(p->types);
         al_free(p->last.pos);
         al_free(p->last.forces);
         p->types = NULL;
         p->last.pos = p->last.forces = NULL;
         p->cap = 0;
-        AL_ALLOC(p->types, f->natoms);
-        AL_ALLOC(p->last.pos, f->natoms);
-        AL_ALLOC(p->last.forces, f->natoms);
-        p->cap = (size_t)f->natoms;
+        AL_ALLOC(p->types, want);
+        AL_ALLOC(p->last.pos, want);
+        AL_ALLOC(p->last.forces, want);
+        p->cap = want;
     }
-    for (int i = 0; i < f->natoms; i++) {
-        int z = f->z[i], t = z >= 0 && z <= AL_ZMAX ? p->type_of[z] : -1;
+    return AL_ERR_OK;
+}
+
+static enum al_err set_types(struct dp_potential *p, int natoms, const int *z, const int *tag)
+{
+    AL_TRY(reserve_atoms(p, natoms));
+    for (int i = 0; i < natoms; i++) {
+        int t = z[i] >= 0 && z[i] <= AL_ZMAX ? p->type_of[z[i]] : -1;
         if (t < 0)
-            AL_FAIL(AL_ERR_INPUT, "atom %d is %s, which the model does not know", i, al_element_symbol(z));
+            AL_FAIL(AL_ERR_INPUT, "atom %d is %s, which the model does not know", tag ? tag[i] : i, al_element_symbol(z[i]));
         p->types[i] = t;
     }
     return AL_ERR_OK;
 }
 
 // The list reaches as far as the cut-off: its entries beyond float32's rounding of it are few, and checked.
-static void count_overflow(struct dp_potential *p, int natoms)
+static void count_overflow(struct dp_potential *p, int natoms, const struct al_neigh *list)
 {
     const struct dp_config *c = &p->model->c;
     double rc = dp_cut_of(c).rc;
@@ -58,8 +65,8 @@ static void count_overflow(struct dp_potential *p, int natoms)
     for (int i = 0; i < natoms; i++) {
         int n[DP_MAX_TYPES] = {0};
         bool over = false;
-        for (int k = p->list->first[i]; k < p->list->first[i + 1]; k++)
-            n[p->types[p->list->pair[k].j]] += p->list->pair[k].r < rc;
+        for (int k = list->first[i]; k < list->first[i + 1]; k++)
+            n[p->types[list->pair[k].j]] += list->pair[k].r < rc;
         for (int t = 0; t < c->ntypes; t++) {
             if (n[t] <= c->sel[t]) continue;
             over = true;
@@ -70,6 +77,7 @@ static void count_overflow(struct dp_potential *p, int natoms)
         }
         atoms += over;
     }
+    p->overflow.now = atoms;
     if (!atoms) return;
     p->overflow.evaluations++;
     if (atoms > p->overflow.atoms) p->overflow.atoms = atoms;
@@ -79,7 +87,7 @@ enum al_err dp_potential_layout(struct potential *base, const struct al_frame *f
 {
     struct dp_potential *p = (struct dp_potential *)base;
     p->last.known = false;
-    AL_TRY(set_types(p, f));
+    AL_TRY(set_types(p, f->natoms, f->z, NULL));
     AL_TRY(al_neigh_update(p->list, f->natoms, f->pos, f->cell, f->pbc));
     AL_TRY(dp_layout_build(p->layout, &p->model->c, f->natoms, p->types, p->list));
     *ret = p->layout;
@@ -104,9 +112,20 @@ static enum al_err eval_dp(struct potential *base, const struct al_frame *f, str
     struct dp_potential *p = (struct dp_potential *)base;
     const struct dp_layout *l;
     AL_TRY(dp_potential_layout(base, f, &l));
-    count_overflow(p, f->natoms);
+    count_overflow(p, f->natoms, p->list);
     AL_TRY(dp_engine_run(p->engine, l, NULL, res));
     remember(p, f, res);
+    return AL_ERR_OK;
+}
+
+static enum al_err eval_local_dp(struct potential *base, const struct pot_part *part, struct pot_result *res)
+{
+    struct dp_potential *p = (struct dp_potential *)base;
+    p->last.known = false;
+    AL_TRY(set_types(p, part->natoms, part->z, part->tag));
+    count_overflow(p, part->ncentre, part->list);
+    AL_TRY(dp_layout_build_local(p->layout, &p->model->c, part->ncentre, part->natoms, p->types, part->list));
+    AL_TRY(dp_engine_run(p->engine, p->layout, NULL, res));
     return AL_ERR_OK;
 }
 
@@ -159,8 +178,9 @@ static void close_dp(struct potential *base)
 }
 
 static const struct potential_ops dp_ops = {.name = "dp",
-                                            .caps = POT_VIRIAL | POT_ATOMIC_ENERGY,
+                                            .caps = POT_VIRIAL | POT_ATOMIC_ENERGY | POT_LOCAL,
                                             .eval = eval_dp,
+                                            .eval_local = eval_local_dp,
                                             .cutoff = cutoff_dp,
                                             .close = close_dp};
 

@@ -22,6 +22,7 @@ enum al_err dp_potential_twin(struct potential *of, struct potential **ret);
 struct dp_overflow {
     long evaluations; // with any such atom
     int atoms;        // most of them in one evaluation
+    int now;          // in the last evaluation
     int z, most, sel; // of the neighbours' element with most of them: neighbours met, slots
 };
 // Borrowed; NULL when p is no Deep Potential.

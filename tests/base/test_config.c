@@ -292,6 +292,37 @@ static void section_hash_counts_physics_only(void **state)
     }
 }
 
+// Keys that came when campaigns had begun: at their defaults they leave the hash as it was without them.
+static void later_keys_at_defaults_do_not_count(void **state)
+{
+    (void)state;
+    AL_OWN(loop_config) a = NULL;
+    char plain[65], hex[65];
+    static const struct {
+        const char *more;
+        bool same;
+    } keys[] = {
+        {"thermostat: svr", true},       {"cell: isotropic", true}, {"barostat_time: 0.5 ps", true}, {"thermostat: nhc", false},
+        {"barostat_time: 1 ps", false},  {"cell: full", false},
+    };
+    assert_int_equal(loop_config_read(FIXTURE, &a), AL_ERR_OK);
+    assert_int_equal(loop_config_section_hash(a, "explore", plain), AL_ERR_OK);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        AL_OWN(loop_config) b = NULL;
+        char text[128];
+        snprintf(text, sizeof text, "ensemble: nvt\n  %s", keys[i].more);
+        assert_int_equal(loop_config_read(edited("ensemble: nvt", text), &b), AL_ERR_OK);
+        assert_int_equal(loop_config_section_hash(b, "explore", hex), AL_ERR_OK);
+        assert_int_equal(strcmp(plain, hex) == 0, keys[i].same);
+    }
+    AL_OWN(loop_config) c = NULL; // pressures of an ensemble without
+    assert_int_equal(loop_config_read(edited("ensemble: nvt", "ensemble: nvt\n  pressures: [1 GPa]"), &c), AL_ERR_INPUT);
+    AL_OWN(loop_config) d = NULL;
+    assert_int_equal(loop_config_read(edited("ensemble: nvt", "ensemble: npt\n  pressures: [0 GPa, 5 GPa]"), &d), AL_ERR_OK);
+    assert_int_equal(d->explore.pressures.n, 2);
+    assert_true(fabs(d->explore.pressures.v[1] - 5) < 1e-12);
+}
+
 // docs/config.md is generated: alnd describe --markdown.
 static void documentation_is_current(void **state)
 {
@@ -406,7 +437,8 @@ int main(void)
         cmocka_unit_test(quick_is_read), cmocka_unit_test(values_units_and_paths), cmocka_unit_test(bad_input_names_the_place),
         cmocka_unit_test(missing_files_name_the_place), cmocka_unit_test(missing_pseudopotential_names_the_place),
         cmocka_unit_test(pseudopotentials_are_found), cmocka_unit_test(pseudopotentials_are_copied),
-        cmocka_unit_test(section_hash_counts_physics_only), cmocka_unit_test(documentation_is_current),
+        cmocka_unit_test(section_hash_counts_physics_only), cmocka_unit_test(later_keys_at_defaults_do_not_count),
+        cmocka_unit_test(documentation_is_current),
         cmocka_unit_test(engine_mode_needs_no_campaign), cmocka_unit_test(label_settings_go_round),
         cmocka_unit_test(converge_table_lies_beside),
     };

@@ -17,6 +17,7 @@ import sys
 ROOT = sys.argv[1]
 ROOMS = {  # directory -> name used in #include "name/..."
     'engines/base': 'base', 'engines/seam': 'seam', 'engines/comm': 'comm', 'engines/dft': 'dft',
+    'engines/domain': 'domain',
     'engines/md': 'md', 'engines/transport': 'transport', 'learn/dp': 'dp', 'learn/train': 'train',
     'learn/committee': 'committee', 'learn/capi': 'capi', 'learn/dropin': 'dropin', 'daemon/config': 'config',
     'daemon/core': 'core', 'daemon/cli': 'cli', 'daemon/worker': 'worker',

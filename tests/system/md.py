@@ -100,6 +100,8 @@ def test_run():
     alnd(*RUN, '--time', '0.3 ps', '--precision', 'plain', '--seed', '5', '--out', 'plain')
     e = {d: float(re.search(r'epot_eV: (\S+)', read(d + '/summary.yaml').decode())[1]) for d in ('one0', 'double', 'plain')}
     check(e['one0'] != e['double'] and abs(e['one0'] - e['plain']) < 1e-3 and abs(e['double'] - e['plain']) < 1e-6, f'precisions: {e}')
+    alnd(*RUN, '--time', '0.3 ps', '--seed', '5')  # without --out
+    same('start-nvt-20K', 'one0', ('thermo.csv', 'trajectory.extxyz'))
     check('another run' in alnd(*RUN, '--time', '0.3 ps', '--format', 'both', '--seed', '5', '--out', 'dcd', code=2), 'format changes')
     for flag, value, word in (('--format', 'h5md', 'extxyz, dcd or both'), ('--precision', 'half', 'mixed, double or plain'),
                               ('--replicas', '0', 'whole number'), ('--threads', 'two', 'whole number')):
