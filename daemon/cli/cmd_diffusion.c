@@ -26,6 +26,7 @@ const char cli_diffusion_usage[] =
     "  --charge 1                    of an ion, for the conductivity\n"
     "  --jump \"3 Ang\"                distance between sites, for the limit where no jump is seen\n"
     "  --compare                     files of two cell sizes: does D differ?\n"
+    "  --no-structure                D alone: no framework check, radial distribution, density, sites and jumps, rotation, Haven ratio\n"
     "  --json";
 static const char hint[] = "alnd diffusion --help";
 
@@ -35,7 +36,7 @@ struct wish {
     const char *out, *species, *framework, *types;
     double dt, timestep, skip, jump, charge, temperature[MAX_TEMPERATURES]; // fs, Ang, e, K
     int ntemperatures;
-    bool compare;
+    bool compare, no_structure;
     struct paths files;
     struct label_choice choice;
 };
@@ -118,6 +119,8 @@ static enum al_err parse(int argc, char **argv, struct wish *w)
             w->choice.json = true;
         } else if (strcmp(argv[i], "--compare") == 0) {
             w->compare = true;
+        } else if (strcmp(argv[i], "--no-structure") == 0) {
+            w->no_structure = true;
         } else if (argv[i][0] == '-' && argv[i][1]) {
             if (i + 1 == argc) AL_FAIL_HINT(AL_ERR_INPUT, hint, "diffusion: %s: its value is missing", argv[i]);
             AL_TRY(set_value(w, argv[i], argv[i + 1]));
@@ -176,6 +179,7 @@ static enum al_err write_run(const struct label_job *j, const struct wish *w, co
     al_yaml_double(o.out, 0, "skip_fs", w->skip);
     al_yaml_double(o.out, 0, "jump_ang", w->jump);
     al_yaml_double(o.out, 0, "charge", w->charge);
+    al_yaml_str(o.out, 0, "structure", w->no_structure ? "false" : "true");
     al_yaml_str(o.out, 0, "compare", w->compare ? "true" : "false");
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
@@ -184,7 +188,7 @@ static enum al_err write_run(const struct label_job *j, const struct wish *w, co
 static enum al_err identity(const struct wish *w, char ret[65])
 {
     struct al_sha256 h;
-    const double numbers[] = {w->dt, w->timestep, w->skip, w->jump, w->charge, w->compare};
+    const double numbers[] = {w->dt, w->timestep, w->skip, w->jump, w->charge, w->compare, w->no_structure};
     al_sha256_init(&h);
     al_sha256_string(&h, "alnd-diffusion-1");
     AL_TRY(paths_hash(&w->files, &h));
@@ -214,6 +218,25 @@ static enum al_err prepare(struct wish *w, struct label_job *j, struct bag_task 
 static bool is_true(const struct al_node *n, const char *key)
 {
     return strcmp(al_node_str(n, key, ""), "true") == 0;
+}
+
+// What the analyses of structure say, in words.
+static void print_structure(const struct al_node *p)
+{
+    static const struct {
+        const char *part, *label;
+    } line[] = {{"framework", "framework"}, {"collective", "conductivity"}, {"sites", "jumps"}, {"rotation", "anions"}};
+    const struct al_node *s = al_node_get(p, "structure");
+    for (size_t i = 0; s && i < sizeof line / sizeof line[0]; i++) {
+        const struct al_node *n = al_node_get(s, line[i].part);
+        if (!n) continue;
+        const char *verdict = al_node_str(n, "verdict", NULL);
+        printf("  %-12s  %s%s\n", line[i].label, verdict ? "" : "not determined: ", verdict ? verdict : al_node_str(n, "not_determined", ""));
+        if (al_node_get(n, "conductivity_einstein_helfand_s_per_cm"))
+            printf("  %-12s  Einstein-Helfand %.3g +- %.2g S/cm, Haven ratio %.2f (95 %%: %.2f to %.2f)\n", "",
+                   al_node_double(n, "conductivity_einstein_helfand_s_per_cm", NAN), al_node_double(n, "conductivity_einstein_helfand_error_s_per_cm", NAN),
+                   al_node_double(n, "haven_ratio", NAN), al_node_double(n, "haven_ratio_low95", NAN), al_node_double(n, "haven_ratio_high95", NAN));
+    }
 }
 
 static void print_point(const struct al_node *p)
@@ -270,10 +293,13 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
     printf("%s relative to the centre of mass of %s; positions took %.1f MB\n", al_node_str(n, "species", ""), al_node_str(n, "framework", ""),
            bag_fact_real(t, "memory_mb"));
     const struct al_node *list = al_node_get(n, "temperatures");
-    for (const struct al_node *p = list ? list->child : NULL; p; p = p->next)
+    for (const struct al_node *p = list ? list->child : NULL; p; p = p->next) {
         print_point(p);
+        print_structure(p);
+    }
     print_fit(n);
     printf("numbers     %s/diffusion.yaml\ncurves      %s/msd-*.csv, msd.svg, msd-loglog.svg\n", w->out, w->out);
+    if (!w->no_structure) printf("structure   %s/structure-*/ (CSV, SVG, density.cube for VESTA)\n", w->out);
     return EXIT_OK;
 }
 

@@ -12,6 +12,7 @@ void transport_point_clear(struct transport_point *p)
         tr_traj_destroy(&p->run[k]);
     p->nruns = 0;
     tr_diffusion_destroy(&p->d);
+    structure_destroy(&p->structure);
 }
 
 enum al_err transport_diffuse(const struct transport *t, struct transport_point *p)
@@ -22,6 +23,21 @@ enum al_err transport_diffuse(const struct transport *t, struct transport_point 
         return AL_ERR_OK;
     }
     AL_TRY(e);
+    return AL_ERR_OK;
+}
+
+void transport_file_label(const struct transport_point *p, char ret[64])
+{
+    int k = 0;
+    for (const char *c = p->label; *c && k < 63; c++)
+        if (*c != ' ' && *c != '/') ret[k++] = *c;
+    ret[k] = '\0';
+}
+
+enum al_err transport_structure(struct transport *t, struct task *task, const char *prefix)
+{
+    for (int i = 0; i < t->n; i++)
+        if (t->p[i].nruns) AL_TRY(structure_create(t, &t->p[i], task, prefix, &t->p[i].structure));
     return AL_ERR_OK;
 }
 
@@ -81,7 +97,7 @@ static void write_conductivity(FILE *out, int depth, const struct transport *t, 
     }
 }
 
-void transport_write_point(FILE *out, int depth, const struct transport *t, const struct transport_point *p)
+static void write_diffusion(FILE *out, int depth, const struct transport *t, const struct transport_point *p)
 {
     const struct tr_diffusion *d = p->d;
     if (!d) {
@@ -100,6 +116,12 @@ void transport_write_point(FILE *out, int depth, const struct transport *t, cons
     fprintf(out, "%*sd_xyz_error_cm2_per_s: [%.3g, %.3g, %.3g]\n", 2 * depth, "", d->d_axis_error[0], d->d_axis_error[1], d->d_axis_error[2]);
     tr_diffusion_write_yaml(out, depth, d);
     write_conductivity(out, depth, t, p);
+}
+
+void transport_write_point(FILE *out, int depth, const struct transport *t, const struct transport_point *p)
+{
+    write_diffusion(out, depth, t, p);
+    if (p->structure) structure_write(out, depth, t, p, p->structure);
 }
 
 void transport_write_fit(FILE *out, const struct transport *t)
@@ -136,14 +158,6 @@ void transport_write_fit(FILE *out, const struct transport *t)
 
 // ---- files -----------------------------------------------------------------------------------------------
 
-static void file_label(const struct transport_point *p, char ret[64])
-{
-    int k = 0;
-    for (const char *c = p->label; *c; c++)
-        if (*c != ' ' && *c != '/') ret[k++] = *c;
-    ret[k] = '\0';
-}
-
 static enum al_err tables(const struct transport *t, const char *prefix)
 {
     char path[AL_PATH], label[64];
@@ -156,7 +170,7 @@ static enum al_err tables(const struct transport *t, const char *prefix)
             any = any || framework[z];
         for (int z = 1; z <= AL_ZMAX && !any; z++)
             framework[z] = z != t->options.mobile_z;
-        file_label(p, label);
+        transport_file_label(p, label);
         AL_TRY(al_path(path, "%smsd-%s.csv", prefix, label));
         AL_TRY(tr_msd_write_csv(path, p->d));
         AL_TRY(al_path(path, "%selements-%s.csv", prefix, label));

@@ -9,6 +9,7 @@
 #include "transport/arrhenius.h"
 #include "transport/msd.h"
 #include "transport/plots.h"
+#include "worker/structure.h"
 #include "worker/task.h"
 
 enum { TRANSPORT_RUNS = 64, TRANSPORT_POINTS = 64 };
@@ -20,6 +21,7 @@ struct transport_point { // the runs of one system at one temperature
     int nruns, natoms;                     // natoms: of a run, all elements
     struct tr_diffusion *d;                // NULL: nothing can be said, why
     char why[AL_ERR_TEXT];
+    struct structure *structure;           // NULL: not wanted
 };
 
 struct transport {
@@ -33,6 +35,10 @@ struct transport {
     char why[160];                         // not fitted
 };
 
+// "600K" of "600 K", for the names of files; of the size of label.
+void transport_file_label(const struct transport_point *p, char ret[64]);
+// The structure of every point that has runs (structure.h), files into PREFIXstructure-LABEL/. After transport_diffuse.
+enum al_err transport_structure(struct transport *t, struct task *task, const char *prefix);
 void transport_point_clear(struct transport_point *p);
 // D of a point; AL_ERR_INPUT of the analysis (too few frames) is kept in why and is no failure.
 enum al_err transport_diffuse(const struct transport *t, struct transport_point *p);

@@ -141,7 +141,10 @@ static enum al_err point_facts(struct task *t, const struct analysis *a)
 {
     for (int i = 0; i < a->t.n; i++) {
         const struct tr_diffusion *d = a->q[i].d;
+        const struct structure *s = a->q[i].structure;
         char key[64];
+        snprintf(key, sizeof key, "framework.%gK", a->p[i].nominal);
+        if (s && s->framework) AL_TRY(task_fact_text(t, key, s->framework->verdict));
         if (!d) continue;
         snprintf(key, sizeof key, "d_cm2_per_s.%gK", a->p[i].nominal);
         if (d->diffusive) AL_TRY(task_fact_real(t, key, d->d));
@@ -174,6 +177,7 @@ enum al_err verb_analyze(struct task *t)
     }
     transport_fit(&a->t);
     AL_TRY(task_path(t, prefix, ""));
+    AL_TRY(transport_structure(&a->t, t, prefix));
     AL_TRY(transport_files(&a->t, t, prefix));
     AL_TRY(write_yaml(t, a));
     AL_TRY(point_facts(t, a));

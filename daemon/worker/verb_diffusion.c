@@ -4,7 +4,7 @@
 // Verb diffusion: anybody's trajectories (`alnd diffusion`). Input run: run.yaml (written by cli/cmd_diffusion.c). Files of one system
 // and one temperature are replicas; files of several temperatures give an Arrhenius fit; with compare, several sizes of the cell are
 // analysed each for itself and compared. Writes diffusion.yaml, msd-LABEL.csv, elements-LABEL.csv, msd.svg, msd-loglog.svg, arrhenius.svg into the working
-// directory.
+// directory, and the structure of each point into structure-LABEL/ (worker/structure.h).
 #include <math.h>
 #include <stdlib.h>
 
@@ -20,7 +20,7 @@ struct input {
     double temperature[MAX_FILES]; // K, NaN: as the file says
     int n, ntemperatures;
     struct tr_load load;
-    bool compare;
+    bool compare, structure;
 };
 
 struct work {
@@ -72,6 +72,7 @@ static enum al_err read_input(const struct al_node *run, struct work *w)
     AL_TRY(al_node_need_double(run, "charge", &w->t.charge));
     AL_TRY(al_node_need_double(run, "jump_ang", &w->t.options.jump));
     AL_TRY(al_node_need_str(run, "species", &species));
+    in->structure = strcmp(al_node_str(run, "structure", "true"), "true") == 0;
     in->compare = strcmp(al_node_str(run, "compare", ""), "true") == 0;
     AL_TRY(tr_elements(species, keep));
     for (int z = 1; z <= AL_ZMAX; z++)
@@ -274,6 +275,7 @@ enum al_err verb_diffusion(struct task *t)
         task_progress(t, i, w->t.n, "diffusion, %s", w->p[i].label);
         AL_TRY(transport_diffuse(&w->t, &w->p[i]));
     }
+    if (w->in.structure) AL_TRY(transport_structure(&w->t, t, ""));
     if (!w->in.compare) transport_fit(&w->t);
     else snprintf(w->t.why, sizeof w->t.why, "not determined: sizes were compared");
     AL_TRY(transport_files(&w->t, t, ""));
