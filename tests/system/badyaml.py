@@ -45,7 +45,7 @@ CASES = {
     'systems-map': ('systems', ('  - {name: Li2S, structure: li2s.extxyz}', '  name: Li2S')),
     'systems-empty': ('systems', ('\n  - {name: Li2S, structure: li2s.extxyz}', ' []')),
     'system-scalar': ('map of keys', ('  - {name: Li2S, structure: li2s.extxyz}', '  - Li2S')),
-    'choice': ('nvt', ('explore: {', 'explore: {ensemble: npt, ')),
+    'choice': ('nvt', ('explore: {', 'explore: {ensemble: warm, ')),
     # units
     'unit-missing': ('unit', ('time: 2 ps', 'time: 2')),
     'unit-wrong': ('fs', ('cutoff: 8 Ha', 'cutoff: 8 fs')),

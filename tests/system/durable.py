@@ -33,8 +33,8 @@ WRITES = ('write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'ftruncate', 'fa
 KINDS = ['loop.yaml', 'inputs/loop.yaml', 'inputs/Li2S.extxyz', 'inputs/pseudo/.*psp8', '.*/task.yaml', '.*/result.yaml',
          'initial/Li2S/frames.extxyz', '.*/label/.*/labelled.extxyz', '.*/aimd/.*/labelled.extxyz', '.*/aimd/.*/thermo.csv',
          'data/train/Li2S/type.raw', 'data/train/Li2S/set.000', 'data/test/Li2S/set.001', '.*/energy.npy', '.*/train/.*/model.dp',
-         '.*/train/.*/lcurve.out', '.*/train/.*checkpoint.*', '.*/explore/.*checkpoint.*', '.*/select/Li2S.extxyz',
-         'iterations/.../errors.yaml', 'models/graph.0.dp', 'models/model.yaml', 'production/.*/traj.extxyz',
+         '.*/train/.*/lcurve.out', '.*/train/.*checkpoint.*', '.*/aimd/.*checkpoint.*', '.*/select/Li2S.extxyz',
+         'iterations/.../errors.yaml', 'models/graph.0.dp', 'models/model.yaml', r'production/.*/traj\.(dcd|extxyz)',
          'production/.*/thermo.out', 'transport/Li2S.yaml', 'transport/Li2S/msd.svg', 'report.html', 'alnd.db', 'alnd.db-wal']
 
 
@@ -43,7 +43,16 @@ class Process:
 
     def __init__(self, run, name, problems, met):
         self.run, self.name, self.problems, self.met = run, name, problems, met
-        self.cwd, self.files, self.names, self.pending = run, set(), set(), None
+        self.cwd, self.files, self.names = run, set(), set()
+        self.thread, self.waiting = 0, {}  # of each thread: the directory that it must sync next
+
+    @property
+    def pending(self):
+        return self.waiting.get(self.thread)
+
+    @pending.setter
+    def pending(self, path):
+        self.waiting[self.thread] = path
 
     def below(self, path):
         path = os.path.normpath(path if path.startswith('/') else os.path.join(self.cwd, path))
@@ -147,22 +156,43 @@ def replay_line(p, line):
             p.files.discard(path)
 
 
+def whole_processes(traces):
+    """The calls of all threads of a process in the order of their times: [(threads, [(time, thread, call)])]."""
+    calls, owner = {}, {}
+    for trace in traces:
+        number = trace.rsplit('.', 1)[0] + '.', int(trace.rsplit('.', 1)[1])
+        with open(trace, errors='replace') as f:
+            calls[number] = [(float(line.split(' ', 1)[0]), number, line.split(' ', 1)[1]) for line in f.read().splitlines()]
+        for _, _, line in calls[number]:
+            m = re.match(r'clone3?\(.*CLONE_THREAD.*= (\d+)', line)
+            if m:
+                owner[number[0], int(m.group(1))] = number
+    groups = {}
+    for number in calls:
+        leader = number
+        while leader in owner:
+            leader = owner[leader]
+        groups.setdefault(leader, []).append(number)
+    return [(g, sorted(c for n in g for c in calls[n])) for g in groups.values()]
+
+
 def replay(run, traces, drop):
     """Problems and paths met; drop: lines that are left out, to see the replay fail."""
     problems, met = [], set()
-    for trace in traces:
-        with open(trace, errors='replace') as f:
-            lines = f.read().splitlines()
+    for numbers, timed in whole_processes(traces):
+        lines = [line for _, _, line in timed]
         what = next((line for line in lines if line.startswith('execve(') and line.endswith('= 0')), '')
         m = re.search(r'\["([^"]*)"(?:, "([^"]*)")?', what)
         name = f'{os.path.basename(m.group(1))} {m.group(2)}' if m else 'thread'
         if m and not name.startswith('alnd'):
             continue  # mpirun and its helpers
         p = Process(run, name, problems, met)
-        for line in lines:
+        for _, thread, line in timed:
+            p.thread = thread
             if not (drop and drop.search(line)):
                 replay_line(p, line)
-        p.next_call('the end')
+        for p.thread in numbers:
+            p.next_call('the end')
         for f in sorted(p.files):
             p.wrong(f'{f} is never made safe')
         for d in sorted(p.names - {'.', '..'}):
@@ -171,7 +201,7 @@ def replay(run, traces, drop):
 
 
 def strace(d, out, *args):
-    p = subprocess.run(['strace', '-ff', '-qq', '-y', '-e', 'trace=' + CALLS, '-e', 'signal=none', '-s', '300', '-o', out, ALND, *args], cwd=d,
+    p = subprocess.run(['strace', '-ff', '-ttt', '-qq', '-y', '-e', 'trace=' + CALLS, '-e', 'signal=none', '-s', '300', '-o', out, ALND, *args], cwd=d,
                        capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=900)
     return p
 
