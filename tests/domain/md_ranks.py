@@ -126,7 +126,7 @@ systems:
   - {name: S, structure: start.extxyz}
 select: {min_distance: 0.1 Ang}
 explore: {temperatures: [60 K]}
-production: {supercell: [2, 2, 2], temperatures: [60 K], equilibration: 0.05 ps, time: 0.2 ps, timestep: 1 fs, stride: 10, replicas: 1, precision: double, format: extxyz}
+production: {supercell: [2, 2, 2], temperatures: [60 K], equilibration: 0.05 ps, time: 0.16 ps, timestep: 0.2 fs, stride: 50, format: extxyz, replicas: 1, precision: double}
 """
 TASK = """verb: produce
 task: production/S-60K-0
@@ -156,7 +156,7 @@ def produce(run, ranks, stop=False):
     p = subprocess.Popen(cmd + [os.path.join(BIN, 'alnd-worker'), 'produce', 'production/S-60K-0/task.yaml'], cwd=run, env=ENV,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     while stop and p.poll() is None:
-        if os.path.exists(d + '/traj.extxyz') and read(d + '/traj.extxyz').count(b'Lattice') > 2:
+        if os.path.exists(d + '/progress') and b' NVE ' in read(d + '/progress'):
             open(d + '/stop', 'w').close()
             break
         time.sleep(0.01)
@@ -187,7 +187,7 @@ TOP = tempfile.mkdtemp(prefix='alnd-ranks-')
 try:
     os.chdir(TOP)
     os.mkdir('models')
-    subprocess.run([MODELS, 'models', '2'], check=True)
+    subprocess.run([MODELS, 'models', '2'] + (['full'] if MODE == 'produce' else []), check=True)
     test_md() if MODE == 'md' else test_produce()
 finally:
     os.chdir('/')
