@@ -351,11 +351,11 @@ enum al_err mdrun_all(struct task *t, int n, const struct mdrun_settings m[], md
         ret[k] = (struct mdrun_result){0};
     AL_TRY(comm_world(&world));
     AL_TRY_ALL(world, registry_potential_open(t->cfg, m->potential, world, &p));
+    if (n == 1) registry_potential_threads(p, t->threads);
     if (world->rank != 0) {
         AL_TRY(registry_potential_serve(p));
         return AL_ERR_OK;
     }
-    if (n == 1) registry_potential_threads(p, t->threads);
     AL_ALLOC(c, 1);
     c->n = n;
     c->r = ret;

@@ -240,6 +240,7 @@ enum al_err registry_potential_serve(struct potential *p)
 
 void registry_potential_threads(struct potential *p, int threads)
 {
+    if (domain_is(p)) p = domain_potential_local(p, 0);
     if (strcmp(p->ops->name, "dp") == 0) dp_potential_threads(p, threads);
 }
 

@@ -56,6 +56,7 @@ struct domain_facts {
 };
 struct domain_facts domain_potential_facts(const struct potential *p);
 void *domain_potential_tally(const struct potential *p); // its ctx
+struct potential *domain_potential_local(const struct potential *p, int k); // this rank's, borrowed
 bool domain_is(const struct potential *p);
 
 #endif

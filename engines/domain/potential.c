@@ -401,6 +401,11 @@ void *domain_potential_tally(const struct potential *p)
     return self(p)->tally.ctx;
 }
 
+struct potential *domain_potential_local(const struct potential *p, int k)
+{
+    return self(p)->local[k];
+}
+
 bool domain_is(const struct potential *p)
 {
     return p && p->ops == &domain_ops;

@@ -6,6 +6,7 @@
 md_ranks.py BIN_DIR SOURCE_DIR MAKE_MODELS md        alnd md on 1, 2 and 3 ranks: the same trajectory; stopped and resumed on the same ranks:
                                                      the same bytes; on others: said, and the same trajectory
 md_ranks.py BIN_DIR SOURCE_DIR MAKE_MODELS produce   the verb produce (NVT, NVE, deviation of a committee) on 1 and 3 ranks, and stopped"""
+import glob
 import os
 import re
 import shutil
@@ -67,21 +68,20 @@ def supercell(path, n):
                 'Properties=species:S:1:pos:R:3 pbc="T T T"\n' + '\n'.join(atoms) + '\n')
 
 
-def md(out, ranks, stop=None):
-    """alnd md; stop: interrupted when more frames than that are in its trajectory."""
-    cmd = [os.path.join(BIN, 'alnd'), 'md', 'models/0.dp', 'start.extxyz', '--ensemble', 'nvt', '--temperature', '20 K', '--seed', '2', '--time', '0.3 ps', '--timestep', '0.5 fs',
+def md(out, ranks, stop=False, steps=300, model='models'):
+    """alnd md; stop: interrupted as soon as it moves."""
+    cmd = [os.path.join(BIN, 'alnd'), 'md', model + '/0.dp', 'start.extxyz', '--ensemble', 'nvt', '--temperature', '20 K', '--seed', '2', '--time', f'{steps} fs',
            '--stride', '20', '--config', 'close.yaml', '--out', out] + (['--ranks', str(ranks)] if ranks > 1 else [])
     p = subprocess.Popen(cmd, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True)
     while stop and p.poll() is None:
-        path = out + '/trajectory.extxyz'
-        if os.path.exists(path) and read(path).count(b'Lattice') > stop:
+        if glob.glob(out + '/tasks/*/progress'):
             p.send_signal(signal.SIGINT)
             break
         time.sleep(0.02)
     text, _ = p.communicate(timeout=300)
     check(p.returncode == (3 if stop else 0), f'{out}: code {p.returncode}\n{text}')
     if not stop:
-        check('600 steps' in text, text)
+        check(f'{steps} steps' in text, text)
     return text
 
 
@@ -93,15 +93,18 @@ def test_md():
     check(LAST not in text, text)
     md('two', 2)
     check(0 < off('one/trajectory.extxyz', 'two/trajectory.extxyz') < 1e-6, 'two ranks: another trajectory, or not on two ranks')
-    md('again', 2, stop=2)
+    os.mkdir('heavy')  # slow enough to be stopped
+    subprocess.run([MODELS, 'heavy', '1', 'full'], check=True)
+    md('whole', 2, model='heavy')
+    md('again', 2, stop=True, model='heavy')
     check(any(f.endswith('.history') for f in os.listdir('again')), 'no decomposition beside the checkpoint')
-    text = md('again', 2)
+    text = md('again', 2, model='heavy')
     check(LAST not in text, text)
     for f in ('trajectory.extxyz', 'thermo.csv'):
-        check(read('two/' + f) == read('again/' + f), f'{f}: other bytes after a stop')
+        check(read('whole/' + f) == read('again/' + f), f'{f}: other bytes after a stop')
     for first, then in ((3, 1), (1, 2), (2, 3)):
         out = f'from{first}to{then}'
-        md(out, first, stop=2)
+        md(out, first, steps=120)
         text = md(out, then)
         check(LAST in text, text)
         check(off('one/trajectory.extxyz', out + '/trajectory.extxyz') < 1e-6, out)
@@ -123,7 +126,7 @@ systems:
   - {name: S, structure: start.extxyz}
 select: {min_distance: 0.1 Ang}
 explore: {temperatures: [60 K]}
-production: {supercell: [2, 2, 2], temperatures: [60 K], equilibration: 0.05 ps, time: 0.2 ps, timestep: 0.2 fs, stride: 50, format: extxyz, replicas: 1, precision: double}
+production: {supercell: [2, 2, 2], temperatures: [60 K], equilibration: 0.05 ps, time: 0.16 ps, timestep: 0.2 fs, stride: 50, format: extxyz, replicas: 1, precision: double}
 """
 TASK = """verb: produce
 task: production/S-60K-0
@@ -153,7 +156,7 @@ def produce(run, ranks, stop=False):
     p = subprocess.Popen(cmd + [os.path.join(BIN, 'alnd-worker'), 'produce', 'production/S-60K-0/task.yaml'], cwd=run, env=ENV,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     while stop and p.poll() is None:
-        if os.path.exists(d + '/traj.extxyz') and read(d + '/traj.extxyz').count(b'Lattice') > 2:
+        if os.path.exists(d + '/progress') and b' NVE ' in read(d + '/progress'):
             open(d + '/stop', 'w').close()
             break
         time.sleep(0.01)
@@ -184,7 +187,7 @@ TOP = tempfile.mkdtemp(prefix='alnd-ranks-')
 try:
     os.chdir(TOP)
     os.mkdir('models')
-    subprocess.run([MODELS, 'models', '2'], check=True)
+    subprocess.run([MODELS, 'models', '2'] + (['full'] if MODE == 'produce' else []), check=True)
     test_md() if MODE == 'md' else test_produce()
 finally:
     os.chdir('/')
