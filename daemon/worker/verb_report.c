@@ -115,6 +115,23 @@ static enum al_err inline_svg(FILE *out, const char *path)
     return AL_ERR_OK;
 }
 
+// Where the ions are, and around whom, at one temperature; folded away.
+static enum al_err structure_pictures(FILE *out, const struct al_node *temperature)
+{
+    static const char *const name[] = {"density.svg", "rdf.svg", "jumps.svg", "vanhove-self.svg",
+                                       "vanhove-distinct.svg", "collective.svg", "rotation.svg", "framework.svg"};
+    const char *files = al_node_str(al_node_get(temperature, "structure"), "files", NULL);
+    if (!files) return AL_ERR_OK;
+    fprintf(out, "<details><summary>Structure at %g K</summary>\n", al_node_double(temperature, "nominal_temperature_k", NAN));
+    for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
+        char path[AL_PATH];
+        AL_TRY(al_path(path, "%s/%s", files, name[i]));
+        AL_TRY(inline_svg(out, path));
+    }
+    fputs("</details>\n", out);
+    return AL_ERR_OK;
+}
+
 static enum al_err transport_section(FILE *out, const char *id)
 {
     char path[AL_PATH];
@@ -124,21 +141,26 @@ static enum al_err transport_section(FILE *out, const char *id)
     fputs("<h2>Diffusion of Li, ", out);
     escape(out, al_node_str(y, "system", ""));
     fputs("</h2>\n<table><tr><th>T / K</th><th>D / cm&sup2;/s</th><th>&plusmn;</th><th>&sigma; (Nernst-Einstein) / S/cm</th>"
-          "<th>drift / eV/atom/ps</th><th>deviation / eV/&Aring;</th><th>regime</th></tr>\n",
+          "<th>Haven ratio</th><th>drift / eV/atom/ps</th><th>deviation / eV/&Aring;</th><th>regime</th><th>framework</th></tr>\n",
           out);
     const struct al_node *list = al_node_get(y, "temperatures");
     for (const struct al_node *r = list ? list->child : NULL; r; r = r->next) {
         fputs("<tr>", out);
         cell(out, r, "temperature_k", 1, "%.0f");
-        cell(out, r, "d_cm2_per_s", 1, "%.2e");
-        cell(out, r, "d_error_cm2_per_s", 1, "%.1e");
-        cell(out, r, "conductivity_nernst_einstein_s_per_cm", 1, "%.2e");
+        const struct al_node *structure = al_node_get(r, "structure");
+        bool seen = isnan(al_node_double(r, "d_below_cm2_per_s", NAN));
+        cell(out, r, seen ? "d_cm2_per_s" : "d_below_cm2_per_s", 1, seen ? "%.2e" : "&lt; %.1e");
+        cell(out, seen ? r : NULL, "d_error_cm2_per_s", 1, "%.1e");
+        cell(out, r, seen ? "conductivity_nernst_einstein_s_per_cm" : "conductivity_below_s_per_cm", 1, seen ? "%.2e" : "&lt; %.1e");
+        cell(out, al_node_get(structure, "collective"), "haven_ratio", 1, "%.2f");
         cell(out, r, "energy_drift_ev_per_atom_ps", 1, "%.1e");
         cell(out, r, "force_deviation_mean_ev_per_ang", 1, "%.3f");
         fputs("<td>", out);
         escape(out, al_node_str(r, "regime", al_node_str(r, "reason", "")));
         if (al_node_int(r, "runs_ended_early", 0) && al_node_int(r, "runs", 0))
             fprintf(out, "; %ld runs ended early", al_node_int(r, "runs_ended_early", 0));
+        fputs("</td><td>", out);
+        escape(out, al_node_str(al_node_get(structure, "framework"), "verdict", ""));
         fputs("</td></tr>\n", out);
     }
     fputs("</table>\n", out);
@@ -154,6 +176,8 @@ static enum al_err transport_section(FILE *out, const char *id)
     AL_TRY(inline_svg(out, path));
     AL_TRY(al_path(path, "%s/arrhenius.svg", id));
     AL_TRY(inline_svg(out, path));
+    for (const struct al_node *r = list ? list->child : NULL; r; r = r->next)
+        AL_TRY(structure_pictures(out, r));
     return AL_ERR_OK;
 }
 
