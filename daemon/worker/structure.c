@@ -146,6 +146,7 @@ static enum al_err do_sites(struct job *j)
     AL_TRY(tr_jumps_write_csv(path, j->s->sites));
     AL_TRY(file_of(j, "jump-distances.csv", path));
     AL_TRY(tr_distances_write_csv(path, j->s->sites));
+    if (!j->s->sites->njumps) return AL_ERR_OK;
     AL_TRY(file_of(j, "jumps.svg", path));
     AL_TRY(tr_plot_jumps(path, title(j, "Jumps between sites"), j->t->note, j->s->sites));
     return AL_ERR_OK;

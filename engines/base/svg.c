@@ -91,7 +91,8 @@ static void data_range(const struct al_plot *p, struct axis *a, bool is_x)
             if (value_of(a, c + e, &v)) widen(&lo, &hi, &any, v);
         }
     double span = hi - lo, pad = 0.05 * span;
-    if (!(span > 1e-12 * fmax(fabs(lo), fabs(hi)))) pad = a->log ? 0.5 : (hi != 0.0 ? 0.1 * fabs(hi) : 1.0);
+    if (a->log && span < 0.7) pad = 0.5 * (0.8 - span); // so that a labelled tick is in sight: 1, 2 or 5
+    else if (!(span > 1e-12 * fmax(fabs(lo), fabs(hi)))) pad = (hi != 0.0 ? 0.1 * fabs(hi) : 1.0);
     bool zero = !a->log && (is_x ? p->xzero : p->yzero) && lo >= 0.0;
     a->lo = zero ? 0.0 : lo - pad;
     a->hi = hi + pad;
