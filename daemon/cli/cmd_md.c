@@ -370,6 +370,7 @@ int cmd_md(int argc, char **argv)
     e = label_job_open(&w.choice, &j);
     if (e) return cli_fail(e);
     e = prepare(&j, &w, &t);
+    j.lines = 30;
     if (!e) e = label_job_run(&j, "md", 1, &t);
     int rc = e ? cli_fail(e) : tell(&j, &w, &t);
     if (e == AL_ERR_STOPPED) fputs("hint: the same command goes on\n", stderr);

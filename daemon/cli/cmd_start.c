@@ -16,9 +16,11 @@
 #include "core/query.h"
 #include "core/signals.h"
 
+enum { LINE_SECONDS = 60 }; // of silence, where there is no terminal
+
 struct front {
     struct display *display; // NULL: plain lines
-    double started;
+    double started, last_line; // monotonic, s
     int ready_fd; // --detach: tells the parent; -1
 };
 
@@ -29,14 +31,27 @@ static void on_message(void *ctx, const char *text)
         display_message(f->display, text);
         return;
     }
-    printf("[%8.1f s] %s\n", al_clock() - f->started, text);
+    f->last_line = al_clock();
+    printf("[%8.1f s] %s\n", f->last_line - f->started, text);
     fflush(stdout);
 }
 
 static void on_tick(void *ctx, const struct status *s)
 {
     struct front *f = ctx;
-    if (f->display) display_status(f->display, s);
+    char line[512];
+    if (f->display) {
+        display_status(f->display, s);
+        return;
+    }
+    if (f->ready_fd >= 0 || !s->nrunning || al_clock() - f->last_line < LINE_SECONDS) return;
+    int n = snprintf(line, sizeof line, "%s: %d of %d tasks done; running:", s->stage, s->stage_done, s->stage_total);
+    for (int i = 0; i < s->nrunning && n < (int)sizeof line; i++) {
+        const struct status_task *t = &s->running[i];
+        n += snprintf(line + n, sizeof line - (size_t)n, "%s %s", i ? "," : "", t->id);
+        if (t->total > 0 && n < (int)sizeof line) n += snprintf(line + n, sizeof line - (size_t)n, " %.0f %%", 100 * t->done / t->total);
+    }
+    on_message(ctx, line);
 }
 
 static void on_ready(void *ctx)
@@ -81,7 +96,7 @@ static int tell(const struct rundir *r, const struct loop_outcome *out)
 
 static int run_loop(struct rundir *r, const char *worker, int ready_fd)
 {
-    struct front f = {.started = al_clock(), .ready_fd = ready_fd};
+    struct front f = {.started = al_clock(), .last_line = al_clock(), .ready_fd = ready_fd};
     struct loop_observer o = {.ctx = &f, .message = on_message, .tick = on_tick, .ready = on_ready};
     struct loop_outcome *out;
     enum al_err e = al_alloc(1, sizeof *out, &out);
