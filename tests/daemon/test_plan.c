@@ -371,7 +371,7 @@ static void label_noise(void **state)
     y.c->converge.label_noise = 4;
     while (!plan_find((replan(&y), y.p), "noise/000"))
         act(&y);
-    assert_non_null(plan_find(y.p, "production/A-500K-0"));
+    assert_non_null(plan_find(y.p, "production/A-500K-volume")); // side by side with production
     for (int k = 0; k < 4; k++) {
         char id[32];
         snprintf(id, sizeof id, "noise/%03d", k);
