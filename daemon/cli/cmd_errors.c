@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cli/certificate.h"
 #include "cli/cli.h"
 #include "core/journal.h"
 #include "core/rundir.h"
@@ -19,7 +20,7 @@ struct report {
     int iteration;         // -1: all
     struct json_doc *json; // NULL: text
     int nfailures, nframes;
-    bool demonstration;
+    bool demonstration, certificate;
 };
 
 // A number of a row, or a dash.
@@ -57,6 +58,24 @@ static void print_table(const struct al_node *tree)
     }
 }
 
+// Windows of trust: auto (all others are in loop.yaml) and broken frames by name.
+static void print_selection(const struct al_node *tree)
+{
+    const struct al_node *windows = al_node_get(tree, "windows"), *broken = al_node_get(tree, "broken");
+    for (const struct al_node *w = windows ? windows->child : NULL; w; w = w->next) {
+        if (strcmp(al_node_str(w, "auto", ""), "true") != 0) continue;
+        printf("  trust window %s %s K: %s .. %s eV/Ang, ", al_node_str(w, "system", "?"), al_node_str(w, "temperature", "?"),
+               al_node_str(w, "low", "?"), al_node_str(w, "high", "?"));
+        if (strcmp(al_node_str(w, "from", ""), "given") == 0)
+            printf("as given (%s labelled frames so far, too few to measure it)\n", al_node_str(w, "frames", "0"));
+        else
+            printf("measured on %s frames (%s): error/deviation %s\n", al_node_str(w, "frames", "?"), al_node_str(w, "from", "?"),
+                   al_node_str(w, "error_per_deviation", "?"));
+    }
+    for (const struct al_node *b = broken ? broken->child : NULL; b; b = b->next)
+        printf("  broken frame %s: %s\n", al_node_str(b, "frame", "?"), al_node_str(b, "reason", "?"));
+}
+
 static void print_iteration(const struct al_node *tree)
 {
     const struct al_node *sel = al_node_get(tree, "selection"), *cal = al_node_get(tree, "calibration");
@@ -65,9 +84,10 @@ static void print_iteration(const struct al_node *tree)
            al_node_str(tree, "iteration", "?"));
     print_table(tree);
     if (sel)
-        printf("  explored frames: %s accurate, %s candidate, %s failed; candidate fraction %.3g\n",
-               al_node_str(sel, "accurate", "?"), al_node_str(sel, "candidate", "?"),
-               al_node_str(sel, "failed", "?"), al_node_double(sel, "candidate_fraction", 0));
+        printf("  explored frames: %s accurate, %s candidate (%s of them duplicates), %s failed, %s broken; candidate fraction %.3g\n",
+               al_node_str(sel, "accurate", "?"), al_node_str(sel, "candidate", "?"), al_node_str(sel, "duplicates", "0"),
+               al_node_str(sel, "failed", "?"), al_node_str(sel, "broken", "0"), al_node_double(sel, "candidate_fraction", 0));
+    print_selection(tree);
     for (const struct al_node *c = cal ? cal->child : NULL; c; c = c->next)
         printf("  %s deviation %5.3g .. %-5.3g eV/Ang: true force error %.3g eV/Ang (%s frames)\n",
                c == cal->child ? "calibration:" : "            ", al_node_double(c, "deviation_low", 0),
@@ -196,9 +216,9 @@ static enum al_err show_failed_file(struct report *r, const char *path)
 
 static enum al_err show_failed_frames(struct report *r)
 {
-    static const char *const patterns[] = {"initial/*/label/*/failed.extxyz",
+    static const char *const patterns[] = {"noise/*/failed.extxyz", "initial/*/label/*/failed.extxyz",
                                            "iterations/*/label/*/failed.extxyz"};
-    for (int i = r->iteration >= 0; i < 2; i++) {
+    for (int i = r->iteration >= 0 ? 2 : 0; i < 3; i++) {
         char pattern[AL_PATH];
         glob_t g;
         // the run directory's own name may hold * or [: only the part below it is a pattern
@@ -248,13 +268,16 @@ static int parse(int argc, char **argv, const char **ret_arg, struct report *r, 
             if (*end || end == argv[i] || v < 0 || v > 100000)
                 return cli_usage("errors: '%s' is no iteration", argv[i]);
             r->iteration = (int)v;
+        } else if (strcmp(argv[i], "--certificate") == 0) {
+            r->certificate = true;
         } else if (argv[i][0] == '-' || *ret_arg) {
-            return cli_usage("usage: alnd errors RUN [-i N] [--json]");
+            return cli_usage("usage: alnd errors RUN [-i N | --certificate] [--json]");
         } else {
             *ret_arg = argv[i];
         }
     }
-    return *ret_arg ? EXIT_OK : cli_usage("usage: alnd errors RUN [-i N] [--json]");
+    return *ret_arg && !(r->certificate && r->iteration >= 0) ? EXIT_OK
+                                                              : cli_usage("usage: alnd errors RUN [-i N | --certificate] [--json]");
 }
 
 int cmd_errors(int argc, char **argv)
@@ -270,7 +293,8 @@ int cmd_errors(int argc, char **argv)
     if (rc) return rc;
     e = rundir_find(arg, r->run);
     if (!e && json) e = json_doc_create(&r->json);
-    if (!e) e = show_all(r);
+    if (!e && r->certificate) e = certificate_show(r->run, r->json);
+    else if (!e) e = show_all(r);
     if (!e && json) e = json_doc_text(r->json, &text);
     json_doc_destroy(&r->json);
     if (e) return cli_fail(e);

@@ -77,6 +77,9 @@ struct cfg_explore {
 
 struct cfg_select {
     double trust_low, trust_high; // eV/Ang, max deviation of the force
+    bool trust_auto;           // from measured errors; low and high hold until there are enough of them
+    char diversity[16];        // farthest | random
+    double duplicate;          // of committee/novelty.h; 0: equal frames only
     int max_frames;            // per iteration and system
     double min_distance;       // Ang: closer atoms end a trajectory
 };
@@ -109,12 +112,14 @@ struct cfg_label {
 
 struct cfg_test {
     int frames;                // held-out frames per iteration and system
+    int supercell[3];          // of some of their trajectories
 };
 
 struct cfg_converge {
     double force_rmse, energy_rmse; // eV/Ang, eV/atom
     double candidate_fraction;
     int patience, min_iterations, max_iterations;
+    int label_noise;           // test frames labelled again at tighter settings
 };
 
 struct cfg_production {

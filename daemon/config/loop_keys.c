@@ -146,6 +146,37 @@ static void hash_by_element(const void *base, struct al_sha256 *s)
         al_sha256_double(s, ((const struct loop_config *)base)->initial.of_element[z]);
 }
 
+// select.trust: auto | {low: 0.1 eV/Ang, high: 0.35 eV/Ang} | {auto: true, low: .., high: ..}
+static enum al_err parse_trust(const struct al_node *n, void *base)
+{
+    struct cfg_select *t = &((struct loop_config *)base)->select;
+    t->trust_low = 0.10;
+    t->trust_high = 0.35;
+    t->trust_auto = n->kind == AL_NODE_SCALAR;
+    if (n->kind == AL_NODE_SCALAR && strcmp(n->text, "auto") == 0) return AL_ERR_OK;
+    if (n->kind != AL_NODE_MAP || !n->nchild)
+        AL_TRY(al_node_error(n, "trust: auto, {low: .., high: ..} or {auto: true, low: .., high: ..} is wanted"));
+    for (const struct al_node *c = n->child; c; c = c->next) {
+        if (strcmp(c->key, "low") == 0) AL_TRY(schema_real(c, AL_DIM_FORCE, 0, 100, &t->trust_low));
+        else if (strcmp(c->key, "high") == 0) AL_TRY(schema_real(c, AL_DIM_FORCE, 0, 1000, &t->trust_high));
+        else if (strcmp(c->key, "auto") != 0)
+            AL_TRY(al_node_error(c, "trust: unknown key '%.40s'; low, high, auto are known", c->key));
+        else if (c->kind == AL_NODE_SCALAR && (strcmp(c->text, "true") == 0 || strcmp(c->text, "false") == 0))
+            t->trust_auto = c->text[0] == 't';
+        else
+            AL_TRY(al_node_error(c, "trust: auto is true or false"));
+    }
+    return AL_ERR_OK;
+}
+
+static void hash_trust(const void *base, struct al_sha256 *s)
+{
+    const struct cfg_select *t = &((const struct loop_config *)base)->select;
+    al_sha256_int(s, t->trust_auto);
+    al_sha256_double(s, t->trust_low);
+    al_sha256_double(s, t->trust_high);
+}
+
 // label.kpoints: gamma | {spacing: 0.52 1/Ang} | {mesh: [1,2,2], shift: [0,1,1]} | {points: [...]}
 static enum al_err parse_kpoints(const struct al_node *n, void *base)
 {
@@ -357,12 +388,14 @@ const struct schema_key loop_keys[] = {
      .doc = "Arithmetic of the models in MD: mixed (float inside, energies and forces summed in double; 1e-7 eV/Ang off), double, "
             "or plain: double without tables, three times slower than double."},
 
-    {"select.trust.low", KEY_REAL, AL_DIM_FORCE, AT(select.trust_low), RANGE(0, 100), .otherwise = "0.10 eV/Ang", .flags = P,
-     .doc = "Frames with a smaller force deviation are accurate: not labelled."},
-    {"select.trust.high", KEY_REAL, AL_DIM_FORCE, AT(select.trust_high), RANGE(0, 1000), .otherwise = "0.35 eV/Ang", .flags = P,
-     .doc = "Frames with a larger force deviation are failed: unphysical, not labelled; the trajectory ends there."},
+    {"select.trust", KEY_CUSTOM, 0, .otherwise = "{low: 0.10 eV/Ang, high: 0.35 eV/Ang}", .flags = P, .parse = parse_trust, .hash = hash_trust,
+     .doc = "Window of the force deviation: frames below low are accurate, those above high failed and end their trajectory; between them are candidates. {low: L, high: H}; auto: by system and temperature from how deviations and true errors of labelled frames went together, so that accurate is what converge.force_rmse asks for; {auto: true, low: L, high: H}: the same, and what holds while fewer than 8 frames are known."},
     {"select.max_frames", KEY_INT, 0, AT(select.max_frames), RANGE(0, 100000), .otherwise = "50", .flags = P,
      .doc = "Frames selected per iteration and system."},
+    {"select.diversity", KEY_CHOICE, 0, STRING(select.diversity), .otherwise = "farthest", .flags = P, .choices = "farthest|random",
+     .doc = "Which candidates are labelled: those farthest from all labelled frames and from each other, by the first member's descriptors of their atoms, or any, at random."},
+    {"select.duplicate", KEY_REAL, 0, AT(select.duplicate), RANGE(0, 10), .otherwise = "0.05", .flags = P,
+     .doc = "Candidates none of whose atoms is farther than this from a labelled one of its element are near duplicates and left out; in units of the spread of the labelled descriptors. 0: equal frames only."},
     {"select.min_distance", KEY_REAL, AL_DIM_LENGTH, AT(select.min_distance), RANGE(0.1, 3), .otherwise = "1.0 Ang", .flags = P,
      .doc = "Atoms closer than this end a trajectory."},
 
@@ -398,6 +431,8 @@ const struct schema_key loop_keys[] = {
 
     {"test.frames", KEY_INT, 0, AT(test.frames), RANGE(1, 10000), .otherwise = "20", .flags = P,
      .doc = "Held-out frames per iteration and system, from trajectories of their own, never trained on."},
+    {"test.supercell", KEY_INT3, 0, AT(test.supercell), RANGE(1, 10), .otherwise = "[1, 1, 1]", .flags = P,
+     .doc = "Copies of the training cell in the test trajectories of the last temperature and of every second one below: whether errors grow with the cell. Their labels cost accordingly."},
 
     {"converge.force_rmse", KEY_REAL, AL_DIM_FORCE, AT(converge.force_rmse), RANGE(0, 100), .otherwise = "0.07 eV/Ang",
      .doc = "Held-out force error to reach."},
@@ -411,6 +446,8 @@ const struct schema_key loop_keys[] = {
      .doc = "Iterations that are run in any case."},
     {"converge.max_iterations", KEY_INT, 0, AT(converge.max_iterations), RANGE(1, 1000), .otherwise = "30",
      .doc = "Iterations after which production starts, converged or not (the report says which)."},
+    {"converge.label_noise", KEY_INT, 0, AT(converge.label_noise), RANGE(0, 1000), .otherwise = "0",
+     .doc = "Test frames of the last iteration that are labelled a second time at the end, at tighter settings (cut-off x 1.3, tight SCF, denser k-points): the certificate's noise of the labels."},
 
     {"production.supercell", KEY_INT3, 0, AT(production.supercell), RANGE(1, 50), .otherwise = "[2, 2, 2]", .flags = P,
      .doc = "Copies of the system's cell in production."},

@@ -266,6 +266,8 @@ static enum al_err emit_explore_task(struct walk *w, int iteration, int s, int k
         AL_TRY(draft_plain(&d, "pressure", pressure));
         al_sha256_double(&d.sha, p->v[k % p->n]);
     }
+    AL_TRY(draft_calibration(&d, iteration));
+    if (test) AL_TRY(draft_test_cell(&d, p->n ? k / p->n : k));
     finish(&d, NULL);
     return AL_ERR_OK;
 }
@@ -302,6 +304,9 @@ static enum al_err emit_select(struct walk *w, int iteration)
         AL_TRY(draft_append(&d, list, from));
         AL_TRY(draft_dep(&d, walk_done(w, from)));
     }
+    AL_TRY(depend_on_models(&d, iteration)); // their descriptors tell new frames from known ones
+    AL_TRY(depend_on_sets(&d, iteration + 1));
+    AL_TRY(draft_calibration(&d, iteration));
     finish(&d, NULL);
     return AL_ERR_OK;
 }
@@ -524,6 +529,7 @@ static enum al_err emit_report(struct walk *w, int last, const struct view_task 
         AL_TRY(draft_append(&d, list, path));
         AL_TRY(draft_dep(&d, walk_done(w, id)));
     }
+    AL_TRY(draft_dep(&d, walk_done(w, "models"))); // whether the limits were met
     AL_TRY(draft_list(&d, "transport", &list));
     for (int s = 0; s < w->c->nsystems; s++) {
         const char *id;
@@ -531,6 +537,7 @@ static enum al_err emit_report(struct walk *w, int last, const struct view_task 
         AL_TRY(draft_append(&d, list, id));
         AL_TRY(draft_dep(&d, walk_done(w, id)));
     }
+    AL_TRY(draft_append_noise(&d, last));
     finish(&d, ret);
     return AL_ERR_OK;
 }
@@ -550,6 +557,7 @@ static enum al_err walk_production(struct walk *w, int last)
         else
             w->p->stage_total++; // the analysis that follows
     }
+    AL_TRY(walk_emit_noise(w, last));
     if (!stage_complete(w)) return AL_ERR_OK;
     enter(w, -1, "report");
     AL_TRY(emit_report(w, last, &done));

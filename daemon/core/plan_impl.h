@@ -50,6 +50,13 @@ void draft_drop(struct draft *d); // the latest task, after draft_finish: out of
 // plan_aimd.c: the trajectories of systems whose init is done; their ids into a list of labels.
 enum al_err walk_emit_aimd(struct walk *w);
 enum al_err draft_append_aimd(struct draft *d, struct plan_input *list);
+// plan_measure.c. trust: auto: what the iteration before measured, as input `calibration`.
+enum al_err draft_calibration(struct draft *d, int iteration);
+// test.supercell: the test trajectory of the last of explore.temperatures and of every second below it gets the input `supercell`.
+enum al_err draft_test_cell(struct draft *d, int temperature);
+// Test frames of the last iteration labelled again at tighter settings; their ids as the report's input `noise`.
+enum al_err walk_emit_noise(struct walk *w, int last);
+enum al_err draft_append_noise(struct draft *d, int last);
 // The finished task of this id, or NULL.
 const struct view_task *walk_done(const struct walk *w, const char *id);
 

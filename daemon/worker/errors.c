@@ -7,9 +7,8 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "committee/bootstrap.h"
 #include "committee/committee.h"
-
-enum { BOOTSTRAP = 1000 };
 
 struct entry { // one frame
     enum error_set set;
@@ -20,6 +19,8 @@ struct entry { // one frame
     double f2_by_z[AL_ZMAX + 1]; // the same by element
     int n_by_z[AL_ZMAX + 1];     // atoms
     double deviation;
+    char id[96];
+    double emax, fmax2; // eV/Ang: largest force error of an atom; squared: largest force of a label
 };
 
 struct errors {
@@ -55,11 +56,14 @@ static void fill(struct entry *e, const struct al_frame *f, const struct pot_res
     e->natoms = f->natoms;
     e->de = (m->energy - f->energy) / f->natoms;
     for (int i = 0; i < f->natoms; i++) {
-        double s = 0;
+        double s = 0, size = 0;
         for (int c = 0; c < 3; c++) {
             double d = m->forces[i][c] - f->forces[i][c];
             s += d * d;
+            size += f->forces[i][c] * f->forces[i][c];
         }
+        e->emax = fmax(e->emax, sqrt(s));
+        e->fmax2 = fmax(e->fmax2, size);
         e->f2 += s;
         e->f2_by_z[f->z[i]] += s;
         e->n_by_z[f->z[i]]++;
@@ -86,6 +90,8 @@ enum al_err errors_add(struct errors *x, enum error_set set, const struct al_fra
     struct entry *e = &x->e[x->n++];
     const char *system = al_frame_info(f, "system"), *temperature = al_frame_info(f, "temperature");
     memset(e, 0, sizeof *e);
+    const char *id = al_frame_info(f, "frame_id");
+    snprintf(e->id, sizeof e->id, "%s", id ? id : "");
     e->set = set;
     e->deviation = d.max_f;
     snprintf(e->system, sizeof e->system, "%s", system ? system : "");
@@ -117,28 +123,13 @@ static double root(double sum, long n)
     return n ? sqrt(sum / (double)n) : (double)NAN;
 }
 
-static int compare_double(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void interval(double *v, double *low, double *high)
-{
-    qsort(v, BOOTSTRAP, sizeof *v, compare_double);
-    *low = v[(int)(0.025 * BOOTSTRAP)];
-    *high = v[(int)(0.975 * BOOTSTRAP)];
-}
-
 enum al_err errors_row(const struct errors *x, enum error_set set, const char *group, const char *label, uint64_t seed,
                        struct error_row *ret)
 {
     AL_AUTOFREE int *member = NULL;
-    AL_AUTOFREE double *be = NULL;
-    AL_AUTOFREE double *bf = NULL;
+    AL_AUTOFREE double *a = NULL; // [2][n]: energy, force; then their counts
     AL_ALLOC(member, x->n);
-    AL_ALLOC(be, BOOTSTRAP);
-    AL_ALLOC(bf, BOOTSTRAP);
+    AL_ALLOC(a, 4 * x->n);
     int z = strcmp(group, "element") == 0 ? al_element_z(label) : 0, n = 0;
     struct sums s = {0};
     for (int i = 0; i < x->n; i++) {
@@ -154,17 +145,21 @@ enum al_err errors_row(const struct errors *x, enum error_set set, const char *g
                           .force_low = NAN, .force_high = NAN};
     struct al_rng rng;
     al_rng_stream(&rng, seed, "bootstrap", (uint64_t)set, (uint64_t)n, 0);
-    for (int b = 0; b < BOOTSTRAP && n > 1; b++) {
-        struct sums q = {0};
-        for (int i = 0; i < n; i++)
-            add(&q, &x->e[member[al_rng_below(&rng, (uint32_t)n)]], z);
-        be[b] = root(q.e2, q.frames);
-        bf[b] = root(q.f2, q.nforce);
+    for (int i = 0; i < n; i++) {
+        struct sums one = {0};
+        add(&one, &x->e[member[i]], z);
+        a[i] = one.e2;
+        a[n + i] = one.f2;
+        a[2 * n + i] = (double)one.frames;
+        a[3 * n + i] = (double)one.nforce;
     }
     if (n > 1) {
-        interval(be, &r.energy_low, &r.energy_high);
-        interval(bf, &r.force_low, &r.force_high);
-        if (z) r.energy_low = r.energy_high = NAN;
+        double low[2], high[2];
+        AL_TRY(bootstrap_rms(&rng, n, 2, a, a + 2 * n, low, high));
+        r.energy_low = z ? (double)NAN : low[0];
+        r.energy_high = z ? (double)NAN : high[0];
+        r.force_low = low[1];
+        r.force_high = high[1];
     }
     *ret = r;
     return AL_ERR_OK;
@@ -246,5 +241,26 @@ enum al_err errors_write_calibration(FILE *out, const struct errors *x, int nbin
         fprintf(out, "  - {deviation_low: %.6g, deviation_high: %.6g, deviation: %.6g, frames: %d, force_rmse: %.6g}\n",
                 e[first]->deviation, e[last - 1]->deviation, mean, last - first, root(s.f2, s.nforce));
     }
+    return AL_ERR_OK;
+}
+
+enum al_err errors_calibration(const struct errors *x, double target, struct calibration_list **ret)
+{
+    AL_OWN(calibration_list) l = NULL;
+    AL_ALLOC(l, 1);
+    AL_ALLOC(l->c, x->n);
+    l->target = target;
+    for (int i = 0; i < x->n; i++) {
+        const struct entry *e = &x->e[i];
+        if (e->set != ERRORS_TEST && e->set != ERRORS_NEW) continue;
+        struct calibration *c = &l->c[l->n++];
+        *c = (struct calibration){.temperature = strtod(e->temperature, NULL), .test = e->set == ERRORS_TEST, .natoms = e->natoms,
+                                  .deviation = e->deviation, .error = e->emax, .rms = root(e->f2, 3L * e->natoms),
+                                  .force = sqrt(e->fmax2), .energy = e->de};
+        memcpy(c->id, e->id, sizeof c->id);
+        memcpy(c->system, e->system, sizeof c->system);
+    }
+    *ret = l;
+    l = NULL;
     return AL_ERR_OK;
 }

@@ -5,6 +5,7 @@
 #ifndef AL_WORKER_ERRORS_H
 #define AL_WORKER_ERRORS_H
 
+#include "worker/calibration.h"
 #include "worker/task.h"
 
 enum error_set { ERRORS_TRAIN, ERRORS_VALID, ERRORS_TEST, ERRORS_NEW, ERRORS_SETS };
@@ -28,5 +29,7 @@ enum al_err errors_row(const struct errors *x, enum error_set set, const char *g
 // The `table` and `calibration` of errors.yaml. Calibration: test and new frames in nbins equally filled bins of deviation.
 enum al_err errors_write_table(FILE *out, const struct errors *x, const struct loop_config *cfg);
 enum al_err errors_write_calibration(FILE *out, const struct errors *x, int nbins);
+// Deviation and error of each test and new frame; target: the force error wanted, eV/Ang.
+enum al_err errors_calibration(const struct errors *x, double target, struct calibration_list **ret);
 
 #endif

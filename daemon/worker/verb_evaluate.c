@@ -55,11 +55,19 @@ static struct verdict judge(const struct cfg_converge *c, const struct error_row
     return v;
 }
 
-static void write_selection(FILE *out, const struct al_node *facts)
+// What select found: counts from its facts, windows and broken frames from its selection.yaml.
+static enum al_err write_selection(FILE *out, const struct al_node *facts, const char *select)
 {
-    fprintf(out, "selection: {accurate: %ld, candidate: %ld, failed: %ld, candidate_fraction: %.6g}\n",
+    char path[AL_PATH];
+    AL_AUTOFREE char *text = NULL;
+    fprintf(out, "selection: {accurate: %ld, candidate: %ld, failed: %ld, broken: %ld, duplicates: %ld, candidate_fraction: %.6g}\n",
             al_node_int(facts, "accurate", 0), al_node_int(facts, "candidate", 0), al_node_int(facts, "failed", 0),
+            al_node_int(facts, "broken", 0), al_node_int(facts, "duplicates", 0),
             al_node_double(facts, "candidate_fraction", NAN));
+    AL_TRY(al_path(path, "%s/selection.yaml", select));
+    AL_TRY(al_file_read(path, 0, &text, NULL));
+    fputs(text, out);
+    return AL_ERR_OK;
 }
 
 static void write_verdict(FILE *out, const struct cfg_converge *c, const struct error_row *test, const struct verdict *v)
@@ -76,7 +84,7 @@ static void write_verdict(FILE *out, const struct cfg_converge *c, const struct 
     al_yaml_int(out, 1, "below", v->below);
 }
 
-static enum al_err write_errors(struct task *t, const struct errors *x, const struct al_node *facts,
+static enum al_err write_errors(struct task *t, const struct errors *x, const struct al_node *facts, const char *select,
                                 const struct error_row *test, const struct verdict *v)
 {
     char path[AL_PATH];
@@ -88,14 +96,23 @@ static enum al_err write_errors(struct task *t, const struct errors *x, const st
     fprintf(o.out, "demonstration: %s\n", t->cfg->demonstration ? "true" : "false");
     fputs("units: {energy: eV/atom, force: eV/Ang, virial: eV/atom}\n", o.out);
     enum al_err e = errors_write_table(o.out, x, t->cfg);
-    if (!e) {
-        write_selection(o.out, facts);
-        e = errors_write_calibration(o.out, x, NBINS);
-    }
+    if (!e) e = write_selection(o.out, facts, select);
+    if (!e) e = errors_write_calibration(o.out, x, NBINS);
     if (e) al_outfile_drop(&o);
     AL_TRY(e);
     write_verdict(o.out, &t->cfg->converge, test, v);
     AL_TRY(al_outfile_publish(&o));
+    AL_TRY(task_artifact(t, path));
+    return AL_ERR_OK;
+}
+
+static enum al_err write_calibration(struct task *t, const struct errors *x)
+{
+    char path[AL_PATH];
+    AL_OWN(calibration_list) l = NULL;
+    AL_TRY(errors_calibration(x, t->cfg->converge.force_rmse, &l));
+    AL_TRY(task_path(t, path, "calibration.csv"));
+    AL_TRY(calibration_write(path, l));
     AL_TRY(task_artifact(t, path));
     return AL_ERR_OK;
 }
@@ -118,7 +135,8 @@ enum al_err verb_evaluate(struct task *t)
     struct error_row test;
     AL_TRY(errors_row(x, ERRORS_TEST, "all", "all", t->cfg->seed, &test));
     struct verdict v = judge(&t->cfg->converge, &test, al_node_double(facts, "candidate_fraction", 1.0));
-    AL_TRY(write_errors(t, x, facts, &test, &v));
+    AL_TRY(write_errors(t, x, facts, select, &test, &v));
+    AL_TRY(write_calibration(t, x));
     AL_TRY(task_fact_real(t, "force_rmse", test.force));
     AL_TRY(task_fact_real(t, "energy_rmse", test.energy));
     AL_TRY(task_fact_real(t, "force_rmse_high", v.force_high));

@@ -5,6 +5,7 @@
 // deviation of the whole committee. Purpose test: a trajectory of its own (other random numbers) for held-out frames.
 // A frame above the trust window ends the trajectory, and so does anything unphysical.
 #include "base/mem.h"
+#include "worker/calibration.h"
 #include "worker/nnmd.h"
 
 struct explore {
@@ -14,6 +15,7 @@ struct explore {
     double trust_high;
     char place[64];       // "600K", "600K-5GPa"
     const char *pressure; // GPa, NULL where the configuration gives none
+    const char *copies; // "2x1x1"
     double *f; // [natoms] deviation by atom
     struct {   // restored with a checkpoint
         long nframes;
@@ -35,6 +37,7 @@ static enum al_err write_frame(struct explore *x, const struct md_state *s, cons
     snprintf(text, sizeof text, "%g", t->temperature);
     AL_TRY(al_frame_info_set(f, "temperature", text));
     if (x->pressure) AL_TRY(al_frame_info_set(f, "pressure", x->pressure));
+    if (strcmp(x->copies, "1x1x1") != 0) AL_TRY(al_frame_info_set(f, "supercell", x->copies));
     snprintf(text, sizeof text, "%.6f", d->max_f);
     AL_TRY(al_frame_info_set(f, "deviation", text));
     AL_TRY(md_output_take(x->frames, &f));
@@ -70,15 +73,22 @@ static enum al_err on_frame(void *ctx, const struct md_state *s, const struct md
 enum al_err verb_explore(struct task *t)
 {
     const struct cfg_explore *c = &t->cfg->explore;
-    const int one[3] = {1, 1, 1};
+    int supercell[3];
     const uint64_t key[3] = {(uint64_t)t->iteration, (uint64_t)t->isystem, (uint64_t)(t->temperature * 1000)};
-    struct explore x = {.t = t, .trust_high = t->cfg->select.trust_high, .pressure = al_node_str(t->inputs, "pressure", NULL)};
+    struct explore x = {.t = t, .pressure = al_node_str(t->inputs, "pressure", NULL),
+                        .copies = al_node_str(t->inputs, "supercell", "1x1x1")};
     char purpose[64];
     double pressure = 0;
     AL_OWN(nnmd) n = NULL;
     AL_OWN(md_output) frames = NULL;
     AL_OWN(md_output) deviation = NULL;
     AL_AUTOFREE double *f = NULL;
+    AL_OWN(calibration_list) known = NULL;
+    struct window w;
+    AL_TRY(calibration_of_task(t, &known));
+    AL_TRY(calibration_window(&t->cfg->select, known, t->system, t->temperature, &w));
+    if (sscanf(x.copies, "%dx%dx%d", &supercell[0], &supercell[1], &supercell[2]) != 3)
+        AL_FAIL(AL_ERR_CORRUPT, "%s: supercell '%s'", t->id, x.copies);
     if (x.pressure) AL_TRY(al_node_need_double(t->inputs, "pressure", &pressure));
     snprintf(x.place, sizeof x.place, "%gK", t->temperature);
     snprintf(purpose, sizeof purpose, "explore-%s", t->purpose);
@@ -86,13 +96,14 @@ enum al_err verb_explore(struct task *t)
         snprintf(x.place, sizeof x.place, "%gK-%gGPa", t->temperature, pressure);
         snprintf(purpose, sizeof purpose, "explore-%s-%gGPa", t->purpose, pressure);
     }
-    AL_TRY(nnmd_open(t, c->precision, one, -1, purpose, key, &n));
+    AL_TRY(nnmd_open(t, c->precision, supercell, -1, purpose, key, &n));
     n->thermostat = c->thermostat;
     n->cell = c->cell;
     n->pressure = pressure;
     AL_ALLOC(f, n->s->f->natoms);
     AL_TRY(nnmd_output(t, "frames.extxyz", &frames));
     AL_TRY(nnmd_output(t, "deviation.out", &deviation));
+    x.trust_high = w.w.high;
     x.committee = n->committee;
     x.frames = frames;
     x.deviation = deviation;
@@ -107,6 +118,7 @@ enum al_err verb_explore(struct task *t)
     AL_TRY(task_artifact(t, deviation->path));
     AL_TRY(task_fact_int(t, "nframes", x.memory.nframes));
     AL_TRY(task_fact_int(t, "steps", r.steps));
+    AL_TRY(task_fact_real(t, "trust_high", w.w.high));
     AL_TRY(overflow_facts(t, &n->overflow));
     AL_TRY(task_fact_text(t, "ended", r.end == MD_END_DONE ? "all steps done" : r.text));
     AL_TRY(nnmd_clean(n));

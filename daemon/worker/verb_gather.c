@@ -103,7 +103,7 @@ static enum al_err sort_system(const struct task *t, const struct al_frames *fs,
     return AL_ERR_OK;
 }
 
-// A system of several arrangements has several orders of species; deepmd/npy wants one per directory.
+// A system of several arrangements has several orders of species, larger cells have more atoms; deepmd/npy wants one per directory.
 static enum al_err append(const struct task *t, const char *system, enum part part, const struct al_frame **f, int n)
 {
     int nz, z[CFG_MAX_LIST];
@@ -117,7 +117,7 @@ static enum al_err append(const struct task *t, const char *system, enum part pa
     AL_ALLOC(same, n);
     for (int i = 0; i < n; i++) {
         if (used[i]) continue;
-        const char *arrangement = al_frame_info(f[i], "arrangement");
+        const char *arrangement = al_frame_info(f[i], "arrangement"), *copies = al_frame_info(f[i], "supercell");
         char dir[AL_PATH];
         int k = 0;
         for (int j = i; j < n; j++) {
@@ -128,7 +128,8 @@ static enum al_err append(const struct task *t, const char *system, enum part pa
             same[k++] = f[j];
         }
         bool several = arrangement && strcmp(arrangement, "0") != 0;
-        AL_TRY(al_path(dir, "data/%s/%s%s%s", part_name[part], system, several ? "-a" : "", several ? arrangement : ""));
+        AL_TRY(al_path(dir, "data/%s/%s%s%s%s%s", part_name[part], system, several ? "-a" : "", several ? arrangement : "",
+                       copies ? "-" : "", copies ? copies : ""));
         AL_TRY(al_mkdirs(dir));
         AL_TRY(dp_dataset_append_set(dir, (const struct al_frame *const *)same, k, map, nz, t->id, NULL));
     }

@@ -2,14 +2,14 @@
 // Copyright the alnd authors
 //
 // Verb report: report.html, one page that needs no network: convergence of the errors, error tables, diffusion, plots
-// inline as SVG.
+// inline as SVG; and certificate.yaml.
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "base/svg.h"
+#include "worker/certificate.h"
 #include "worker/task.h"
-
 
 static void escape(FILE *out, const char *s)
 {
@@ -216,6 +216,35 @@ static enum al_err body(FILE *out, const struct task *t)
     return AL_ERR_OK;
 }
 
+static enum al_err certificate(struct task *t)
+{
+    AL_AUTOFREE const char **errors = NULL;
+    AL_AUTOFREE const char **transport = NULL;
+    AL_AUTOFREE const char **noise = NULL;
+    AL_AUTOFREE struct al_node **tree = NULL;
+    char calibration[AL_PATH], test[AL_PATH];
+    struct certificate_sources s = {0};
+    AL_TRY(task_input_list(t, "errors", &errors, &s.nerrors));
+    AL_TRY(task_input_list(t, "transport", &transport, &s.ntransport));
+    if (al_node_get(t->inputs, "noise")) AL_TRY(task_input_list(t, "noise", &noise, &s.nnoise));
+    AL_TRY(al_path(calibration, "iterations/%03d/evaluate/calibration.csv", s.nerrors - 1));
+    AL_TRY(al_path(test, "iterations/%03d/gather/test.extxyz", s.nerrors - 1));
+    AL_ALLOC(tree, s.nerrors + 1);
+    enum al_err e = AL_ERR_OK;
+    for (int i = 0; i < s.nerrors && !e; i++)
+        e = al_yaml_read(errors[i], &tree[i]);
+    s.errors = tree;
+    s.transport = transport;
+    s.noise = noise;
+    s.calibration = calibration;
+    s.test = test;
+    if (!e) e = certificate_write(t, "certificate.yaml", &s);
+    for (int i = 0; i < s.nerrors; i++)
+        al_node_destroy(&tree[i]);
+    AL_TRY(e);
+    return AL_ERR_OK;
+}
+
 enum al_err verb_report(struct task *t)
 {
     struct al_outfile o;
@@ -225,5 +254,6 @@ enum al_err verb_report(struct task *t)
     AL_TRY(e);
     AL_TRY(al_outfile_publish(&o));
     AL_TRY(task_artifact(t, "report.html"));
+    AL_TRY(certificate(t));
     return AL_ERR_OK;
 }

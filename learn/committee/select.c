@@ -16,7 +16,7 @@ enum trust_class trust_classify(const struct trust_window *w, double max_f)
 
 const char *trust_name(enum trust_class c)
 {
-    static const char *const names[] = {"accurate", "candidate", "failed"};
+    static const char *const names[] = {"accurate", "candidate", "failed", "broken"};
     return names[c];
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/err.h"
 
-enum trust_class { TRUST_ACCURATE, TRUST_CANDIDATE, TRUST_FAILED };
+enum trust_class { TRUST_ACCURATE, TRUST_CANDIDATE, TRUST_FAILED, TRUST_BROKEN /* a caller's word: no frame at all */ };
 struct trust_window {
     double low, high; // eV/Ang on max_f
 };

@@ -218,3 +218,16 @@ enum al_err dp_eval_run(struct dp_eval *ev, const struct dp_layout *l, struct po
         AL_FAIL(AL_ERR_UNPHYSICAL, "the Deep Potential gives an energy or force that is not finite");
     return AL_ERR_OK;
 }
+
+enum al_err dp_eval_descriptors(struct dp_eval *ev, const struct dp_layout *l, double *ret)
+{
+    AL_TRY(reserve(ev, l));
+    dp_rows_compute(&ev->rows, ev->m, l);
+    for (int b = 0; b < l->nblock; b++) {
+        descriptors(ev, l, b);
+        for (int c = 0; c < dp_block_size(l, b); c++)
+            memcpy(ret + (size_t)l->order[l->block_first[b] + c] * (size_t)ev->nd, ev->D + (size_t)c * (size_t)ev->nd,
+                   (size_t)ev->nd * sizeof *ret);
+    }
+    return AL_ERR_OK;
+}

@@ -14,6 +14,8 @@ enum al_err dp_eval_create(const struct dp_model *m, struct dp_eval **ret); // b
 void dp_eval_destroy(struct dp_eval **ev);
 // res->forces and res->atomic_energy may be NULL. AL_ERR_UNPHYSICAL when the result is not finite.
 enum al_err dp_eval_run(struct dp_eval *ev, const struct dp_layout *l, struct pot_result *res);
+// The descriptors alone: ret [natoms][M1*M2], in the order of the atoms.
+enum al_err dp_eval_descriptors(struct dp_eval *ev, const struct dp_layout *l, double *ret);
 
 // Chain rule of one row: dE/dd from dE/dR (not normalised).
 static inline void dp_row_force(const struct dp_geo *g, v4d gR, double ret[3])

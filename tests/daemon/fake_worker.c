@@ -273,6 +273,7 @@ static void artifacts_of(const char *verb, const struct al_node *task)
         }
     } else if (strcmp(verb, "evaluate") == 0) {
         errors_yaml(al_node_int(task, "iteration", -1));
+        own_artifact("calibration.csv");
     } else if (strcmp(verb, "publish") == 0) {
         own_artifact("graph.0.dp");
         own_artifact("graph.1.dp");
@@ -286,6 +287,7 @@ static void artifacts_of(const char *verb, const struct al_node *task)
         artifact(path, "transport");
     } else if (strcmp(verb, "report") == 0) {
         artifact("report.html", "report");
+        artifact("certificate.yaml", "certificate");
     }
 }
 

@@ -63,7 +63,8 @@ static void perform(struct play *y, const struct plan_task *t)
     } else if (strcmp(t->verb, "aimd") == 0) {
         snprintf(artifacts, sizeof artifacts, "labelled.extxyz thermo.csv");
     } else if (strcmp(t->verb, "gather") == 0) {
-        snprintf(facts, sizeof facts, "ntrain=%d", t->iteration < 0 ? y->initial_ntrain : 2);
+        snprintf(facts, sizeof facts, "ntrain=%d ntest=%d", t->iteration < 0 ? y->initial_ntrain : 2, t->iteration < 0 ? 0 : 6);
+        snprintf(artifacts, sizeof artifacts, "test.extxyz");
     } else if (strcmp(t->verb, "train") == 0) {
         snprintf(artifacts, sizeof artifacts, "model.dp lcurve.out");
     } else if (strcmp(t->verb, "select") == 0) {
@@ -76,7 +77,7 @@ static void perform(struct play *y, const struct plan_task *t)
         snprintf(artifacts, sizeof artifacts, "volume.yaml thermo.out");
     } else if (strcmp(t->verb, "evaluate") == 0) {
         snprintf(facts, sizeof facts, "below=%d", y->below[t->iteration]);
-        snprintf(artifacts, sizeof artifacts, "errors.yaml");
+        snprintf(artifacts, sizeof artifacts, "errors.yaml calibration.csv");
     }
     view_finish(y->v, t, facts, artifacts);
 }
@@ -326,6 +327,73 @@ static void volumes_come_before_production(void **state)
     play_close(&y);
 }
 
+static const char *input_of(const struct plan_task *t, const char *key)
+{
+    const struct plan_input *in = input(t, key);
+    return in ? in->value[0] : NULL;
+}
+
+// trust: auto hands the last evaluation's calibration to exploration and selection; given windows know nothing of it.
+static void measured_windows(void **state)
+{
+    (void)state;
+    for (int automatic = 0; automatic < 2; automatic++) {
+        struct play y;
+        play_open(&y, &(struct setting){.max_iterations = 3});
+        y.c->select.trust_auto = automatic;
+        while (!plan_find((replan(&y), y.p), "iterations/001/select"))
+            act(&y);
+        const struct plan_task *t[] = {plan_find(y.p, "iterations/001/explore/A-300K"), plan_find(y.p, "iterations/001/select")};
+        for (int i = 0; i < 2; i++) {
+            assert_non_null(t[i]);
+            const char *path = input_of(t[i], "calibration");
+            bool depends = false;
+            for (int k = 0; k < t[i]->ndeps; k++)
+                depends |= strcmp(t[i]->dep[k], "iterations/000/evaluate") == 0;
+            assert_int_equal(depends, automatic);
+            if (automatic) assert_string_equal(path, "iterations/000/evaluate/calibration.csv");
+            else assert_null(path);
+        }
+        assert_null(input_of(plan_find(y.p, "iterations/000/select"), "calibration"));
+        assert_non_null(input_of(t[1], "models"));
+        assert_string_equal(input_of(t[1], "sets"), "2");
+        play_close(&y);
+    }
+}
+
+// Different test frames of the last iteration, once the models are there; the report waits for them, and for no more later.
+static void label_noise(void **state)
+{
+    (void)state;
+    struct play y;
+    bool seen[6] = {0};
+    play_open(&y, &(struct setting){.max_iterations = 2});
+    y.c->converge.label_noise = 4;
+    while (!plan_find((replan(&y), y.p), "noise/000"))
+        act(&y);
+    assert_non_null(plan_find(y.p, "production/A-500K-volume")); // side by side with production
+    for (int k = 0; k < 4; k++) {
+        char id[32];
+        snprintf(id, sizeof id, "noise/%03d", k);
+        const struct plan_task *t = plan_find(y.p, id);
+        assert_non_null(t);
+        assert_string_equal(input_of(t, "frames"), "iterations/001/gather/test.extxyz");
+        assert_string_equal(input_of(t, "tight"), "1");
+        long from = strtol(input_of(t, "from"), NULL, 10);
+        assert_true(from >= 0 && from < 6 && !seen[from]);
+        seen[from] = true;
+    }
+    assert_null(plan_find(y.p, "noise/004"));
+    act_all(&y);
+    assert_true(y.p->finished);
+    assert_int_equal(input(plan_find(y.p, "report"), "noise")->n, 4);
+    y.c->converge.label_noise = 6; // too late
+    act_all(&y);
+    assert_true(y.p->finished);
+    assert_null(plan_find(y.p, "noise/004"));
+    play_close(&y);
+}
+
 static void identity_of(struct play *y, const char *id, char ret[65])
 {
     replan(y);
@@ -508,6 +576,8 @@ int main(void)
         cmocka_unit_test(several_systems),
         cmocka_unit_test(production_and_the_closed_loop),
         cmocka_unit_test(volumes_come_before_production),
+        cmocka_unit_test(measured_windows),
+        cmocka_unit_test(label_noise),
         cmocka_unit_test(identities_hold_physics_only),
         cmocka_unit_test(exploration_at_pressures), cmocka_unit_test(first_principles_trajectories),
         cmocka_unit_test(identity_of_a_trajectory),

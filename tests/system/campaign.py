@@ -98,6 +98,47 @@ def check_run_directory(d):
     check(not re.search(r'(src|href)="http', html), 'the report needs the network')
 
 
+def check_certificate(c, iterations):
+    """The certificate has no numbers of its own: they are those of errors.yaml, or it says why there are none."""
+    last = iterations[-1]
+    measures = ('frames', 'energy_rmse', 'energy_rmse_low', 'energy_rmse_high', 'force_rmse', 'force_rmse_low', 'force_rmse_high')
+
+    def same(a, b, what):
+        for m in measures:
+            check(a.get(m) == b.get(m), f'certificate, {what}: {m} is {a.get(m)}, in errors.yaml {b.get(m)}')
+    check(c['converged'] is False and c['iteration'] == last['iteration'] == 1, f'certificate of {c["iteration"]}, {c["converged"]}')
+    test = [r for r in last['table'] if r['set'] == 'test']
+    check(len(c['held_out']) == len(test) and {r['group'] for r in test} == {'all', 'system', 'temperature', 'element'},
+          f'held-out rows of the certificate: {c["held_out"]}')
+    for a, b in zip(c['held_out'], test):
+        check((a['group'], a['label']) == (b['group'], b['label']), f'row {a} for {b}')
+        same(a, b, a['label'])
+    check('force_rmse_high' in c['held_out'][0] and 'energy_rmse_low' in c['held_out'][0], 'no confidence interval')
+    check(len(c['new_frames']) == 2, f'new frames: {c["new_frames"]}')
+    for a, it in zip(c['new_frames'], iterations):
+        same(a, [r for r in it['table'] if r['set'] == 'new' and r['group'] == 'all'][0], 'new frames')
+    for a, it in zip(c['exploration'], iterations):
+        check(a['candidate_fraction'] == it['selection']['candidate_fraction'], f'exploration {a}, {it["selection"]}')
+    check(len(c['exploration']) == 2 and len(c['production']) == 2, 'exploration or production of the certificate is short')
+    for r in c['production']:
+        check('energy_drift_ev_per_atom_ps' in r or r['runs'] == 0, f'production {r}')
+    cal = c['calibration']
+    check('reason' in cal or (cal['frames'] >= 8 and 0 <= cal['coverage_within_factor_2'] <= cal['coverage_below_twice'] <= 1),
+          f'calibration {cal}')
+    check('Li2S' == c['energy_offset']['systems'][0]['system'] and 'between_systems' in c['energy_offset'], f'{c["energy_offset"]}')
+    noise = c['label_noise']  # 8 Ha against 10.4 Ha
+    check(noise['frames'] == 2 and noise['failed'] == 0 and 1e-4 < noise['force_rmse'] <= noise['force_max'] < 1, f'noise {noise}')
+    size = c['size_check']  # this potential holds no larger cell for long: no frame, or a few
+    if isinstance(size, dict):
+        check(size['done'] is False and 'larger cell' in size['reason'], f'size check {size}')
+    else:
+        check({r['atoms'] for r in size if r['cells'] == 'larger'} == {6}, f'size check {size}')
+        check(sum(r['frames'] for r in size) == test[0]['frames'], f'size check {size}, {test[0]}')
+    for it in iterations:
+        check(len(it['windows']) == 2 and all(w['auto'] is True for w in it['windows']), f'windows {it["windows"]}')
+        check(all(w['from'] != 'given' or (w['low'], w['high']) == (0.001, 20) for w in it['windows']), f'windows {it["windows"]}')
+
+
 def check_commands(d):
     def call(*args):
         p = subprocess.run([ALND, *args], cwd=d, capture_output=True, text=True, timeout=60)
@@ -108,6 +149,10 @@ def check_commands(d):
     out = call('errors', 'run')
     check('test' in out and 'Li2S' in out, 'alnd errors shows no test errors:\n' + out)
     call('errors', 'run', '-i', '0')
+    check_certificate(json.loads(call('errors', 'run', '--certificate', '--json'))['certificate'][0],
+                      json.loads(call('errors', 'run', '--json'))['iterations'])
+    shown = call('errors', 'run', '--certificate')
+    check('NOT converged' in shown and 'size check: test frames of larger cells' in shown, 'alnd errors --certificate shows:\n' + shown)
     call('export', 'run', 'handoff')
     check(len(glob.glob(os.path.join(d, 'handoff/**/*.dp'), recursive=True)) >= 2, 'export has no models')
     for path in ('transport/Li2S/msd.svg', 'transport/Li2S.yaml', 'data/train/Li2S/type.raw', 'README.md'):

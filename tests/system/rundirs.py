@@ -62,7 +62,7 @@ def outcome(d):
     """What must not depend on kills: models, data sets, labels, error tables, trajectories, transport."""
     found = {}
     for pattern in ('models/*', 'data/**/*', 'iterations/*/errors.yaml', 'iterations/*/train/*/model.dp',
-                    'iterations/*/train/*/lcurve.out', '**/labelled.extxyz', 'iterations/*/select/*.extxyz',
+                    'iterations/*/train/*/lcurve.out', '**/labelled.extxyz', 'iterations/*/select/*.*', 'iterations/*/evaluate/calibration.csv', 'certificate.yaml',
                     'production/*/traj.*', 'production/*/volume.yaml', 'production/*/thermo.out', 'transport/*.yaml'):
         for p in glob.glob(os.path.join(d, 'run', pattern), recursive=True):
             if os.path.isfile(p) and os.path.basename(p) not in NO_RESULT:

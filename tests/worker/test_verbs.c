@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/rng.h"
+#include "dp/model.h"
 #include "train/dataset.h"
 #include "worker/symmetry.h"
 #include "worker/task.h"
@@ -40,7 +42,7 @@ static int make_run(void **state)
                             "initial: {perturb: {frames: 5, displacement: 0.1 Ang, strain: 3 %}}\n"
                             "train: {validation: 25 %}\n"
                             "explore: {temperatures: [300 K]}\nproduction: {temperatures: [300 K]}\n"
-                            "select: {trust: {low: 0.1 eV/Ang, high: 0.5 eV/Ang}, max_frames: 3}\n"
+                            "select: {trust: {auto: true, low: 0.1 eV/Ang, high: 0.5 eV/Ang}, max_frames: 3, diversity: random, duplicate: 0}\n"
                             "test: {frames: 2}\n");
     return 0;
 }
@@ -181,6 +183,35 @@ static void gather_splits_and_repeats_safely(void **state)
     assert_int_equal(frames_in("data/valid/LPS"), 2); // 8 frames so far, a quarter
 }
 
+// Test frames of larger cells are a data set of their own.
+static void gather_keeps_larger_cells_apart(void **state)
+{
+    (void)state;
+    const int twice[3] = {2, 1, 1};
+    AL_OWN(al_frames) fs = NULL;
+    AL_OWN(al_frames) large = NULL;
+    labelled("l5", "LPS", "test", 2, ID64);
+    assert_int_equal(al_xyz_read("l5/labelled.extxyz", &fs), AL_ERR_OK);
+    assert_int_equal(al_frames_create(&large), AL_ERR_OK);
+    for (int i = 0; i < 2; i++) {
+        struct al_frame *f = NULL;
+        if (i) assert_int_equal(al_frame_supercell(fs->f[i], twice, &f), AL_ERR_OK);
+        else assert_int_equal(al_frame_copy(fs->f[i], &f), AL_ERR_OK);
+        if (i) assert_int_equal(al_frame_info_set(f, "supercell", "2x1x1"), AL_ERR_OK);
+        f->energy = -100;
+        f->have = AL_HAVE_ENERGY | AL_HAVE_FORCES | AL_HAVE_VIRIAL;
+        assert_int_equal(al_frames_push(large, &f), AL_ERR_OK);
+    }
+    assert_int_equal(al_xyz_write("l5/labelled.extxyz", large), AL_ERR_OK);
+    int before = frames_in("data/test/LPS");
+    AL_OWN(task) t = open_task("iterations/001/gather", "gather", "iteration: 1\ninputs:\n  labelled: [l5]\n");
+    assert_int_equal(verb_gather(t), AL_ERR_OK);
+    assert_string_equal(fact(t, "ntest"), "2");
+    assert_int_equal(frames_in("data/test/LPS"), before + 1);
+    assert_int_equal(frames_in("data/test/LPS-2x1x1"), 1);
+    assert_int_equal(frames_in("data/test"), before + 2);
+}
+
 static void gather_refuses_other_settings(void **state)
 {
     (void)state;
@@ -233,7 +264,9 @@ static void select_takes_candidates_and_never_repeats(void **state)
     assert_string_equal(fact(a, "frames.LPSO"), "0");
     assert_string_equal(fact(a, "accurate"), "2");
     assert_string_equal(fact(a, "candidate"), "4");
-    assert_string_equal(fact(a, "failed"), "2");
+    assert_string_equal(fact(a, "failed"), "1");
+    assert_string_equal(fact(a, "broken"), "1"); // its deviation is no number
+    assert_string_equal(fact(a, "duplicates"), "0");
     assert_string_equal(fact(a, "candidate_fraction"), "0.75");
     assert_int_equal(al_xyz_read("iterations/000/select/LPS.extxyz", &first), AL_ERR_OK);
     for (int i = 0; i < first->n; i++) {
@@ -256,6 +289,150 @@ static void select_takes_candidates_and_never_repeats(void **state)
     }
 }
 
+static const char *row_of(const char *csv, const char *id)
+{
+    const char *at = strstr(csv, id);
+    assert_non_null(at);
+    return at;
+}
+
+static void has(const char *row, const char *what)
+{
+    const char *at = strstr(row, what), *end = strchr(row, '\n');
+    if (!at || (end && at > end)) fail_msg("no '%s' in '%.*s'", what, (int)(end ? end - row : 200), row);
+}
+
+// A committee's first member with random numbers in it.
+static void random_model(const char *path)
+{
+    struct dp_config c;
+    AL_OWN(dp_model) m = NULL;
+    struct al_rng rng;
+    dp_config_default(&c);
+    c.ntypes = 4;
+    const char *const names[] = {"Li", "P", "S", "O"};
+    const int neurons[] = {4, 8, 16};
+    for (int i = 0; i < 4; i++) {
+        snprintf(c.type_map[i], DP_TYPE_NAME, "%s", names[i]);
+        c.sel[i] = 60;
+    }
+    memcpy(c.neuron, neurons, sizeof neurons);
+    c.axis_neuron = 4;
+    c.rcut = 4;
+    assert_int_equal(dp_model_create(&c, &m), AL_ERR_OK);
+    al_rng_stream(&rng, 3, "model", 0, 0, 0);
+    dp_model_init(m, &rng);
+    assert_int_equal(dp_model_write(path, m), AL_ERR_OK);
+}
+
+// Explored: one atom moved ever farther along x, i = 0 .. 5 by (i + 1) 0.01 Ang; labelled: the cell itself (l0 .. of the gather test).
+// What was labelled pushes the choice to the far end; a near duplicate is none of max_frames; a broken frame is named.
+static void select_goes_far_from_what_is_labelled(void **state)
+{
+    (void)state;
+    const double dev[6] = {0.2, 0.2, 0.2, 0.2, NAN, 0.2};
+    explored("f-train", "LPS", "train", 6, dev);
+    random_model("first.dp");
+    AL_AUTOFREE char *loop = NULL;
+    AL_AUTOFREE char *csv = NULL;
+    AL_AUTOFREE char *yaml = NULL;
+    assert_int_equal(al_file_read("loop.yaml", 0, &loop, NULL), AL_ERR_OK);
+    char text[4096], *at = strstr(loop, "max_frames: 3, diversity: random, duplicate: 0");
+    assert_non_null(at);
+    snprintf(text, sizeof text, "%.*smax_frames: 2, diversity: farthest, duplicate: 0.000001%s", (int)(at - loop), loop,
+             at + strlen("max_frames: 3, diversity: random, duplicate: 0"));
+    write_text("loop.yaml", text);
+    // what iteration 1 measured: errors twice the deviation, on 8 frames of 300 K; frames of these tests have no temperature
+    char pairs[2048] = "# force_rmse wanted / eV/Ang: 0.1\n"
+                       "frame_id,set,system,temperature_K,atoms,deviation_eV_per_Ang,max_force_error_eV_per_Ang,"
+                       "force_rmse_eV_per_Ang,max_force_eV_per_Ang,energy_error_eV_per_atom\n";
+    for (int i = 0; i < 8; i++)
+        strcat(pairs, "x,test,LPS,300,32,0.2,0.4,0.1,2,0.001\n");
+    write_text("pairs.csv", pairs);
+    AL_OWN(task) t = open_task("iterations/002/select", "select",
+                               "iteration: 2\ninputs:\n  explored: [f-train]\n  earlier: []\n  models: [first.dp]\n"
+                               "  calibration: pairs.csv\n");
+    assert_int_equal(verb_select(t), AL_ERR_OK);
+    write_text("loop.yaml", loop);
+    assert_string_equal(fact(t, "frames.LPS"), "2");
+    assert_string_equal(fact(t, "broken"), "1");
+    assert_int_equal(al_file_read("iterations/002/select/classes.csv", 0, &csv, NULL), AL_ERR_OK);
+    has(row_of(csv, "f-train-5"), "candidate,yes"); // 0.06 Ang from the labelled cell
+    has(row_of(csv, "f-train-1"), "candidate,no");  // nearer to the labelled cell than 0.03 and 0.04, of which one is taken
+    has(row_of(csv, "f-train-0"), "candidate,no");
+    has(row_of(csv, "f-train-0"), "max_frames reached");
+    has(row_of(csv, "f-train-4"), "broken,no");
+    has(row_of(csv, "f-train-4"), "is no number");
+    assert_int_equal(al_file_read("iterations/002/select/selection.yaml", 0, &yaml, NULL), AL_ERR_OK);
+    // q = 0.4/0.1 = 4, s = 2: low 4 * 0.1/2, high 2 * 0.2
+    has(row_of(yaml, "system: LPS,"), "temperature: 300, low: 0.2, high: 0.4, from: system and temperature");
+    has(row_of(yaml, "system: LPSO,"), "from: all");
+    assert_non_null(strstr(yaml, "broken:\n  - {frame: f-train-4, reason: the deviation is no number}"));
+    // the same frames, those two taken: what is left of them is near nothing new at a wide threshold
+    at = strstr(text, "0.000001");
+    memcpy(at, "10      ", 8);
+    write_text("loop.yaml", text);
+    AL_OWN(task) again = open_task("iterations/003/select", "select",
+                                   "iteration: 3\ninputs:\n  explored: [f-train]\n  earlier: [iterations/002/select]\n"
+                                   "  models: [first.dp]\n");
+    assert_int_equal(verb_select(again), AL_ERR_OK);
+    write_text("loop.yaml", loop);
+    assert_string_equal(fact(again, "frames.LPS"), "0");
+    assert_string_equal(fact(again, "duplicates"), "5");
+    al_free(csv);
+    csv = NULL;
+    assert_int_equal(al_file_read("iterations/003/select/classes.csv", 0, &csv, NULL), AL_ERR_OK);
+    has(row_of(csv, "f-train-5"), "equal to a frame selected before");
+    has(row_of(csv, "f-train-1"), "near duplicate");
+}
+
+static const char certified[] =
+    "iteration: 0\ntable:\n"
+    "  - {set: train, group: all, label: all, frames: 9, force_rmse: 0.01}\n"
+    "  - {set: test, group: all, label: all, frames: 9, energy_rmse: 0.00123, force_rmse: 0.0456, force_rmse_low: 0.04, force_rmse_high: 0.05}\n"
+    "  - {set: new, group: all, label: all, frames: 3, force_rmse: 0.0789}\n"
+    "selection: {accurate: 7, candidate: 2, failed: 1, broken: 1, duplicates: 0, candidate_fraction: 0.3}\n"
+    "converge: {force_rmse: 0.0456, force_limit: 0.07, below: 1}\n";
+
+// Figures are copied or follow by hand from calibration.csv: 8 test frames of LPS with 64 atoms (its cell), error 0.2 at deviation
+// 0.1, energies +1 and -1 meV/atom in turn; one with 128 atoms; two of LPSO, 3 and 5 meV/atom.
+static void certificate_has_no_numbers_of_its_own(void **state)
+{
+    (void)state;
+    char pairs[2048] = "# force_rmse wanted / eV/Ang: 0.1\n"
+                       "frame_id,set,system,temperature_K,atoms,deviation_eV_per_Ang,max_force_error_eV_per_Ang,"
+                       "force_rmse_eV_per_Ang,max_force_eV_per_Ang,energy_error_eV_per_atom\n";
+    for (int i = 0; i < 8; i++)
+        strcat(pairs, i % 2 ? "x,test,LPS,300,64,0.1,0.2,0.05,2,-0.001\n" : "x,test,LPS,300,64,0.1,0.2,0.05,2,0.001\n");
+    strcat(pairs, "y,test,LPS,300,128,0.1,0.5,0.08,2,0\n"
+                  "z,test,LPSO,300,32,0.1,0.2,0.05,2,0.003\nz,test,LPSO,300,32,0.1,0.2,0.05,2,0.005\n");
+    assert_int_equal(al_mkdirs("iterations/000/evaluate"), AL_ERR_OK);
+    assert_int_equal(al_mkdirs("models"), AL_ERR_OK);
+    assert_int_equal(al_mkdirs("transport"), AL_ERR_OK);
+    write_text("iterations/000/evaluate/calibration.csv", pairs);
+    write_text("iterations/000/errors.yaml", certified);
+    write_text("models/result.yaml", "facts: {converged: 1}\n");
+    write_text("transport/LPS.yaml", "system: LPS\ntemperatures:\n  - {nominal_temperature_k: 600, runs: 2, runs_ended_early: 1, "
+                                     "energy_drift_ev_per_atom_ps: 1.5e-07, force_deviation_mean_ev_per_ang: 0.034}\n");
+    AL_AUTOFREE char *c = NULL;
+    AL_OWN(task) t = open_task("report", "report", "iteration: -1\ninputs:\n  errors: [iterations/000/errors.yaml]\n"
+                                                   "  transport: [transport/LPS]\n");
+    assert_int_equal(verb_report(t), AL_ERR_OK);
+    assert_int_equal(al_file_read("certificate.yaml", 0, &c, NULL), AL_ERR_OK);
+    has(row_of(c, "converged:"), "converged: true");
+    has(row_of(c, "group: all"), "frames: 9, energy_rmse: 0.00123, force_rmse: 0.0456, force_rmse_low: 0.04, force_rmse_high: 0.05}");
+    has(row_of(c, "{iteration: 0, frames: 3"), "force_rmse: 0.0789}");
+    has(row_of(c, "error_per_deviation"), ": 2");       // 10 of 2, one of 5
+    has(row_of(c, "coverage_within_factor_2"), ": 0.909"); // 10 of 11
+    has(row_of(c, "{iteration: 0, accurate"), "broken: 1, duplicates: 0, candidate_fraction: 0.3}");
+    has(row_of(c, "temperature: 600"), "runs: 2, runs_ended_early: 1, energy_drift_ev_per_atom_ps: 1.5e-07");
+    has(row_of(c, "{system: LPSO, frames: 2"), "mean_ev_per_atom: 0.004, standard_error: 0.001}");
+    has(row_of(c, "largest_between_systems"), ": 0.004");
+    has(row_of(c, "label_noise"), "done: false, reason: converge.label_noise asks for no frame");
+    has(row_of(c, "cells: training"), "atoms: 64, frames: 8, force_rmse: 0.05, energy_rmse: 0.001}");
+    has(row_of(c, "cells: larger"), "atoms: 128, frames: 1, force_rmse: 0.08, energy_rmse: 0}");
+}
+
 static void results_say_why_they_failed(void **state)
 {
     (void)state;
@@ -276,8 +453,11 @@ int main(void)
         cmocka_unit_test(beta_has_three_sulphur_sites),
         cmocka_unit_test(init_makes_supercells_and_arrangements),
         cmocka_unit_test(gather_splits_and_repeats_safely),
+        cmocka_unit_test(gather_keeps_larger_cells_apart),
         cmocka_unit_test(gather_refuses_other_settings),
         cmocka_unit_test(select_takes_candidates_and_never_repeats),
+        cmocka_unit_test(select_goes_far_from_what_is_labelled),
+        cmocka_unit_test(certificate_has_no_numbers_of_its_own),
         cmocka_unit_test(results_say_why_they_failed),
     };
     return cmocka_run_group_tests(tests, make_run, remove_run);
