@@ -324,10 +324,10 @@ const struct schema_key loop_keys[] = {
      .doc = "Embedding nets by the neighbour's element only."},
     {"train.fitting.neurons", KEY_INTS, 0, AT(train.fitting), ELEMENTS(train.fitting), COUNT(train.nfitting), RANGE(1, 1000),
      .otherwise = "[120, 120, 120]", .flags = P, .doc = "Widths of the fitting net; equal widths keep deepmd-kit exact."},
-    {"train.zbl.inner", KEY_REAL, AL_DIM_LENGTH, AT(train.zbl_inner), RANGE(0, 5), .otherwise = "0 Ang", .flags = P,
+    {"train.zbl.inner", KEY_REAL, AL_DIM_LENGTH, AT(train.zbl_inner), RANGE(0, 5), .otherwise = "0 Ang", .flags = P | KEY_LATER,
      .doc = "Repulsion between nuclei (ZBL) that is added to the networks, so that hot MD finds no hole at short distances: full up to here; "
             "0 with outer 0: none. deepmd-kit cannot take such a model whole (docs/handoff.md)."},
-    {"train.zbl.outer", KEY_REAL, AL_DIM_LENGTH, AT(train.zbl_outer), RANGE(0, 5), .otherwise = "0 Ang", .flags = P,
+    {"train.zbl.outer", KEY_REAL, AL_DIM_LENGTH, AT(train.zbl_outer), RANGE(0, 5), .otherwise = "0 Ang", .flags = P | KEY_LATER,
      .doc = "The repulsion is switched off smoothly from inner to here; below the shortest bonds."},
     {"train.steps", KEY_LONG, 0, AT(train.steps), RANGE(1, 1e9), .otherwise = "100000", .flags = P,
      .doc = "Optimiser steps of the first training."},
