@@ -61,8 +61,10 @@ static enum al_err add_file(struct dp_describer *d, const char *path, struct env
     AL_OWN(al_frames) fs = NULL;
     if (!al_exists(path)) return AL_ERR_OK;
     AL_TRY(al_xyz_read(path, &fs));
-    AL_GROW(l->f, l->cap, l->n + fs->n);
-    l->cap = l->n + fs->n;
+    if (l->n + fs->n > l->cap) {
+        AL_GROW(l->f, l->cap, l->n + fs->n);
+        l->cap = l->n + fs->n;
+    }
     for (int i = 0; i < fs->n; i++) {
         const char *purpose = al_frame_info(fs->f[i], "purpose");
         if (purpose && strcmp(purpose, "test") == 0) continue;
