@@ -59,6 +59,7 @@ static enum al_err do_framework(struct job *j)
 static void collective_window(const struct job *j, struct tr_collective_options *o)
 {
     const struct tr_diffusion *d = j->p->d;
+    o->caged = d && !d->diffusive;
     if (!d || !d->diffusive) return;
     double total = d->total_time, to = fmin(d->fit_to, fmax(3.0 * d->fit_from, total / (40.0 * d->nruns)));
     if (total < 8.0 * to + 4.0 * d->dt) to = total / 8.0 - 4.0 * d->dt; // four blocks of twice the window

@@ -177,9 +177,11 @@ static void haven(struct tr_collective *c, double a, double b, double saa, doubl
     c->haven_high = (qb + root) / qa;
 }
 
-static void judge(struct tr_collective *c)
+static void judge(struct tr_collective *c, bool caged)
 {
-    if (!c->diffusive)
+    if (caged)
+        snprintf(c->verdict, sizeof c->verdict, "not resolved: no diffusion of the ions themselves is seen");
+    else if (!c->diffusive)
         snprintf(c->verdict, sizeof c->verdict,
                  "not resolved: the ions themselves do not diffuse in the window: their D changes by %.0f +- %.0f %% along it",
                  100 * c->bend, 100 * c->bend_error);
@@ -199,7 +201,7 @@ static void judge(struct tr_collective *c)
                  c->haven_high);
 }
 
-static void result(const struct work *w, struct tr_collective *c)
+static void result(const struct work *w, bool caged, struct tr_collective *c)
 {
     int n = w->nblocks;
     double a, b, ea, eb, sab = 0.0;
@@ -217,11 +219,11 @@ static void result(const struct work *w, struct tr_collective *c)
     double half = tr_student95(n - 1) * c->d_sigma_error;
     c->d_sigma_low = c->d_sigma - half;
     c->d_sigma_high = c->d_sigma + half;
-    c->diffusive = !(fabs(c->bend) > 0.25 && fabs(c->bend) > 2.0 * c->bend_error);
+    c->diffusive = !caged && !(fabs(c->bend) > 0.25 && fabs(c->bend) > 2.0 * c->bend_error);
     c->resolved = c->diffusive && c->d_sigma_low > 0.0;
     c->haven = c->haven_error = c->haven_low = c->haven_high = NAN;
     if (c->resolved) haven(c, a, b, ea * ea, eb * eb, sab);
-    judge(c);
+    judge(c, caged);
 }
 
 static enum al_err analyse(struct work *w, const struct tr_traj *const *runs, int nruns, const struct tr_collective_options *o,
@@ -240,7 +242,7 @@ static enum al_err analyse(struct work *w, const struct tr_traj *const *runs, in
     c->dt = w->ref->dt;
     c->fit_from = w->fit_fs[0];
     c->fit_to = w->fit_fs[w->nfit - 1];
-    result(w, c);
+    result(w, o->caged, c);
     return AL_ERR_OK;
 }
 

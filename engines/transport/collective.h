@@ -19,6 +19,7 @@ struct tr_collective_options {
     int nblocks;             // of each run; 0 = 10
     double fit_from, fit_to; // fs, e.g. the window that tr_diffusion found; both 0 = 1/20 to 1/4 of a block. A block is at
                              // least twice fit_to long: then there are fewer blocks
+    bool caged;              // tr_diffusion saw no diffusion of the ions: what the dipole does then is rattling, and is not resolved
 };
 
 struct tr_collective {

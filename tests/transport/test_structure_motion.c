@@ -144,6 +144,13 @@ static void test_collective_not_resolved(void **state)
     assert_true(offset->diffusive && offset->resolved);
     assert_near(offset->d_tracer, TR_ANG2_FS_CM2_S * 0.3 * 0.3 / 20.0, 3.3 * offset->d_tracer_error);
     assert_near(offset->d_sigma, TR_ANG2_FS_CM2_S * 0.3 * 0.3 / 20.0, 3.3 * offset->d_sigma_error);
+    // Who is told that single ions do not diffuse does not find a Haven ratio in their rattling.
+    struct tr_collective_options told = {.species = {.mobile_z = 3}, .caged = true};
+    AL_OWN(tr_collective) still = NULL;
+    const struct tr_traj *one = rattling;
+    ok(tr_collective_create(&one, 1, &told, &still));
+    assert_true(!still->resolved && !still->diffusive && isnan(still->haven));
+    assert_non_null(strstr(still->verdict, "no diffusion of the ions"));
     // Few blocks: with t of 3 degrees of freedom D_sigma often cannot be told from zero, and then the verdict says so.
     int said = 0;
     for (int k = 0; k < 40; k++) {
