@@ -174,7 +174,7 @@ static void now_text(char text[32])
 {
     struct timespec ts;
     struct tm tm;
-    clock_gettime(CLOCK_REALTIME, &ts);
+    al_clock_date(&ts);
     gmtime_r(&ts.tv_sec, &tm);
     size_t n = strftime(text, 32, "%Y-%m-%dT%H:%M:%S", &tm);
     snprintf(text + n, 32 - n, ".%03dZ", (int)(ts.tv_nsec / 1000000 % 1000));

@@ -173,7 +173,7 @@ static void wait_for_news(struct loop *l)
     struct pollfd fds[CONTROL_CLIENTS + 2];
     int n = control_fds(l->control, fds);
     fds[n++] = (struct pollfd){.fd = signals_fd(), .events = POLLIN};
-    poll(fds, (nfds_t)n, POLL_MS);
+    poll(fds, (nfds_t)n, l->x->ops->wait_ms ? l->x->ops->wait_ms(l->x) : POLL_MS);
     take_signals(l);
     control_serve(l->control, answer, l);
 }
@@ -244,6 +244,18 @@ static enum al_err conclude(struct loop *l)
     return AL_ERR_OK;
 }
 
+static enum al_err open_executor(struct loop *l, const char *worker)
+{
+    const char *mpirun = getenv("ALND_MPIRUN");
+    struct exec_local_options x = {.run = l->r->path,
+                                   .worker = worker,
+                                   .mpirun = mpirun ? mpirun : ALND_MPIRUN,
+                                   .cores = l->r->config->resources.cores,
+                                   .heartbeat = l->r->config->resources.heartbeat * 1e-15};
+    AL_TRY(exec_local_create(&x, &l->x));
+    return AL_ERR_OK;
+}
+
 static enum al_err open_all(struct loop *l, const char *worker)
 {
     char path[AL_PATH], changes[AL_ERR_TEXT], quoted[AL_ERR_TEXT];
@@ -263,13 +275,7 @@ static enum al_err open_all(struct loop *l, const char *worker)
                al_log_quote(quoted, sizeof quoted, changes));
         loop_say(l, "loop.yaml has changed (%s): taken over", changes);
     }
-    const char *mpirun = getenv("ALND_MPIRUN");
-    struct exec_local_options x = {.run = l->r->path,
-                                   .worker = worker,
-                                   .mpirun = mpirun ? mpirun : ALND_MPIRUN,
-                                   .cores = l->r->config->resources.cores,
-                                   .heartbeat = l->r->config->resources.heartbeat * 1e-15};
-    AL_TRY(exec_local_create(&x, &l->x));
+    if (!l->x) AL_TRY(open_executor(l, worker));
     AL_TRY(control_open(l->r->path, &l->control));
     return AL_ERR_OK;
 }
@@ -306,23 +312,38 @@ static enum al_err run_open(struct loop *l, const char *worker)
     return AL_ERR_OK;
 }
 
+static enum al_err run_and_close(struct loop *l, const char *worker, struct loop_outcome *ret)
+{
+    enum al_err e = signals_open();
+    const bool opened = !e;
+    signal(SIGPIPE, SIG_IGN);
+    if (!e) e = run_open(l, worker);
+    if (e)
+        al_log(AL_LOG_ERROR, "daemon", "ev=error code=%s message=\"%s\"", al_err_name(e), al_err_message());
+    control_destroy(&l->control);
+    executor_destroy(&l->x);
+    plan_destroy(&l->p);
+    view_destroy(&l->v);
+    journal_destroy(&l->j);
+    if (opened) signals_close();
+    al_log_close();
+    AL_TRY(e);
+    *ret = l->outcome;
+    return AL_ERR_OK;
+}
+
 enum al_err loop_run(struct rundir *r, const char *worker, const struct loop_observer *o,
                      struct loop_outcome *ret)
 {
     struct loop l = {.r = r, .o = o};
-    AL_TRY(signals_open());
-    signal(SIGPIPE, SIG_IGN);
-    enum al_err e = run_open(&l, worker);
-    if (e)
-        al_log(AL_LOG_ERROR, "daemon", "ev=error code=%s message=\"%s\"", al_err_name(e), al_err_message());
-    control_destroy(&l.control);
-    executor_destroy(&l.x);
-    plan_destroy(&l.p);
-    view_destroy(&l.v);
-    journal_destroy(&l.j);
-    signals_close();
-    al_log_close();
-    AL_TRY(e);
-    *ret = l.outcome;
+    AL_TRY(run_and_close(&l, worker, ret));
+    return AL_ERR_OK;
+}
+
+enum al_err loop_run_on(struct rundir *r, struct executor **x, const struct loop_observer *o, struct loop_outcome *ret)
+{
+    struct loop l = {.r = r, .o = o, .x = *x};
+    *x = NULL;
+    AL_TRY(run_and_close(&l, NULL, ret));
     return AL_ERR_OK;
 }
