@@ -164,7 +164,7 @@ static void damage(struct sim *m, const struct sim_work *w, const struct sim_out
     } else if (how == 1 && (at = strstr(text, w->identity))) {
         *at = *at == '0' ? '1' : '0'; // of other inputs
     } else if (how == 2) {
-        text[n / 2] = '\0';
+        text[al_rng_below(&m->rng, (uint32_t)n - 10)] = '\0'; // before the end mark
     } else {
         snprintf(text, n, "\x01{]");
     }
@@ -198,12 +198,13 @@ static void work_ends(struct sim *m, struct sim_job *j)
     for (int i = 0; i < o.nfiles && !tells; i++)
         write_text(m, o.path[i], o.text[i]);
     if (j->fate == FATE_CRASH) return;
-    size_t n = (size_t)snprintf(text, sizeof text, "task: %s\nidentity: %s\n", w.id, w.identity);
+    size_t n = (size_t)snprintf(text, sizeof text, "format: 2\ntask: %s\nidentity: %s\n", w.id, w.identity);
     if (tells)
         n += (size_t)snprintf(text + n, sizeof text - n, "status: failed\nerror: {code: %s, message: \"made to fail\"}\n",
                               j->fate == FATE_EXPECTED ? expected[al_rng_below(&m->rng, 2)] : transient[al_rng_below(&m->rng, 3)]);
     else
         n += put_outcome(&o, text + n, sizeof text - n);
+    n += (size_t)snprintf(text + n, sizeof text - n, "end: true\n");
     if (j->fate == FATE_DAMAGED) damage(m, &w, &o, text, n);
     snprintf(path, sizeof path, "%s/result.yaml", j->task);
     write_text(m, path, text);
