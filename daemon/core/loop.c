@@ -39,7 +39,10 @@ static void fill_status(const struct loop *l, struct status *s)
     s->seconds = journal_seconds(l->j);
     s->pid = (long)getpid();
     if (l->failed) snprintf(s->message, sizeof s->message, "%s", l->outcome.message);
-    for (int i = 0; i < l->v->ntasks; i++)
+    int first = l->v->ntasks; // the latest tasks are those that run: the others are not looked at
+    for (int left = l->v->count[TASK_INFLIGHT]; left > 0 && first > 0;)
+        left -= l->v->task[--first].state == TASK_INFLIGHT;
+    for (int i = first; i < l->v->ntasks; i++)
         if (l->v->task[i].state == TASK_INFLIGHT)
             (void)!status_add_running(s, l->r->path, &l->v->task[i],
                                       l->x->ops->seconds(l->x, l->v->task[i].id));
@@ -93,6 +96,7 @@ static enum al_err make_plan(struct loop *l)
     l->p = p;
     l->replan = false;
     AL_TRY(plan_check(l));
+    l->r->env.settled = p->settled;
     AL_TRY(plan_add_new(l));
     if (strcmp(before, p->stage) != 0) {
         al_log(AL_LOG_INFO, "daemon", "ev=stage stage=\"%s\" tasks=%d", p->stage, p->stage_total);

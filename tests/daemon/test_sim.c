@@ -76,7 +76,7 @@ static void draw_script(struct sim_script *s, uint64_t seed)
         s->p[f] = often[al_rng_below(&r, 5)] / 2;
     s->p_submit = often[al_rng_below(&r, 5)] / 4;
     s->p_frames = al_rng_below(&r, 3) ? 0 : 0.4 * al_rng_uniform(&r);
-    if (al_rng_below(&r, 20) == 0) // any of these names may be absent from the campaign: then it finishes
+    if (!s->hopeless && al_rng_below(&r, 20) == 0) // any of these names may be absent from the campaign: then it finishes
         snprintf(s->doomed, sizeof s->doomed, "%s", (const char *const[]){"initial/A", "initial/gather", "iterations/000/train/1",
                  "iterations/000/select", "models", "report", "iterations/001/gather"}[al_rng_below(&r, 7)]);
 }
@@ -141,9 +141,9 @@ static void draw_death(void)
     char text[16] = "";
     m->calm = m->session >= SESSIONS;
     m->death = m->calm ? DEATH_NONE : (enum sim_death)al_rng_below(&m->rng, 4);
-    m->ops_left = between(&m->rng, 1, 200);
+    m->ops_left = between(&m->rng, 1, al_rng_below(&m->rng, 2) ? 20 : 200); // early deaths meet more of the recovery
     m->waits_left = between(&m->rng, 1, 40);
-    if (m->death == DEATH_POINT) snprintf(text, sizeof text, "%d", between(&m->rng, 1, 300));
+    if (m->death == DEATH_POINT) snprintf(text, sizeof text, "%d", between(&m->rng, 1, al_rng_below(&m->rng, 2) ? 30 : 300));
     setenv("ALND_CRASH_AT", text, 1);
 }
 
@@ -189,7 +189,9 @@ static bool campaign(uint64_t seed)
     write_config(&m->s);
     while (!over && !m->violation[0]) {
         session();
-        over = m->end == LOOP_FINISHED || (m->end == LOOP_FAILED && m->calm && (m->s.hopeless || m->s.doomed[0]));
+        over = m->end == LOOP_FINISHED;
+        // workers of before may still spoil the first calm sessions
+        if (m->end == LOOP_FAILED && m->session > SESSIONS + 3) over = m->s.hopeless || m->s.doomed[0];
         if (!over && m->session == MOST_SESSIONS) sim_violation(m, "the campaign does not end: %.300s", m->message);
     }
     if (!m->violation[0]) sim_check_end(m, m->end == LOOP_FINISHED);
