@@ -17,6 +17,7 @@ void loop_config_destroy(struct loop_config **cp)
     *cp = NULL;
     if (!c) return;
     al_node_destroy(&c->tree);
+    al_free(c->system);
     al_free(c);
 }
 
@@ -26,6 +27,7 @@ static enum al_err read_systems(struct loop_config *c, bool required)
     if (!list && !required) return AL_ERR_OK;
     if (!list) return al_node_error(c->tree, "key 'systems' is missing: a list of {name, structure}");
     if (list->kind != AL_NODE_LIST || !list->nchild) AL_TRY(al_node_error(list, "systems: a list of maps is wanted"));
+    AL_ALLOC(c->system, list->nchild < CFG_MAX_SYSTEMS ? list->nchild : CFG_MAX_SYSTEMS);
     for (const struct al_node *n = list->child; n; n = n->next) {
         if (c->nsystems == CFG_MAX_SYSTEMS) AL_TRY(al_node_error(n, "more than %d systems", CFG_MAX_SYSTEMS));
         struct cfg_system *s = &c->system[c->nsystems];

@@ -14,7 +14,7 @@
 #include "base/fsio.h"
 #include "base/yaml.h"
 
-enum { CFG_MAX_SYSTEMS = 64, CFG_MAX_LIST = 32, CFG_MAX_KPOINTS = 64 };
+enum { CFG_MAX_SYSTEMS = 10000, CFG_MAX_LIST = 32, CFG_MAX_KPOINTS = 64 };
 
 struct cfg_list {
     int n;
@@ -157,7 +157,7 @@ struct loop_config {
     uint64_t seed;
     char workdir[AL_PATH];     // as given (relative to the directory alnd is started in)
     int nsystems;
-    struct cfg_system system[CFG_MAX_SYSTEMS];
+    struct cfg_system *system; // [nsystems]
     struct cfg_initial initial;
     struct cfg_train train;
     struct cfg_explore explore;

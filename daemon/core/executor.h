@@ -41,6 +41,7 @@ struct exec_ops {
     int (*count)(const struct executor *x);
     double (*seconds)(const struct executor *x, const char *task); // since it was started or adopted
     void (*destroy)(struct executor **x);
+    int (*wait_ms)(struct executor *x); // until there can be news; NULL: not known (a simulation moves its clock here)
 };
 
 struct executor {

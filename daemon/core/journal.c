@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "core/crash.h"
 
-enum { SCHEMA_VERSION = 1, BUSY_MS = 10000, LEAST_SPACE = 64 << 10 /* bytes: SQLite takes its shared memory in such pieces */ };
+enum { KEPT = 16, SCHEMA_VERSION = 1, BUSY_MS = 10000, LEAST_SPACE = 64 << 10 /* bytes: SQLite takes its shared memory in such pieces */ };
 
 struct journal {
     sqlite3 *db;
@@ -24,6 +24,11 @@ struct journal {
     bool immutable; // on a read-only file system
     double seconds0; // spent in earlier sessions
     double opened;   // start of this one (al_clock)
+    int nkept;
+    struct {
+        const char *sql;
+        sqlite3_stmt *st;
+    } kept[KEPT]; // run_sql
 };
 
 static const char schema_sql[] =
@@ -117,20 +122,27 @@ static enum al_err exec_sql(struct journal *j, const char *sql, const char *what
     return AL_ERR_OK;
 }
 
-// A prepared statement with its parameters bound by a format: s text, i long. Values follow.
-static enum al_err prepare(struct journal *j, sqlite3_stmt **ret, const char *sql, const char *types, ...)
+// Parameters by a format: s text, i long.
+static int bind_all(sqlite3_stmt *st, const char *types, va_list ap)
 {
-    sqlite3_stmt *st;
-    va_list ap;
-    if (sqlite3_prepare_v2(j->db, sql, -1, &st, NULL) != SQLITE_OK) AL_TRY(fail_sql(j, "prepare"));
     int bad = 0;
-    va_start(ap, types);
     for (int i = 0; types[i]; i++) {
         if (types[i] == 's')
             bad |= sqlite3_bind_text(st, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
         else
             bad |= sqlite3_bind_int64(st, i + 1, va_arg(ap, long));
     }
+    return bad;
+}
+
+// A prepared statement with its parameters bound.
+static enum al_err prepare(struct journal *j, sqlite3_stmt **ret, const char *sql, const char *types, ...)
+{
+    sqlite3_stmt *st;
+    va_list ap;
+    if (sqlite3_prepare_v2(j->db, sql, -1, &st, NULL) != SQLITE_OK) AL_TRY(fail_sql(j, "prepare"));
+    va_start(ap, types);
+    int bad = bind_all(st, types, ap);
     va_end(ap);
     if (bad) {
         sqlite3_finalize(st);
@@ -140,20 +152,31 @@ static enum al_err prepare(struct journal *j, sqlite3_stmt **ret, const char *sq
     return AL_ERR_OK;
 }
 
-static enum al_err run_statement(struct journal *j, sqlite3_stmt *st, const char *what)
+// A statement without rows. Each is prepared once (sql is a literal: known by its address): preparing takes longer than running.
+static enum al_err run_sql(struct journal *j, const char *what, const char *sql, const char *types, ...)
 {
-    int rc = sqlite3_step(st);
-    sqlite3_finalize(st);
-    if (rc != SQLITE_DONE) AL_TRY(fail_sql(j, what));
+    va_list ap;
+    int k = 0;
+    while (k < j->nkept && j->kept[k].sql != sql)
+        k++;
+    if (k == j->nkept) {
+        if (k == KEPT) AL_FAIL(AL_ERR_BUG, "journal: more than %d statements", KEPT);
+        if (sqlite3_prepare_v3(j->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &j->kept[k].st, NULL) != SQLITE_OK)
+            AL_TRY(fail_sql(j, "prepare"));
+        j->kept[j->nkept++].sql = sql;
+    }
+    sqlite3_stmt *st = j->kept[k].st;
+    va_start(ap, types);
+    int rc = bind_all(st, types, ap) ? SQLITE_ERROR : sqlite3_step(st);
+    va_end(ap);
+    enum al_err e = rc == SQLITE_DONE ? AL_ERR_OK : fail_sql(j, what); // before the reset, which has an error code of its own
+    sqlite3_reset(st);
+    sqlite3_clear_bindings(st);
+    AL_TRY(e);
     return AL_ERR_OK;
 }
 
-#define RUN_SQL(j, what, sql, types, ...)                                                                    \
-    do {                                                                                                     \
-        sqlite3_stmt *st_;                                                                                   \
-        AL_TRY(prepare((j), &st_, (sql), (types), __VA_ARGS__));                                             \
-        AL_TRY(run_statement((j), st_, (what)));                                                             \
-    } while (0)
+#define RUN_SQL(j, what, sql, types, ...) AL_TRY(run_sql((j), (what), (sql), (types), __VA_ARGS__))
 
 // Commits when body succeeded, rolls back when not; a crash point on either side of the commit.
 static enum al_err end_transaction(struct journal *j, enum al_err body)
@@ -174,7 +197,7 @@ static void now_text(char text[32])
 {
     struct timespec ts;
     struct tm tm;
-    clock_gettime(CLOCK_REALTIME, &ts);
+    al_clock_date(&ts);
     gmtime_r(&ts.tv_sec, &tm);
     size_t n = strftime(text, 32, "%Y-%m-%dT%H:%M:%S", &tm);
     snprintf(text + n, 32 - n, ".%03dZ", (int)(ts.tv_nsec / 1000000 % 1000));
@@ -333,6 +356,8 @@ void journal_destroy(struct journal **jp)
     struct journal *j = *jp;
     *jp = NULL;
     if (!j) return;
+    for (int k = 0; k < j->nkept; k++)
+        sqlite3_finalize(j->kept[k].st);
     sqlite3_close(j->db);
     al_free(j);
 }

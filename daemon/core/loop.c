@@ -39,7 +39,10 @@ static void fill_status(const struct loop *l, struct status *s)
     s->seconds = journal_seconds(l->j);
     s->pid = (long)getpid();
     if (l->failed) snprintf(s->message, sizeof s->message, "%s", l->outcome.message);
-    for (int i = 0; i < l->v->ntasks; i++)
+    int first = l->v->ntasks; // the latest tasks are those that run: the others are not looked at
+    for (int left = l->v->count[TASK_INFLIGHT]; left > 0 && first > 0;)
+        left -= l->v->task[--first].state == TASK_INFLIGHT;
+    for (int i = first; i < l->v->ntasks; i++)
         if (l->v->task[i].state == TASK_INFLIGHT)
             (void)!status_add_running(s, l->r->path, &l->v->task[i],
                                       l->x->ops->seconds(l->x, l->v->task[i].id));
@@ -93,6 +96,7 @@ static enum al_err make_plan(struct loop *l)
     l->p = p;
     l->replan = false;
     AL_TRY(plan_check(l));
+    l->r->env.settled = p->settled;
     AL_TRY(plan_add_new(l));
     if (strcmp(before, p->stage) != 0) {
         al_log(AL_LOG_INFO, "daemon", "ev=stage stage=\"%s\" tasks=%d", p->stage, p->stage_total);
@@ -173,7 +177,7 @@ static void wait_for_news(struct loop *l)
     struct pollfd fds[CONTROL_CLIENTS + 2];
     int n = control_fds(l->control, fds);
     fds[n++] = (struct pollfd){.fd = signals_fd(), .events = POLLIN};
-    poll(fds, (nfds_t)n, POLL_MS);
+    poll(fds, (nfds_t)n, l->x->ops->wait_ms ? l->x->ops->wait_ms(l->x) : POLL_MS);
     take_signals(l);
     control_serve(l->control, answer, l);
 }
@@ -244,6 +248,18 @@ static enum al_err conclude(struct loop *l)
     return AL_ERR_OK;
 }
 
+static enum al_err open_executor(struct loop *l, const char *worker)
+{
+    const char *mpirun = getenv("ALND_MPIRUN");
+    struct exec_local_options x = {.run = l->r->path,
+                                   .worker = worker,
+                                   .mpirun = mpirun ? mpirun : ALND_MPIRUN,
+                                   .cores = l->r->config->resources.cores,
+                                   .heartbeat = l->r->config->resources.heartbeat * 1e-15};
+    AL_TRY(exec_local_create(&x, &l->x));
+    return AL_ERR_OK;
+}
+
 static enum al_err open_all(struct loop *l, const char *worker)
 {
     char path[AL_PATH], changes[AL_ERR_TEXT], quoted[AL_ERR_TEXT];
@@ -263,13 +279,7 @@ static enum al_err open_all(struct loop *l, const char *worker)
                al_log_quote(quoted, sizeof quoted, changes));
         loop_say(l, "loop.yaml has changed (%s): taken over", changes);
     }
-    const char *mpirun = getenv("ALND_MPIRUN");
-    struct exec_local_options x = {.run = l->r->path,
-                                   .worker = worker,
-                                   .mpirun = mpirun ? mpirun : ALND_MPIRUN,
-                                   .cores = l->r->config->resources.cores,
-                                   .heartbeat = l->r->config->resources.heartbeat * 1e-15};
-    AL_TRY(exec_local_create(&x, &l->x));
+    if (!l->x) AL_TRY(open_executor(l, worker));
     AL_TRY(control_open(l->r->path, &l->control));
     return AL_ERR_OK;
 }
@@ -306,23 +316,38 @@ static enum al_err run_open(struct loop *l, const char *worker)
     return AL_ERR_OK;
 }
 
+static enum al_err run_and_close(struct loop *l, const char *worker, struct loop_outcome *ret)
+{
+    enum al_err e = signals_open();
+    const bool opened = !e;
+    signal(SIGPIPE, SIG_IGN);
+    if (!e) e = run_open(l, worker);
+    if (e)
+        al_log(AL_LOG_ERROR, "daemon", "ev=error code=%s message=\"%s\"", al_err_name(e), al_err_message());
+    control_destroy(&l->control);
+    executor_destroy(&l->x);
+    plan_destroy(&l->p);
+    view_destroy(&l->v);
+    journal_destroy(&l->j);
+    if (opened) signals_close();
+    al_log_close();
+    AL_TRY(e);
+    *ret = l->outcome;
+    return AL_ERR_OK;
+}
+
 enum al_err loop_run(struct rundir *r, const char *worker, const struct loop_observer *o,
                      struct loop_outcome *ret)
 {
     struct loop l = {.r = r, .o = o};
-    AL_TRY(signals_open());
-    signal(SIGPIPE, SIG_IGN);
-    enum al_err e = run_open(&l, worker);
-    if (e)
-        al_log(AL_LOG_ERROR, "daemon", "ev=error code=%s message=\"%s\"", al_err_name(e), al_err_message());
-    control_destroy(&l.control);
-    executor_destroy(&l.x);
-    plan_destroy(&l.p);
-    view_destroy(&l.v);
-    journal_destroy(&l.j);
-    signals_close();
-    al_log_close();
-    AL_TRY(e);
-    *ret = l.outcome;
+    AL_TRY(run_and_close(&l, worker, ret));
+    return AL_ERR_OK;
+}
+
+enum al_err loop_run_on(struct rundir *r, struct executor **x, const struct loop_observer *o, struct loop_outcome *ret)
+{
+    struct loop l = {.r = r, .o = o, .x = *x};
+    *x = NULL;
+    AL_TRY(run_and_close(&l, NULL, ret));
     return AL_ERR_OK;
 }

@@ -6,6 +6,7 @@
 #ifndef AL_CORE_LOOP_H
 #define AL_CORE_LOOP_H
 
+#include "core/executor.h"
 #include "core/rundir.h"
 #include "core/status.h"
 
@@ -29,5 +30,7 @@ struct loop_outcome {
 // loop.yaml does not go with the run.
 enum al_err loop_run(struct rundir *r, const char *worker, const struct loop_observer *o,
                      struct loop_outcome *ret);
+// The same with an executor that the caller has made; it is destroyed at the end.
+enum al_err loop_run_on(struct rundir *r, struct executor **x, const struct loop_observer *o, struct loop_outcome *ret);
 
 #endif

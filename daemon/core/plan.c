@@ -393,12 +393,15 @@ static enum al_err walk_iterations(struct walk *w, int *ret_last)
 {
     const struct cfg_converge *cv = &w->c->converge;
     bool closed = view_find(w->v, "models") != NULL;
-    int streak = 0;
+    int streak = w->env->settled.streak;
     *ret_last = -1;
-    for (int i = 0;; i++) {
+    w->p->niterations = w->env->settled.n;
+    w->p->settled = w->env->settled;
+    for (int i = w->env->settled.n;; i++) {
         const struct view_task *e;
         AL_TRY(walk_iteration(w, i, &e));
         if (!e) return AL_ERR_OK;
+        w->p->settled = (struct plan_settled){i, streak}; // the latest evaluation is looked at again: the loop may end with it
         w->p->niterations = i + 1;
         streak = view_fact_int(e, "below", 0) == 1 ? streak + 1 : 0;
         w->p->converged = streak >= cv->patience && i + 1 >= cv->min_iterations;
@@ -569,9 +572,9 @@ static enum al_err walk_production(struct walk *w, int last)
 
 static enum al_err walk_all(struct walk *w)
 {
-    bool initial;
+    bool initial = w->env->settled.n > 0;
     int last;
-    AL_TRY(walk_initial(w, &initial));
+    if (!initial) AL_TRY(walk_initial(w, &initial));
     if (!initial) return AL_ERR_OK;
     AL_TRY(walk_iterations(w, &last));
     if (last >= 0) AL_TRY(walk_production(w, last));

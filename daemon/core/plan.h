@@ -15,12 +15,19 @@
 #include "config/loop_config.h"
 #include "core/view.h"
 
+// Iterations at the front of the loop, with the initial data, whose every task is DONE and was checked by an earlier plan of this
+// session: they are not walked again, so that a plan takes the same time in the first iteration and in the hundredth.
+struct plan_settled {
+    int n, streak; // iterations; of the last ones in a row those below the limits
+};
+
 // What is fixed when the run directory is made and kept in the journal.
 struct plan_env {
     char structure_sha[CFG_MAX_SYSTEMS][65];
     char pseudo_sha[65]; // over the pseudopotentials of all elements
     int label_batch;     // frames of a label task
     bool open_only;      // leave finished tasks out of the plan; one that was done with other inputs stays in, to be told
+    struct plan_settled settled; // only with open_only
 };
 
 struct plan_input {
@@ -53,6 +60,7 @@ struct plan {
     bool finished;               // every task of the loop is DONE
     bool converged;
     int niterations;          // evaluated so far
+    struct plan_settled settled; // what the next plan of the session may start from
     char error[AL_ERR_TEXT];  // the loop cannot go on (no labelled frame at all, ...); empty: fine
     struct plan_arena *arena; // owns the strings
 };

@@ -153,6 +153,7 @@ static enum al_err read_artifacts(const struct al_node *list, struct task_result
 static enum al_err read_tree(const struct al_node *n, const char *id, struct task_result *r)
 {
     const char *text;
+    if (al_node_int(n, "format", 1) > 1 && !al_node_get(n, "end")) AL_FAIL(AL_ERR_CORRUPT, "%s is cut off", n->file);
     AL_TRY(al_node_need_str(n, "task", &text));
     if (strcmp(text, id) != 0) AL_FAIL(AL_ERR_CORRUPT, "%s is of the task %.100s", n->file, text);
     AL_TRY(al_node_need_str(n, "identity", &text));

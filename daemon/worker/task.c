@@ -145,6 +145,7 @@ enum al_err task_finish(struct task *t, enum al_err err)
     struct al_outfile o;
     AL_TRY(task_path(t, path, "result.yaml"));
     AL_TRY(al_outfile_open(path, &o));
+    al_yaml_int(o.out, 0, "format", 2);
     al_yaml_str(o.out, 0, "task", t->id);
     al_yaml_str(o.out, 0, "identity", t->identity);
     al_yaml_str(o.out, 0, "status", err ? "failed" : "done");
@@ -166,6 +167,7 @@ enum al_err task_finish(struct task *t, enum al_err err)
         al_yaml_quote(o.out, t->artifact[i]);
         fprintf(o.out, ", sha256: %s}\n", hex);
     }
+    al_yaml_str(o.out, 0, "end", "true"); // what is cut off lacks it
     AL_TRY(al_outfile_publish(&o));
     return AL_ERR_OK;
 }

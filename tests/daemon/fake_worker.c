@@ -297,6 +297,7 @@ static void finish(const char *verb, const struct al_node *task)
     const char *fail = asked("ALND_FAKE_FAIL");
     task_path(path, "result.yaml");
     must(al_outfile_open(path, &result), "result");
+    al_yaml_int(result.out, 0, "format", 2);
     al_yaml_str(result.out, 0, "task", id);
     al_yaml_str(result.out, 0, "identity", identity);
     al_yaml_str(result.out, 0, "status", fail ? "failed" : "done");
@@ -307,6 +308,7 @@ static void finish(const char *verb, const struct al_node *task)
         facts_of(verb, task);
         artifacts_of(verb, task);
     }
+    al_yaml_str(result.out, 0, "end", "true");
     must(al_outfile_publish(&result), "result");
     if (!fail) note("end");
 }

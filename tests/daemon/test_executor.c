@@ -254,6 +254,8 @@ static void results_are_checked(void **state)
     assert_int_equal(
         read_result("task: t1\nidentity: " ID64 "\nstatus: done\nfacts:\n  n: 1\nartifacts: []\n"),
         AL_ERR_OK);
+    assert_int_equal(read_result("format: 2\ntask: t1\nidentity: " ID64 "\nstatus: done\nfacts:\n  n: 1\nend: true\n"), AL_ERR_OK);
+    assert_int_equal(read_result("format: 2\ntask: t1\nidentity: " ID64 "\nstatus: done\nfacts:\n  n: 1\n"), AL_ERR_CORRUPT);
     assert_int_equal(read_result("task: t1\nidentity: " ID64 "\nstatus: done\nfacts:\nartifacts:\n"),
                      AL_ERR_OK);
     static const char *const bad[] = {
