@@ -13,9 +13,12 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, 
 #define CLI_COMMANDS(X)                                                                                                \
     X(start, "LOOP.yaml | RUN [--detach]", "run the loop, or go on with it", NULL)                                     \
     X(status, "RUN [--json]", "stage, iteration, running tasks", NULL)                                                 \
+    X(watch, "RUN [--json]", "what happens, as it happens, until the run ends", cli_watch_usage)                       \
     X(stop, "RUN", "let the running tasks save their state, then end", NULL)                                           \
     X(recover, "RUN", "rebuild a lost or damaged journal from the artefacts", NULL)                                     \
     X(errors, "RUN [-i N] [--json]", "error tables of each iteration and every failure", NULL)                         \
+    X(why, "RUN FRAME [--json]", "the life of one frame: from where, chosen or not, labelled, used", cli_why_usage)     \
+    X(retry, "RUN TASK | RUN --all", "start failed tasks again, after the cause is mended", cli_retry_usage)            \
     X(export, "RUN DIR", "models, data and inputs for LAMMPS and ASE into a new directory", NULL)                      \
     X(label, "FRAMES --config C.yaml ...", "first-principles labels of any frames; their errors (--converge)",         \
       cli_label_usage)                                                                                                 \
@@ -30,7 +33,8 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, 
     X(describe, "[KEY] [--markdown]", "the keys of loop.yaml", NULL)                                                   \
     X(help, "[COMMAND]", "this text; alnd COMMAND --help does the same", NULL)
 
-extern const char cli_label_usage[], cli_md_usage[], cli_data_usage[], cli_train_usage[], cli_test_usage[], cli_diffusion_usage[]; // lines after the word "usage: "
+extern const char cli_label_usage[], cli_md_usage[], cli_data_usage[], cli_train_usage[], cli_test_usage[], cli_diffusion_usage[], cli_why_usage[],
+    cli_retry_usage[], cli_watch_usage[]; // lines after the word "usage: "
 
 #define CLI_DECLARE(name, args, help, usage) int cmd_##name(int argc, char **argv);
 CLI_COMMANDS(CLI_DECLARE)
@@ -45,6 +49,8 @@ int cli_arguments(int argc, char **argv, int n, const char **ret_arg, const char
                   bool *ret_flag);
 // Duration as 12.3 s, 4 min 05 s, 2 h 03 min.
 const char *cli_duration(double seconds, char buf[32]);
+// A path for a shell command line: in quotes where a shell would see more in it than a word. Cut when it does not fit.
+const char *cli_shell(const char *path, char *buf, size_t n);
 // Printed wherever results are shown and the settings are too small for physics.
 void cli_demonstration(void);
 

@@ -3,7 +3,6 @@
 //
 // alnd errors: the tables that the evaluations wrote (iterations/III/errors.yaml) and every failure with its
 // cause: failed starts of tasks from the journal, frames that could not be labelled from failed.extxyz.
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/mem.h"
 #include "cli/certificate.h"
 #include "cli/cli.h"
+#include "cli/scan.h"
 #include "core/journal.h"
 #include "core/rundir.h"
 
@@ -19,6 +19,7 @@ struct report {
     char run[AL_PATH];
     int iteration;         // -1: all
     struct json_doc *json; // NULL: text
+    struct view *view;     // the tasks
     int nfailures, nframes;
     bool demonstration, certificate;
 };
@@ -142,76 +143,75 @@ static bool of_iteration(const struct report *r, const char *task)
     return strncmp(task, prefix, (size_t)n) == 0;
 }
 
+// RUN/TASK/NAME as a word of a shell command.
+static const char *shell_path(const struct report *r, const char *task, const char *name, char *buf, size_t n)
+{
+    char path[AL_PATH];
+    snprintf(path, sizeof path, "%.3000s/%.255s/%s", r->run, task, name);
+    return cli_shell(path, buf, n);
+}
+
 static void show_failure(void *ctx, const struct jr_attempt *a)
 {
     struct report *r = ctx;
-    char start[16], log[AL_PATH + 512];
+    char log[AL_PATH + 512], again[AL_PATH + 512], quoted[AL_PATH + 300];
     if (!of_iteration(r, a->task)) return;
-    snprintf(start, sizeof start, "%d", a->n);
-    snprintf(log, sizeof log, "less %s/%.*s/worker.log", r->run, 255, a->task);
+    const struct view_task *t = view_find(r->view, a->task);
+    bool failed = t && t->state == TASK_FAILED; // not every failed start is the end of its task
+    const char *state = t ? task_state_name(t->state) : "";
+    snprintf(log, sizeof log, "less %s", shell_path(r, a->task, "worker.log", quoted, sizeof quoted));
+    snprintf(again, sizeof again, "alnd retry %s %.255s", cli_shell(r->run, quoted, sizeof quoted), a->task);
     if (r->json) {
-        const char *const keys[] = {"task", "start", "time", "class", "message", "log"};
-        const char *const values[] = {a->task, start, a->ended, a->cause, a->message, log};
-        (void)!json_doc_row(r->json, "failures", 6, keys, values);
+        json_doc_open_map(r->json, NULL);
+        json_doc_str(r->json, "task", a->task);
+        json_doc_int(r->json, "start", a->n);
+        json_doc_str(r->json, "time", a->ended);
+        json_doc_str(r->json, "class", a->cause);
+        json_doc_str(r->json, "message", a->message);
+        json_doc_str(r->json, "state", state);
+        json_doc_str(r->json, "log", log);
+        json_doc_str(r->json, "retry", failed ? again : NULL);
+        json_doc_close(r->json);
     } else {
         if (!r->nfailures) puts("failed starts of tasks");
-        printf("  %s  %s, start %s (%s)\n    cause  %s\n    log    %s\n", a->ended, a->task, start, a->cause,
-               a->message, log);
+        printf("  %s  %s, start %d (%s); now %s\n    cause  %s\n    log    %s\n", a->ended, a->task, a->n, a->cause, state, a->message, log);
+        if (failed) printf("    again  %s\n", again);
     }
     r->nfailures++;
 }
 
-// Value of key=... in an extxyz comment line, quotes taken off; "" when absent.
-static void comment_value(const char *line, const char *key, char *ret, size_t n)
+// A frame in quarantine: why, after how many SCF iterations, and what tells more.
+static bool show_frame(void *ctx, const char *path, long index, const char *comment)
 {
-    size_t len = strlen(key);
-    ret[0] = '\0';
-    for (const char *p = line; (p = strstr(p, key)); p += len) {
-        if ((p != line && p[-1] != ' ') || p[len] != '=') continue;
-        p += len + 1;
-        bool quoted = *p == '"';
-        size_t k = strcspn(p + quoted, quoted ? "\"\n" : " \n");
-        snprintf(ret, n, "%.*s", (int)k, p + quoted);
-        return;
-    }
-}
-
-static enum al_err show_frame(struct report *r, const char *path, const char *comment)
-{
-    char frame[128], reason[AL_ERR_TEXT];
-    comment_value(comment, "frame_id", frame, sizeof frame);
-    comment_value(comment, "reason", reason, sizeof reason);
+    struct report *r = ctx;
+    char frame[128], code[32], reason[AL_ERR_TEXT], scf[16], task[TASK_ID], log[AL_PATH + 512], why[AL_PATH + 512], quoted[AL_PATH + 300];
+    (void)index;
+    scan_value(comment, "frame_id", frame, sizeof frame);
+    scan_value(comment, "failed", code, sizeof code);
+    scan_value(comment, "reason", reason, sizeof reason);
+    scan_value(comment, "scf_iterations", scf, sizeof scf);
+    snprintf(task, sizeof task, "%.*s", (int)(strrchr(path, '/') - path), path);
+    snprintf(log, sizeof log, "less %s", shell_path(r, task, "worker.log", quoted, sizeof quoted));
+    snprintf(why, sizeof why, "alnd why %s %s", cli_shell(r->run, quoted, sizeof quoted), frame);
     if (r->json) {
-        const char *const keys[] = {"frame", "reason", "file"};
-        const char *const values[] = {frame, reason, path};
-        AL_TRY(json_doc_row(r->json, "failed_frames", 3, keys, values));
+        json_doc_open_map(r->json, NULL);
+        json_doc_str(r->json, "frame", frame);
+        json_doc_str(r->json, "code", code[0] ? code : NULL);
+        json_doc_str(r->json, "reason", reason);
+        if (scf[0]) json_doc_int(r->json, "scf_iterations", strtol(scf, NULL, 10));
+        else json_doc_str(r->json, "scf_iterations", NULL);
+        json_doc_str(r->json, "task", task);
+        json_doc_str(r->json, "file", path);
+        json_doc_str(r->json, "log", log);
+        json_doc_str(r->json, "why", why);
+        json_doc_close(r->json);
     } else {
         if (!r->nframes) puts("frames that could not be labelled (left out; the loop goes on)");
-        printf("  %s\n    cause  %s\n    file   %s\n", frame[0] ? frame : "?", reason[0] ? reason : "?",
-               path);
+        printf("  %s\n    cause  %s%s%s\n    file   %s\n    log    %s\n    life   %s\n", frame[0] ? frame : "?", code, code[0] ? ": " : "",
+               reason[0] ? reason : "?", path, log, why);
     }
     r->nframes++;
-    return AL_ERR_OK;
-}
-
-static enum al_err show_failed_file(struct report *r, const char *path)
-{
-    FILE *in = fopen(path, "re");
-    char *line = NULL;
-    size_t cap = 0;
-    enum al_err e = AL_ERR_OK;
-    if (!in) return AL_ERR_OK;
-    while (!e && getline(&line, &cap, in) > 0) {
-        long natoms = strtol(line, NULL, 10);
-        if (natoms <= 0 || getline(&line, &cap, in) <= 0) break;
-        e = show_frame(r, path, line);
-        for (long i = 0; i < natoms && getline(&line, &cap, in) > 0; i++) {
-        }
-    }
-    free(line);
-    fclose(in);
-    AL_TRY(e);
-    return AL_ERR_OK;
+    return true;
 }
 
 static enum al_err show_failed_frames(struct report *r)
@@ -220,17 +220,11 @@ static enum al_err show_failed_frames(struct report *r)
                                            "iterations/*/label/*/failed.extxyz"};
     for (int i = r->iteration >= 0 ? 2 : 0; i < 3; i++) {
         char pattern[AL_PATH];
-        glob_t g;
         // the run directory's own name may hold * or [: only the part below it is a pattern
         AL_TRY(al_path(pattern, "%s", patterns[i]));
         if (r->iteration >= 0)
             AL_TRY(al_path(pattern, "iterations/%03d/label/*/failed.extxyz", r->iteration));
-        if (glob(pattern, 0, NULL, &g) != 0) continue;
-        enum al_err e = AL_ERR_OK;
-        for (size_t k = 0; k < g.gl_pathc && !e; k++)
-            e = show_failed_file(r, g.gl_pathv[k]);
-        globfree(&g);
-        AL_TRY(e);
+        AL_TRY(scan_files(pattern, show_frame, r));
     }
     return AL_ERR_OK;
 }
@@ -247,11 +241,18 @@ static enum al_err show_all(struct report *r)
     r->demonstration = c->demonstration;
     if (r->demonstration && !r->json) cli_demonstration();
     AL_TRY(show_iterations(r));
-    if (r->json) AL_TRY(json_doc_node(r->json, "failures", NULL));
+    if (r->json) json_doc_open_list(r->json, "failures");
+    AL_TRY(view_create(&r->view));
+    r->view->lean = true;
+    AL_TRY(journal_load(j, r->view));
     AL_TRY(journal_failures(j, show_failure, r));
-    if (r->json) AL_TRY(json_doc_node(r->json, "failed_frames", NULL));
+    if (r->json) {
+        json_doc_close(r->json);
+        json_doc_open_list(r->json, "failed_frames");
+    }
     if (chdir(r->run) != 0) AL_FAIL(AL_ERR_IO, "cannot enter %s", r->run);
     AL_TRY(show_failed_frames(r));
+    if (r->json) json_doc_close(r->json);
     if (!r->json && !r->nfailures) puts("no task has failed");
     if (!r->json && !r->nframes) puts("every frame could be labelled");
     return AL_ERR_OK;
@@ -297,6 +298,7 @@ int cmd_errors(int argc, char **argv)
     else if (!e) e = show_all(r);
     if (!e && json) e = json_doc_text(r->json, &text);
     json_doc_destroy(&r->json);
+    view_destroy(&r->view);
     if (e) return cli_fail(e);
     if (text) puts(text);
     return EXIT_OK;

@@ -17,6 +17,7 @@ static void print_status(const struct status *s)
         printf("state       %s\n", s->state);
     printf("stage       %s", s->stage);
     if (s->stage_total) printf("  %d/%d tasks", s->stage_done, s->stage_total);
+    if (s->rate > 0) printf(", %.3g an hour, %s left of this stage", s->rate, cli_duration(s->left, time));
     printf("\niterations  %d evaluated%s\n", s->niterations, s->converged ? ", converged" : "");
     printf("time        %s\n", cli_duration(s->seconds, time));
     printf("tasks       %d:", s->ntasks);

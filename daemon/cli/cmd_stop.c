@@ -18,7 +18,7 @@ int cmd_stop(int argc, char **argv)
     int rc = cli_arguments(argc, argv, 1, &arg, NULL, NULL);
     if (rc) return rc;
     enum al_err e = rundir_find(arg, run);
-    if (!e) e = json_request("stop", &request);
+    if (!e) e = json_request("stop", NULL, &request);
     if (e) return cli_fail(e);
     e = control_ask(run, request, &answer);
     if (e == AL_ERR_NOTFOUND) {

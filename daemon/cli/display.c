@@ -78,7 +78,7 @@ void display_bar(const struct status_task *t, int name_columns, int width, char 
 
 void display_status(struct display *d, const struct status *s)
 {
-    char line[LINE_BYTES], time[32];
+    char line[LINE_BYTES], time[32], left[48] = "", text[32];
     int width = columns(), n = s->nrunning < MAX_BARS ? s->nrunning : MAX_BARS;
     int names = 8;
     for (int i = 0; i < n; i++) {
@@ -86,7 +86,8 @@ void display_status(struct display *d, const struct status *s)
         names = len > DISPLAY_NAME ? DISPLAY_NAME : len > names ? len : names;
     }
     clear_block(d);
-    snprintf(line, sizeof line, "%s: %s  %d/%d tasks  %s%s", s->name, s->stage, s->stage_done, s->stage_total,
+    if (s->rate > 0) snprintf(left, sizeof left, ", %s left", cli_duration(s->left, text));
+    snprintf(line, sizeof line, "%s: %s  %d/%d tasks%s  %s%s", s->name, s->stage, s->stage_done, s->stage_total, left,
              cli_duration(s->seconds, time), strcmp(s->state, "stopping") == 0 ? "  (stopping)" : "");
     put_line(d, line, width);
     for (int i = 0; i < n; i++) {

@@ -87,6 +87,24 @@ const char *cli_duration(double seconds, char buf[32])
     return buf;
 }
 
+const char *cli_shell(const char *path, char *buf, size_t n)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-,:@%";
+    size_t k = 0;
+    if (path[0] && path[0] != '-' && strspn(path, plain) == strlen(path)) {
+        snprintf(buf, n, "%s", path);
+        return buf;
+    }
+    buf[k++] = '\'';
+    for (; *path && k + 6 < n; path++) {
+        if (*path == '\'') k += (size_t)snprintf(buf + k, n - k, "'\\''");
+        else buf[k++] = *path;
+    }
+    buf[k++] = '\'';
+    buf[k] = '\0';
+    return buf;
+}
+
 void cli_demonstration(void)
 {
     puts("DEMONSTRATION settings: far too small for physics; no number here says anything about the "

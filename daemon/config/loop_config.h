@@ -102,6 +102,7 @@ struct cfg_label {
     char convergence[8];       // normal | tight
     int fft_grid[3];           // 0 = automatic
     int max_scf;
+    double max_failed;         // fraction of a gathering's frames that may fail
     bool follow;               // label.continue
     double charge;             // e
     enum { SM_NONE, SM_GAUSSIAN, SM_FERMI, SM_COLD } smearing;

@@ -421,6 +421,8 @@ const struct schema_key loop_keys[] = {
      .doc = "FFT grid; zeros = smallest that holds the density sphere."},
     {"label.max_scf", KEY_INT, 0, AT(label.max_scf), RANGE(1, 1000), .otherwise = "80",
      .doc = "SCF steps before a frame counts as not converged."},
+    {"label.max_failed", KEY_REAL, AL_DIM_FRACTION, AT(label.max_failed), RANGE(0, 1), .otherwise = "30 %",
+     .doc = "Frames that fail are left out and the loop goes on; it stops with a diagnosis when more than this fraction of the frames of an iteration (and at least 3) fail."},
     {"label.force_error", KEY_REAL, AL_DIM_FORCE, AT(label.force_error), RANGE(1e-6, 10), .otherwise = "10 meV/Ang",
      .doc = "Force error against converged cut-off and k-points (rms) above which alnd plan and alnd start warn."},
     {"label.converge", KEY_PATH, 0, STRING(label.converge), .otherwise = "\"\"",

@@ -593,3 +593,31 @@ enum al_err journal_failures(struct journal *j, void (*each)(void *ctx, const st
                     one_failure, &f));
     return AL_ERR_OK;
 }
+
+enum al_err journal_events(struct journal *j, long after, const char *task, void (*each)(void *ctx, const struct jr_event *e), void *ctx)
+{
+    sqlite3_stmt *st;
+    int rc;
+    AL_TRY(prepare(j, &st, "SELECT seq, time, task, ev, was, now, detail FROM event WHERE seq > ?1 AND (?2 = '*' OR task = ?2) ORDER BY seq",
+                   "is", after, task ? task : "*")); // no task is called so
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        struct jr_event e = {(long)sqlite3_column_int64(st, 0), column(st, 1), column(st, 2), column(st, 3), column(st, 4), column(st, 5),
+                             column(st, 6)};
+        each(ctx, &e);
+    }
+    sqlite3_finalize(st);
+    if (rc != SQLITE_DONE) AL_TRY(fail_sql(j, "read"));
+    return AL_ERR_OK;
+}
+
+enum al_err journal_last_event(struct journal *j, long *ret_seq)
+{
+    sqlite3_stmt *st;
+    AL_TRY(prepare(j, &st, "SELECT coalesce(max(seq), 0) FROM event", ""));
+    int rc = sqlite3_step(st);
+    long seq = rc == SQLITE_ROW ? (long)sqlite3_column_int64(st, 0) : 0;
+    sqlite3_finalize(st);
+    if (rc != SQLITE_ROW) AL_TRY(fail_sql(j, "read"));
+    *ret_seq = seq;
+    return AL_ERR_OK;
+}

@@ -65,6 +65,14 @@ enum al_err journal_replan(struct journal *j, const char *task, const char *iden
 enum al_err journal_change(struct journal *j, const struct jr_change *c);
 enum al_err journal_changes(struct journal *j, int n, const struct jr_change *c); // all in one transaction
 enum al_err journal_event(struct journal *j, const char *ev, const char *detail);
+struct jr_event {
+    long seq;
+    const char *time, *task, *ev, *was, *now, *detail; // task "": of the campaign
+};
+// Events after number `after`, oldest first; of one task (NULL: of all).
+enum al_err journal_events(struct journal *j, long after, const char *task, void (*each)(void *ctx, const struct jr_event *e), void *ctx);
+enum al_err journal_last_event(struct journal *j, long *ret_seq); // 0: none
+
 // Every ended attempt that has a cause, oldest first.
 enum al_err journal_failures(struct journal *j, void (*each)(void *ctx, const struct jr_attempt *a),
                              void *ctx);

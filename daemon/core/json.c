@@ -60,6 +60,8 @@ enum al_err status_to_json(const struct status *s, char **ret_text)
     json_object_set_new(j, "message", text_of(s->message));
     json_object_set_new(j, "hint", text_of(s->hint));
     json_object_set_new(j, "seconds", json_real(s->seconds));
+    json_object_set_new(j, "tasks_per_hour", s->rate > 0 ? json_real(s->rate) : json_null());
+    json_object_set_new(j, "stage_seconds_left", s->rate > 0 ? json_real(s->left) : json_null());
     json_object_set_new(j, "pid", json_integer(s->pid));
     json_object_set_new(j, "tasks", json_integer(s->ntasks));
     for (int i = 0; i < TASK_NSTATES; i++)
@@ -104,6 +106,8 @@ enum al_err status_from_json(const char *text, struct status *ret)
     s.converged = json_is_true(json_object_get(j, "converged"));
     s.demonstration = json_is_true(json_object_get(j, "demonstration"));
     s.seconds = json_number_value(json_object_get(j, "seconds"));
+    s.rate = json_number_value(json_object_get(j, "tasks_per_hour"));
+    s.left = json_number_value(json_object_get(j, "stage_seconds_left"));
     s.pid = json_integer_value(json_object_get(j, "pid"));
     s.ntasks = get_int(j, "tasks");
     for (int i = 0; i < TASK_NSTATES; i++)
@@ -127,10 +131,11 @@ enum al_err status_from_json(const char *text, struct status *ret)
     return AL_ERR_OK;
 }
 
-enum al_err json_request(const char *cmd, char **ret_text)
+enum al_err json_request(const char *cmd, const char *task, char **ret_text)
 {
     json_t *j = json_object();
     json_object_set_new(j, "cmd", text_of(cmd));
+    if (task) json_object_set_new(j, "task", text_of(task));
     AL_TRY(dump(j, ret_text));
     return AL_ERR_OK;
 }
@@ -142,7 +147,33 @@ enum al_err json_read_request(const char *text, char ret_cmd[32])
     bool good = cmd && strlen(cmd) < 32;
     if (good) snprintf(ret_cmd, 32, "%s", cmd);
     json_decref(j);
-    if (!good) AL_FAIL(AL_ERR_INPUT, "a request is one line {\"cmd\": \"status\" or \"stop\"}");
+    if (!good) AL_FAIL(AL_ERR_INPUT, "a request is one line {\"cmd\": \"status\", \"stop\" or \"retry\"}");
+    return AL_ERR_OK;
+}
+
+enum al_err json_read_task(const char *text, char ret_task[TASK_ID])
+{
+    json_t *j = json_loads(text, 0, NULL);
+    const char *task = json_string_value(json_object_get(j, "task"));
+    bool good = task && strlen(task) < TASK_ID;
+    if (good) snprintf(ret_task, TASK_ID, "%s", task);
+    json_decref(j);
+    if (!good) AL_FAIL(AL_ERR_INPUT, "the request names no task");
+    return AL_ERR_OK;
+}
+
+enum al_err json_read_reply(const char *text, bool *ret_ok, char ret_message[STATUS_TEXT])
+{
+    json_t *j = json_loads(text, 0, NULL);
+    const json_t *ok = json_object_get(j, "ok");
+    const char *message = json_string_value(json_object_get(j, "message"));
+    bool good = json_is_boolean(ok) && message;
+    if (good) {
+        *ret_ok = json_is_true(ok);
+        snprintf(ret_message, STATUS_TEXT, "%s", message);
+    }
+    json_decref(j);
+    if (!good) AL_FAIL(AL_ERR_CORRUPT, "the daemon's answer cannot be understood");
     return AL_ERR_OK;
 }
 
@@ -188,8 +219,13 @@ enum al_err json_from_node(const struct al_node *n, char **ret_text)
     return AL_ERR_OK;
 }
 
+enum { DOC_DEPTH = 8 };
+
 struct json_doc {
     json_t *root;
+    json_t *open[DOC_DEPTH]; // below root, outermost first; borrowed
+    int depth;
+    bool bad; // a value could not be kept
 };
 
 enum al_err json_doc_create(struct json_doc **ret)
@@ -237,8 +273,61 @@ enum al_err json_doc_row(struct json_doc *d, const char *list, int n, const char
     return AL_ERR_OK;
 }
 
+static void put(struct json_doc *d, const char *key, json_t *value)
+{
+    json_t *in = d->depth ? d->open[d->depth - 1] : d->root;
+    int rc = json_is_array(in) ? json_array_append_new(in, value) : json_object_set_new(in, key, value);
+    d->bad = d->bad || rc != 0;
+}
+
+static void open_in(struct json_doc *d, const char *key, json_t *value)
+{
+    put(d, key, value);
+    if (d->depth < DOC_DEPTH && value)
+        d->open[d->depth++] = value;
+    else
+        d->bad = true;
+}
+
+void json_doc_open_map(struct json_doc *d, const char *key)
+{
+    open_in(d, key, json_object());
+}
+
+void json_doc_open_list(struct json_doc *d, const char *key)
+{
+    open_in(d, key, json_array());
+}
+
+void json_doc_close(struct json_doc *d)
+{
+    if (d->depth) d->depth--;
+}
+
+void json_doc_str(struct json_doc *d, const char *key, const char *value)
+{
+    put(d, key, value ? text_of(value) : json_null());
+}
+
+void json_doc_int(struct json_doc *d, const char *key, long value)
+{
+    put(d, key, json_integer(value));
+}
+
+void json_doc_real(struct json_doc *d, const char *key, double value)
+{
+    json_t *j = json_real(value);
+    put(d, key, j ? j : json_null());
+}
+
+void json_doc_bool(struct json_doc *d, const char *key, bool value)
+{
+    put(d, key, json_boolean(value));
+}
+
 enum al_err json_doc_text(struct json_doc *d, char **ret_text)
 {
+    if (d->bad || d->depth) AL_FAIL(AL_ERR_BUG, "an answer in JSON could not be put together");
     AL_TRY(dump(json_incref(d->root), ret_text));
     return AL_ERR_OK;
 }

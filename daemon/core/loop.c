@@ -28,7 +28,24 @@ void loop_say(struct loop *l, const char *fmt, ...)
     if (l->o->message) l->o->message(l->o->ctx, text);
 }
 
-static void fill_status(const struct loop *l, struct status *s)
+// Tasks an hour since this stage was first looked at, parts of running tasks included, and the time that the rest takes at that rate.
+static void fill_pace(struct loop *l, struct status *s)
+{
+    double units = s->stage_done, now = al_clock();
+    for (int i = 0; i < s->nrunning; i++)
+        if (s->running[i].total > 0) units += s->running[i].done / s->running[i].total;
+    if (strcmp(l->pace.stage, s->stage) != 0) {
+        snprintf(l->pace.stage, sizeof l->pace.stage, "%s", s->stage);
+        l->pace.since = now;
+        l->pace.units = units;
+    }
+    double made = units - l->pace.units, seconds = now - l->pace.since;
+    if (made <= 0 || seconds <= 0 || s->stage_total <= s->stage_done) return;
+    s->rate = 3600 * made / seconds;
+    s->left = units < s->stage_total ? (s->stage_total - units) * seconds / made : 0;
+}
+
+static void fill_status(struct loop *l, struct status *s)
 {
     memset(s, 0, sizeof *s);
     snprintf(s->run, sizeof s->run, "%s", l->r->path);
@@ -46,6 +63,7 @@ static void fill_status(const struct loop *l, struct status *s)
         if (l->v->task[i].state == TASK_INFLIGHT)
             (void)!status_add_running(s, l->r->path, &l->v->task[i],
                                       l->x->ops->seconds(l->x, l->v->task[i].id));
+    fill_pace(l, s);
 }
 
 static enum al_err plan_add_new(struct loop *l)
@@ -139,6 +157,25 @@ static void request_stop(struct loop *l, const char *who)
     cancel_all(l, EXEC_STOP);
 }
 
+// The loop goes on when that was the only failure: what was told to stop saves its state and is started again.
+static enum al_err retry(struct loop *l, const char *request, char **ret_text)
+{
+    char id[TASK_ID], text[TASK_ID + 64];
+    enum al_err e = json_read_task(request, id);
+    if (!e && l->stopping)
+        AL_TRY(json_reply(false, "the daemon has been asked to stop: retry when it has ended", ret_text));
+    else if (e || (e = loop_task_retry(l, view_find(l->v, id), id, "alnd retry")))
+        AL_TRY(json_reply(false, al_err_message(), ret_text));
+    if (*ret_text) return AL_ERR_OK;
+    if (!l->v->count[TASK_FAILED] && !(l->p && l->p->error[0])) {
+        l->failed = l->cancelled = false;
+        memset(&l->outcome, 0, sizeof l->outcome);
+    }
+    snprintf(text, sizeof text, "task %s is started again", id);
+    AL_TRY(json_reply(true, text, ret_text));
+    return AL_ERR_OK;
+}
+
 static enum al_err answer(void *ctx, const char *request, char **ret_text)
 {
     struct loop *l = ctx;
@@ -153,6 +190,8 @@ static enum al_err answer(void *ctx, const char *request, char **ret_text)
     } else if (strcmp(cmd, "stop") == 0) {
         request_stop(l, "socket");
         AL_TRY(json_reply(true, "stopping", ret_text));
+    } else if (strcmp(cmd, "retry") == 0) {
+        AL_TRY(retry(l, request, ret_text));
     } else {
         AL_TRY(json_reply(false, "unknown request", ret_text));
     }

@@ -22,6 +22,10 @@ struct loop {
     bool replan;            // a task has ended since the plan was made
     bool stopping, killing; // asked to end; asked twice
     bool failed, cancelled; // a task that the loop needs has failed; the others have been told to stop
+    struct {                // rate of the stage: what was done when it was first looked at in this session
+        char stage[96];
+        double since, units; // al_clock; tasks and parts of running ones
+    } pace;
     struct loop_outcome outcome;
 };
 
@@ -33,6 +37,8 @@ enum al_err loop_task_ended(struct loop *l, const struct exec_end *end);
 // After a restart: tasks that were under way are adopted, collected or started again; failed ones get another
 // chance.
 enum al_err loop_task_resolve(struct loop *l, struct view_task *t);
+// FAILED: once more; `who` asks, for the journal. t NULL: there is no task id.
+enum al_err loop_task_retry(struct loop *l, struct view_task *t, const char *id, const char *who);
 struct exec_spec loop_task_spec(const struct plan_task *t, const char *token);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/loop_impl.h"
+#include "core/retry.h"
 
 // The change that leaves the counters as they are.
 static struct jr_change change_of(const struct view_task *t)
@@ -149,6 +150,12 @@ static bool has_result(const struct loop *l, const struct view_task *t)
     return snprintf(path, sizeof path, "%s/%s/result.yaml", l->r->path, t->id) < AL_PATH && al_exists(path);
 }
 
+static bool was_told_to_stop(const struct loop *l, const struct view_task *t)
+{
+    char path[AL_PATH];
+    return snprintf(path, sizeof path, "%s/%s/stop", l->r->path, t->id) < AL_PATH && al_exists(path);
+}
+
 static enum al_err take_result(struct loop *l, struct view_task *t, struct end_of end)
 {
     struct jr_change c = change_of(t);
@@ -252,7 +259,8 @@ enum al_err loop_task_ended(struct loop *l, const struct exec_end *end)
         AL_TRY(take_result(l, t, e));
         return AL_ERR_OK;
     }
-    if ((l->stopping || l->failed) && !end->hung) {
+    // after `alnd retry` the loop is not ending any more when the workers come that it had told to stop
+    if ((l->stopping || l->failed || (end->code == 3 && was_told_to_stop(l, t))) && !end->hung) {
         AL_TRY(interrupted(l, t, "stopped on request", e));
         return AL_ERR_OK;
     }
@@ -276,6 +284,14 @@ static enum al_err adopt(struct loop *l, struct view_task *t, bool *ret_runs)
     return AL_ERR_OK;
 }
 
+enum al_err loop_task_retry(struct loop *l, struct view_task *t, const char *id, const char *who)
+{
+    AL_TRY(retry_task(l->r->path, l->j, l->v, t, id, who));
+    al_log(AL_LOG_INFO, "daemon", "ev=retry task=%s by=\"%s\"", t->id, who);
+    loop_say(l, "%s failed before: once more", t->id);
+    return AL_ERR_OK;
+}
+
 enum al_err loop_task_resolve(struct loop *l, struct view_task *t)
 {
     struct end_of gone = {true, EXEC_UNKNOWN, 0};
@@ -296,15 +312,9 @@ enum al_err loop_task_resolve(struct loop *l, struct view_task *t)
         AL_TRY(adopt(l, t, &runs));
         if (!runs) AL_TRY(interrupted(l, t, "neither a worker nor a result was found at start", gone));
         return AL_ERR_OK;
-    case TASK_FAILED: {
-        AL_TRY(task_result_put_aside(l->r->path, t->id, t->attempts));
-        struct jr_change c = change_of(t);
-        c.failures = 0;
-        c.cause = "";
-        AL_TRY(apply(l, t, EV_RETRY, &c));
-        loop_say(l, "%s failed before: once more", t->id);
+    case TASK_FAILED:
+        AL_TRY(loop_task_retry(l, t, t->id, "alnd start"));
         return AL_ERR_OK;
-    }
     default:
         return AL_ERR_OK;
     }

@@ -84,7 +84,7 @@ static enum al_err from_journal(const char *run, struct status *ret)
 enum al_err status_read(const char *run, struct status *ret)
 {
     AL_AUTOFREE char *request = NULL, *answer = NULL;
-    AL_TRY(json_request("status", &request));
+    AL_TRY(json_request("status", NULL, &request));
     if (control_ask(run, request, &answer) == AL_ERR_OK)
         AL_TRY(status_from_json(answer, ret));
     else

@@ -25,6 +25,8 @@ struct status {
     bool converged, demonstration;
     int ntasks, count[TASK_NSTATES];
     double seconds; // spent in all sessions
+    double rate;    // tasks an hour, measured in this stage and session; 0: not known (yet)
+    double left;    // s, of this stage at that rate
     long pid;       // of the daemon, 0: none
     int nrunning;
     struct status_task running[STATUS_RUNNING];
@@ -32,10 +34,12 @@ struct status {
 
 enum al_err status_to_json(const struct status *s, char **ret_text);
 enum al_err status_from_json(const char *text, struct status *ret);
-// Requests and answers of the control socket: {"cmd": "status"} -> {"ok": true, ...}
-enum al_err json_request(const char *cmd, char **ret_text);
+// Requests and answers of the control socket: {"cmd": "status"} -> {"ok": true, ...}; {"cmd": "retry", "task": ID} -> {"ok":, "message":}
+enum al_err json_request(const char *cmd, const char *task, char **ret_text); // task may be NULL
 enum al_err json_read_request(const char *text, char ret_cmd[32]);
+enum al_err json_read_task(const char *text, char ret_task[TASK_ID]);
 enum al_err json_reply(bool ok, const char *message, char **ret_text);
+enum al_err json_read_reply(const char *text, bool *ret_ok, char ret_message[STATUS_TEXT]);
 // A YAML tree as JSON; scalars become numbers, booleans or text.
 enum al_err json_from_node(const struct al_node *n, char **ret_text);
 
@@ -48,6 +52,15 @@ enum al_err json_doc_node(struct json_doc *d, const char *list,
 // Append a map of n texts to a list.
 enum al_err json_doc_row(struct json_doc *d, const char *list, int n, const char *const *key,
                          const char *const *value);
+// Any shape: into the map or list opened last, else the document itself; key NULL within a list. NULL and NaN become null. What goes
+// wrong is told by json_doc_text.
+void json_doc_open_map(struct json_doc *d, const char *key);
+void json_doc_open_list(struct json_doc *d, const char *key);
+void json_doc_close(struct json_doc *d);
+void json_doc_str(struct json_doc *d, const char *key, const char *value);
+void json_doc_int(struct json_doc *d, const char *key, long value);
+void json_doc_real(struct json_doc *d, const char *key, double value);
+void json_doc_bool(struct json_doc *d, const char *key, bool value);
 enum al_err json_doc_text(struct json_doc *d, char **ret_text);
 
 // Fills everything that journal and plan know; state, pid, seconds and running tasks are the caller's.

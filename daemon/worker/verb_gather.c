@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "train/dataset.h"
-#include "worker/task.h"
+#include "worker/quarantine.h"
 
 enum part { PART_TRAIN, PART_VALID, PART_TEST, PART_COUNT };
 static const char *const part_name[PART_COUNT] = {"train", "valid", "test"};
@@ -30,6 +30,19 @@ static enum al_err read_labelled(const struct task *t, struct al_frames **ret)
     }
     *ret = all;
     all = NULL;
+    return AL_ERR_OK;
+}
+
+// A bad frame never stops the loop; so many of them that something else must be wrong do.
+static enum al_err check_failures(struct task *t)
+{
+    AL_AUTOFREE const char **ids = NULL;
+    struct quarantine q;
+    int n;
+    AL_TRY(task_input_list(t, "labelled", &ids, &n));
+    AL_TRY(quarantine_count(ids, n, &q));
+    AL_TRY(quarantine_judge(&q, t->cfg->label.max_failed));
+    AL_TRY(task_fact_int(t, "nfailed", q.nfailed));
     return AL_ERR_OK;
 }
 
@@ -170,6 +183,7 @@ static enum al_err write_counts(struct task *t, const long *ntrain)
 enum al_err verb_gather(struct task *t)
 {
     AL_OWN(al_frames) fs = NULL;
+    AL_TRY(check_failures(t));
     AL_TRY(read_labelled(t, &fs));
     AL_TRY(check_fingerprints(t, fs));
     AL_AUTOFREE bool *in_part = NULL;

@@ -12,6 +12,7 @@
 //   ALND_FAKE_CRASH  "ID:N": SIGKILL to itself at the first N starts of the task
 //   ALND_FAKE_FAIL   "ID:CODE": result.yaml with status failed
 //   ALND_FAKE_HANG   "ID:N": at the first N starts, hold the lock without heartbeat for ever
+//   ALND_FAKE_DEAF   tasks whose id contains this do not stop when they are asked to
 //   ALND_FAKE_CLOCK  the heartbeat's time jumps between 1970 and 2038
 //   ALND_FAKE_BELOW  first iteration whose evaluation says below: 1 (default 0)
 //   ALND_FAKE_SELECT frames selected for each system (default 3)
@@ -131,7 +132,8 @@ static void progress(long done, long total)
 
 static void work(void)
 {
-    const char *slow = getenv("ALND_FAKE_SLOW");
+    const char *slow = getenv("ALND_FAKE_SLOW"), *deaf = getenv("ALND_FAKE_DEAF");
+    bool hears = !deaf || !strstr(id, deaf);
     long ms = slow && !strstr(id, slow) ? 0 : env_long("ALND_FAKE_MS", 0), total = ms / 20;
     char stop[AL_PATH];
     task_path(stop, "stop");
@@ -142,7 +144,7 @@ static void work(void)
         long done = total ? count_up("checkpoint") : 0;
         progress(done, total);
         if (done >= total) return;
-        if (terminated || al_exists(stop)) exit(3);
+        if (hears && (terminated || al_exists(stop))) exit(3);
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     }
 }
