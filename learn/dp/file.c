@@ -326,15 +326,21 @@ static enum al_err read_tree(const struct reader *r, const json_t *root, struct 
     return AL_ERR_OK;
 }
 
-static enum al_err read_file(struct h5 *h, const char *path, struct dp_model **ret)
+enum al_err dp_model_read_tree(struct h5 *h, const char *path, const char *text, struct dp_model **ret)
 {
-    AL_AUTOFREE char *text = NULL;
-    AL_TRY(h5_read_text(h, "json", &text));
     json_error_t err;
     JSON_OWN root = json_loads(text, 0, &err);
     if (!root) AL_FAIL(AL_ERR_CORRUPT, "%s: JSON: %s (column %d)", path, err.text, err.column);
     struct reader r = {h, path};
     AL_TRY_MSG(read_tree(&r, root, ret), "model %s", path);
+    return AL_ERR_OK;
+}
+
+static enum al_err read_file(struct h5 *h, const char *path, struct dp_model **ret)
+{
+    AL_AUTOFREE char *text = NULL;
+    AL_TRY(h5_read_text(h, "json", &text));
+    AL_TRY(dp_model_read_tree(h, path, text, ret));
     return AL_ERR_OK;
 }
 

@@ -103,6 +103,9 @@ int dp_config_type(const struct dp_config *c, int z);
 enum al_err dp_model_read(const char *path, struct dp_model **ret);
 // The bytes of a .dp file that is in memory; name: for messages.
 enum al_err dp_model_read_bytes(const char *name, const void *bytes, size_t n, struct dp_model **ret);
+// Its inner part: the tree as text, over an open file with the arrays (dp/h5.h).
+struct h5;
+enum al_err dp_model_read_tree(struct h5 *h, const char *name, const char *json, struct dp_model **ret);
 enum al_err dp_model_write(const char *path, const struct dp_model *m);
 // The networks of a model with repulsion alone: what deepmd-kit can take. Refused for one without.
 enum al_err dp_model_write_networks(const char *path, const struct dp_model *m);
