@@ -83,6 +83,8 @@ struct dp_model {
 void dp_config_default(struct dp_config *c);
 // AL_ERR_INPUT, saying which member is wrong.
 enum al_err dp_config_check(const struct dp_config *c);
+// Trainable numbers of a model with these sizes (which are checked).
+size_t dp_config_nparam(const struct dp_config *c);
 // Zero parameters, davg 0, dstd 1, out_std 1.
 enum al_err dp_model_create(const struct dp_config *c, struct dp_model **ret);
 enum al_err dp_model_copy(const struct dp_model *m, struct dp_model **ret);

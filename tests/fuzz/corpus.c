@@ -18,7 +18,10 @@
 enum { SECONDS = 5 };
 static const rlim_t bytes = (rlim_t)1 << 30;
 
-#if defined __SANITIZE_ADDRESS__
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer)
 enum { SHADOW = 1 }; // terabytes of address space, hardly any of it used
 #else
 enum { SHADOW = 0 };
