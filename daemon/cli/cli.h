@@ -11,7 +11,7 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, 
 
 // name, arguments, one line of help, usage (NULL: name and arguments say it)
 #define CLI_COMMANDS(X)                                                                                                \
-    X(start, "LOOP.yaml | RUN [--detach]", "run the loop, or go on with it", NULL)                                     \
+    X(start, "LOOP.yaml | RUN [--detach] [--allow-commands]", "run the loop, or go on with it", NULL)                                     \
     X(status, "RUN [--json]", "stage, iteration, running tasks", NULL)                                                 \
     X(watch, "RUN [--json]", "what happens, as it happens, until the run ends", cli_watch_usage)                       \
     X(stop, "RUN", "let the running tasks save their state, then end", NULL)                                           \

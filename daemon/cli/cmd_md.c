@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cli/label_job.h"
+#include "core/query.h"
 
 const char cli_md_usage[] = "alnd md dft STRUCTURE --config C.yaml OPTION...\n"
                             "       alnd md MODEL.dp STRUCTURE OPTION...\n"
@@ -302,6 +303,7 @@ static enum al_err prepare(const struct label_job *j, const struct wish *w, stru
     AL_TRY(identity(j, w, &s, id));
     AL_TRY(check_directory(j, id));
     if (w->choice.model) {
+        AL_TRY(worker_check_model(j->worker, w->potential));
         AL_TRY(al_path(path, "%s/model.dp", j->dir));
         if (!al_exists(path)) AL_TRY(al_file_copy(w->potential, path));
         model = "model.dp";

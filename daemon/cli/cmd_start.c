@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/converge_table.h"
+#include "config/commands.h"
 #include "core/executor.h"
 #include "core/loop.h"
 #include "core/query.h"
@@ -174,8 +175,8 @@ static enum al_err check_lammps(const struct loop_config *c, const char *worker)
 
 int cmd_start(int argc, char **argv)
 {
-    static const char *const flags[] = {"--detach", NULL};
-    bool flag[1] = {false};
+    static const char *const flags[] = {"--detach", "--allow-commands", NULL};
+    bool flag[2] = {false};
     const char *arg;
     char worker[AL_PATH];
     AL_OWN(rundir) r = NULL;
@@ -185,6 +186,7 @@ int cmd_start(int argc, char **argv)
     enum al_err e = flag[0] ? AL_ERR_OK : signals_open();
     if (!e) e = rundir_read(arg, &r);
     if (!e) e = exec_find_worker(worker, sizeof worker);
+    if (!e) e = commands_check(r->config, r->path, flag[1]);
     if (!e) e = check_lammps(r->config, worker);
     if (!e) e = rundir_lock(r);
     if (e) return cli_fail(e);

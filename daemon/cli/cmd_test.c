@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "cli/data_job.h"
+#include "core/query.h"
 
 const char cli_test_usage[] = "alnd test MODEL.dp DATA... [OPTION]...\n"
                               "\n"
@@ -86,6 +87,7 @@ static enum al_err prepare(struct wish *w, struct label_job *j, struct bag_task 
     AL_TRY(paths_hash(&w->data, &h));
     al_sha256_hex(&h, id);
     AL_TRY(label_job_open(&w->choice, j));
+    AL_TRY(worker_check_model(j->worker, w->model));
     j->lines = 30;
     AL_TRY(data_job_check(j, "test.yaml", id));
     AL_TRY(write_run(j, w, id));

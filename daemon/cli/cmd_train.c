@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "cli/data_job.h"
+#include "core/query.h"
 
 const char cli_train_usage[] = "alnd train DATA... --out DIR [OPTION]...\n"
                                "\n"
@@ -150,7 +151,10 @@ static enum al_err write_run(const struct label_job *j, const struct wish *w, co
     char path[AL_PATH];
     struct al_outfile o;
     AL_TRY(al_path(path, "%s/start.dp", j->dir));
-    if (w->from && !al_exists(path)) AL_TRY(al_file_copy(w->from, path));
+    if (w->from && !al_exists(path)) {
+        AL_TRY(worker_check_model(j->worker, w->from));
+        AL_TRY(al_file_copy(w->from, path));
+    }
     AL_TRY(al_path(path, "%s/settings/train.yaml", j->dir));
     AL_TRY(al_file_copy(w->merged, path));
     AL_TRY(al_path(path, "%s/train.yaml", j->dir));

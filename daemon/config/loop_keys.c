@@ -488,7 +488,7 @@ const struct schema_key loop_keys[] = {
     {"resources.cores", KEY_INT, 0, AT(resources.cores), RANGE(0, 4096), .otherwise = "0",
      .doc = "Core budget; 0 = all cores of the machine."},
     {"resources.lammps", KEY_STRING, 0, STRING(resources.lammps), .otherwise = "lmp",
-     .doc = "The lmp that the engine lammps starts: a path, or a name to look up in PATH."},
+     .doc = "The lmp that the engine lammps starts: a name to look up in PATH, or a path, which alnd start --allow-commands permits."},
     {"resources.retries", KEY_INT, 0, AT(resources.retries), RANGE(0, 100), .otherwise = "3",
      .doc = "New starts of a task that failed for a transient reason."},
     {"resources.heartbeat", KEY_REAL, AL_DIM_TIME, AT(resources.heartbeat), RANGE(1e15, 1e20), .otherwise = "5 min",

@@ -4,18 +4,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 enum { ANSWER_BYTES = 1 << 20, ANSWER_SECONDS = 10 };
 
 struct client {
     int fd;
+    double since; // s, when it came
+    char *out;    // the answer once there is one, its end of line included
+    size_t nout, sent;
     size_t n;
     char line[CONTROL_LINE];
 };
@@ -59,13 +65,20 @@ enum al_err control_open(const char *run, struct control **ret)
     return AL_ERR_OK;
 }
 
+static void drop_client(struct control *c, int i)
+{
+    close(c->client[i].fd);
+    al_free(c->client[i].out);
+    c->client[i] = c->client[--c->nclients];
+}
+
 void control_destroy(struct control **cp)
 {
     struct control *c = *cp;
     *cp = NULL;
     if (!c) return;
-    for (int i = 0; i < c->nclients; i++)
-        close(c->client[i].fd);
+    while (c->nclients)
+        drop_client(c, 0);
     if (c->fd >= 0) {
         close(c->fd);
         unlink(c->path);
@@ -76,9 +89,10 @@ void control_destroy(struct control **cp)
 int control_fds(const struct control *c, struct pollfd *ret)
 {
     int n = 0;
-    ret[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
+    // with all places taken the next ones wait, and must not wake the daemon meanwhile
+    ret[n++] = (struct pollfd){.fd = c->nclients < CONTROL_CLIENTS ? c->fd : -1, .events = POLLIN};
     for (int i = 0; i < c->nclients; i++)
-        ret[n++] = (struct pollfd){.fd = c->client[i].fd, .events = POLLIN};
+        ret[n++] = (struct pollfd){.fd = c->client[i].fd, .events = c->client[i].out ? POLLOUT : POLLIN};
     return n;
 }
 
@@ -93,28 +107,25 @@ static void accept_clients(struct control *c)
             close(fd);
             continue;
         }
-        c->client[c->nclients++] = (struct client){.fd = fd};
+        c->client[c->nclients++] = (struct client){.fd = fd, .since = al_clock()};
     }
 }
 
-static void send_line(int fd, const char *text)
+// As much of the answer as the client takes now; whether that is all, or it is gone.
+static bool send_more(struct client *k)
 {
-    struct timeval limit = {.tv_sec = 1};
-    int flags = fcntl(fd, F_GETFL);
-    fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    size_t n = strlen(text);
-    for (size_t at = 0; at < n;) {
-        ssize_t k = send(fd, text + at, n - at, MSG_NOSIGNAL);
-        if (k <= 0) return;
-        at += (size_t)k;
+    while (k->sent < k->nout) {
+        ssize_t n = send(k->fd, k->out + k->sent, k->nout - k->sent, MSG_NOSIGNAL);
+        if (n < 0) return errno != EAGAIN && errno != EINTR;
+        k->sent += (size_t)n;
     }
-    (void)send(fd, "\n", 1, MSG_NOSIGNAL);
+    return true;
 }
 
-// Whether the client is done with: answered, gone, or too long a line.
+// Whether the client is done with: answered, gone, or too long a line. Never waits.
 static bool serve_client(struct client *k, control_answer *answer, void *ctx)
 {
+    if (k->out) return send_more(k);
     ssize_t n = recv(k->fd, k->line + k->n, sizeof k->line - 1 - k->n, 0);
     if (n < 0) return errno != EAGAIN && errno != EINTR;
     k->n += (size_t)n;
@@ -123,21 +134,23 @@ static bool serve_client(struct client *k, control_answer *answer, void *ctx)
     if (!end) return n == 0 || k->n == sizeof k->line - 1;
     *end = '\0';
     char *text = NULL;
-    if (answer(ctx, k->line, &text) == AL_ERR_OK) send_line(k->fd, text);
-    al_free(text);
-    return true;
+    bool none = answer(ctx, k->line, &text) != AL_ERR_OK;
+    size_t len = none ? 0 : strlen(text);
+    none = none || al_grow(len, len + 2, 1, &text) != AL_ERR_OK;
+    k->out = text;
+    if (none) return true;
+    text[len] = '\n';
+    k->nout = len + 1;
+    return send_more(k);
 }
 
 void control_serve(struct control *c, control_answer *answer, void *ctx)
 {
     accept_clients(c);
     for (int i = 0; i < c->nclients;) {
-        if (!serve_client(&c->client[i], answer, ctx)) {
-            i++;
-            continue;
-        }
-        close(c->client[i].fd);
-        c->client[i] = c->client[--c->nclients];
+        // one that says nothing, or does not take its answer, gives its place to the next
+        if (serve_client(&c->client[i], answer, ctx) || al_clock() - c->client[i].since > CONTROL_SECONDS) drop_client(c, i);
+        else i++;
     }
 }
 
@@ -174,7 +187,10 @@ enum al_err control_ask(const char *run, const char *request, char **ret_text)
         AL_FAIL(AL_ERR_NOTFOUND, "no daemon works on %s", run);
     }
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    send_line(fd, request);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    const struct iovec line[] = {{(void *)(uintptr_t)request, strlen(request)}, {(void *)(uintptr_t)"\n", 1}};
+    const struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)line, .msg_iovlen = 2};
+    (void)sendmsg(fd, &message, MSG_NOSIGNAL); // short; a daemon that does not take it does not answer either
     enum al_err e = read_answer(fd, ret_text);
     close(fd);
     AL_TRY(e);

@@ -2,6 +2,8 @@
 // Copyright the alnd authors
 //
 // The control socket RUN/alnd.sock: a Unix socket of mode 0600; one line of JSON as request, one as answer.
+// Only processes of the daemon's own user are answered (SO_PEERCRED). No client holds up the daemon: at most CONTROL_CLIENTS at a time,
+// CONTROL_LINE bytes of request, CONTROL_SECONDS from connecting to the last byte of the answer, and nothing here waits for a client.
 // The path goes through /proc/self/fd, so that long run directories do not meet the 107 characters of
 // sun_path.
 #ifndef AL_CORE_CONTROL_H
@@ -11,7 +13,7 @@
 
 #include "base/fsio.h"
 
-enum { CONTROL_CLIENTS = 8, CONTROL_LINE = 4096 };
+enum { CONTROL_CLIENTS = 8, CONTROL_LINE = 4096, CONTROL_SECONDS = 5 };
 
 struct control;
 

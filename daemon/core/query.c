@@ -79,3 +79,21 @@ enum al_err worker_ask(const char *worker, const char *const *argv, struct al_no
     AL_TRY(al_yaml_parse("the worker's answer", text, a.n, ret));
     return AL_ERR_OK;
 }
+
+enum al_err worker_check_model(const char *worker, const char *path)
+{
+    struct answer a = {0};
+    int status = 0;
+    const char *argv[] = {"model", path, NULL};
+    enum al_err e = ask(worker, argv, &a, &status);
+    AL_AUTOFREE char *text = a.text;
+    AL_TRY(e);
+    while (a.n && a.text[a.n - 1] == '\n')
+        a.n--;
+    text[a.n] = '\0';
+    if (WIFSIGNALED(status))
+        AL_FAIL_HINT(AL_ERR_CORRUPT, "it was tried in a process of its own: nothing else is harmed",
+                     "%s is malformed: reading it ended in signal %d (%s)", path, WTERMSIG(status), strsignal(WTERMSIG(status)));
+    if (WEXITSTATUS(status)) AL_FAIL(WEXITSTATUS(status) == 127 ? AL_ERR_LOST : AL_ERR_INPUT, "%.400s", text[0] ? text : "alnd-worker cannot be started");
+    return AL_ERR_OK;
+}

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/commands.h"
 #include "lammps/lammps.h"
 #include "md/stats.h"
 
@@ -213,6 +214,7 @@ static enum al_err beside_us(char ret[AL_PATH])
 static enum al_err find_program(const char *name, struct lmp_program *ret)
 {
     char beside[AL_PATH];
+    AL_TRY(commands_may_start(name));
     AL_TRY(beside_us(beside));
     AL_TRY(lmp_find(name, beside, ret));
     return AL_ERR_OK;

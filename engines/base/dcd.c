@@ -249,7 +249,7 @@ enum al_err al_dcd_open(const char *path, const char *topology, struct al_dcd **
     AL_TRY(read_head(d, &natoms));
     AL_TRY(read_topology(d, topology, natoms));
     d->nframes = ((long)st.st_size - ftell(d->in)) / frame_size(natoms, d->cell);
-    if (d->nframes < d->c[NSET])
+    if (d->nframes < 0 || d->nframes < d->c[NSET])
         AL_FAIL(AL_ERR_CORRUPT, "%s holds %ld frames of the %d that it says", path, d->nframes, d->c[NSET]);
     AL_ALLOC(d->x, natoms);
     *ret = d;
@@ -306,6 +306,7 @@ enum al_err al_dcd_next(struct al_dcd *d, struct al_frame **ret, double *ret_tim
         al_vecmat3(f->pos[i], d->turn, r);
         memcpy(f->pos[i], r, sizeof r);
     }
+    AL_TRY(al_frame_finite(f, d->path));
     long step = d->c[ISTART] + d->at * d->c[NSAVC];
     snprintf(text, sizeof text, "%ld", step);
     AL_TRY(al_frame_info_set(f, "step", text));

@@ -68,6 +68,17 @@ double al_frame_volume(const struct al_frame *f)
     return fabs(al_det3(f->cell));
 }
 
+enum al_err al_frame_finite(const struct al_frame *f, const char *path)
+{
+    for (int i = 0; i < f->natoms; i++)
+        for (int k = 0; k < 3; k++)
+            if (!isfinite(f->pos[i][k])) AL_FAIL(AL_ERR_INPUT, "%s: the position of atom %d is no finite number", path, i + 1);
+    for (int k = 0; k < 9; k++)
+        if (!isfinite(f->cell[k / 3][k % 3]) || !isfinite(f->virial[k / 3][k % 3]))
+            AL_FAIL(AL_ERR_INPUT, "%s: a cell or a virial that is no finite number", path);
+    return AL_ERR_OK;
+}
+
 enum al_err al_frame_info_set(struct al_frame *f, const char *key, const char *value)
 {
     int i = 0;

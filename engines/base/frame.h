@@ -49,6 +49,8 @@ enum al_err al_frame_info_set(struct al_frame *f, const char *key, const char *v
 const char *al_frame_info(const struct al_frame *f, const char *key);
 // Fails with AL_ERR_INPUT and atom numbers: NaN, atoms closer than dmin Ang, cell volume not > 0.
 enum al_err al_frame_check(const struct al_frame *f, double dmin);
+// Fails with AL_ERR_INPUT when a position or the cell of what was read from path is beyond all numbers (1e300 times a scale).
+enum al_err al_frame_finite(const struct al_frame *f, const char *path);
 // Shortest distance between two atoms or their images, Ang.
 enum al_err al_frame_min_distance(const struct al_frame *f, double *ret_d, int *ret_i, int *ret_j);
 // n0 x n1 x n2 copies; forces and energy are dropped.

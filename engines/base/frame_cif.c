@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 
-enum { MAX_TOKENS = 200000, MAX_OPS = 192, MAX_TAGS = 64 };
+enum { MAX_TOKENS = 200000, MAX_OPS = 192, MAX_TAGS = 64, MAX_IMAGES = 1000000 };
 
 struct token {
     char *text;
@@ -308,6 +308,7 @@ static enum al_err build(const struct cif *c, struct al_frame **ret)
     AL_TRY(read_symops(c, op, &nop));
     if (!find_loop(c, "_atom_site_fract_x", &sites) || !sites.nrow)
         AL_FAIL(AL_ERR_INPUT, "%s: no atom sites with fractional coordinates", c->path);
+    if (sites.nrow > MAX_IMAGES / nop) AL_FAIL(AL_ERR_INPUT, "%s: %d sites times %d symmetry operations are too many atoms", c->path, sites.nrow, nop);
     AL_AUTOFREE double(*frac)[3] = NULL;
     AL_AUTOFREE int *z = NULL;
     AL_ALLOC(frac, sites.nrow * nop);
@@ -320,6 +321,7 @@ static enum al_err build(const struct cif *c, struct al_frame **ret)
     memcpy(f->z, z, (size_t)n * sizeof *z);
     for (int i = 0; i < n; i++)
         al_vecmat3(frac[i], cell, f->pos[i]);
+    AL_TRY(al_frame_finite(f, c->path));
     *ret = f;
     f = NULL;
     return AL_ERR_OK;

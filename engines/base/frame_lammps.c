@@ -296,6 +296,7 @@ static enum al_err lammps_next(void *reader, struct al_frame **ret, struct al_tr
         }
     }
     AL_TRY(finish(d, f, ret_step));
+    AL_TRY(al_frame_finite(f, r->path));
     *ret = f;
     f = NULL;
     return AL_ERR_OK;

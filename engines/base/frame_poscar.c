@@ -106,6 +106,9 @@ static enum al_err parse(struct lines *l, struct al_frame **ret)
     char mode = (char)toupper((unsigned char)text[0]);
     if (mode != 'D' && mode != 'C' && mode != 'K')
         AL_FAIL(AL_ERR_INPUT, "%s:%d: 'Direct' or 'Cartesian' expected, found '%.40s'", l->path, l->lineno, text);
+    // a position takes five characters and its line's end: counts that the file cannot hold must cost no memory
+    size_t left = l->next ? strlen(l->next) : 0;
+    if ((size_t)total > (left + 1) / 6) AL_FAIL(AL_ERR_INPUT, "%s:%d: the file ends before %ld positions", l->path, l->lineno, total);
     AL_OWN(al_frame) f = NULL;
     AL_TRY(al_frame_create((int)total, &f));
     memcpy(f->cell, cell, sizeof cell);
@@ -120,6 +123,7 @@ static enum al_err parse(struct lines *l, struct al_frame **ret)
             for (int c = 0; c < 3 && mode != 'D'; c++)
                 f->pos[i][c] = scale * v[c];
         }
+    AL_TRY(al_frame_finite(f, l->path));
     *ret = f;
     f = NULL;
     return AL_ERR_OK;

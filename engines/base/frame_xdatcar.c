@@ -169,6 +169,7 @@ static enum al_err xdatcar_next(void *reader, struct al_frame **ret, struct al_t
             f->z[i] = d->z[k];
             al_vecmat3(x[i], f->cell, f->pos[i]);
         }
+    AL_TRY(al_frame_finite(f, d->r.path));
     *ret = f;
     f = NULL;
     return AL_ERR_OK;

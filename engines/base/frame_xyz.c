@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "base/traj.h"
 
-enum { MAX_COLUMNS = 32, MAX_PROPERTIES = 16 };
+enum { MAX_COLUMNS = 32, MAX_INFO = 1000 /* of one frame: each is compared with all */ };
 
 enum column { COL_SKIP, COL_SPECIES, COL_X, COL_Y, COL_Z, COL_FX, COL_FY, COL_FZ, COL_VX, COL_VY, COL_VZ, COL_NUMBER };
 
@@ -41,7 +41,7 @@ static enum al_err parse_properties(const struct al_lines *r, char *text, enum c
     for (char *save = NULL, *name = strtok_r(text, ":", &save); name; name = strtok_r(NULL, ":", &save)) {
         char *type = strtok_r(NULL, ":", &save), *count = type ? strtok_r(NULL, ":", &save) : NULL;
         long k = count ? strtol(count, NULL, 10) : 0;
-        if (k < 1 || n + k > MAX_COLUMNS)
+        if (k < 1 || k > MAX_COLUMNS - n)
             AL_FAIL(AL_ERR_INPUT, "%s:%ld: Properties is not a list of name:type:columns", r->path, r->lineno);
         enum column first = COL_SKIP;
         if (strcmp(name, "species") == 0 && k == 1) first = COL_SPECIES;
@@ -108,6 +108,7 @@ static enum al_err apply_key(const struct al_lines *r, struct al_frame *f, struc
         AL_TRY(parse_tensor(r, "stress", value, c->stress_value));
         c->stress = true;
     } else {
+        if (f->ninfo == MAX_INFO) AL_FAIL(AL_ERR_INPUT, "%s:%ld: more than %d keys", r->path, r->lineno, MAX_INFO);
         AL_TRY(al_frame_info_set(f, key, value));
     }
     return AL_ERR_OK;
@@ -257,6 +258,7 @@ static enum al_err read_frame(struct al_lines *r, struct al_frame **ret, bool *r
     }
     f->natoms = (int)n;
     settle(f, &c);
+    AL_TRY(al_frame_finite(f, r->path));
     *ret = f;
     f = NULL;
     return AL_ERR_OK;

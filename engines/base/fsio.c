@@ -220,7 +220,7 @@ enum al_err al_mkdirs(const char *path)
         if (p[i] != '/' && p[i] != '\0') continue;
         char keep = p[i];
         p[i] = '\0';
-        if (mkdir(p, 0777) == 0) {
+        if (mkdir(p, 0775) == 0) {
             dir_of(p, parent);
             AL_TRY(al_fsync_dir(parent));
         } else if (errno != EEXIST) {

@@ -25,6 +25,27 @@ void al_lines_close(struct al_lines *r)
     *r = (struct al_lines){0};
 }
 
+// As getline, but of a line that is too long no more than that is read: a file without an end of line must not fill the memory.
+static ssize_t read_line(struct al_lines *r)
+{
+    size_t n = 0;
+    flockfile(r->in);
+    for (int c = 0; c != '\n' && n <= MAX_LINE && (c = getc_unlocked(r->in)) != EOF;) {
+        if (n + 2 > r->size) {
+            size_t bigger = r->size ? 2 * r->size : 256;
+            char *line = realloc(r->line, bigger);
+            if (!line) break;
+            r->line = line;
+            r->size = bigger;
+        }
+        r->line[n++] = (char)c;
+    }
+    funlockfile(r->in);
+    if (!n) return -1;
+    r->line[n] = '\0';
+    return (ssize_t)n;
+}
+
 enum al_err al_lines_next(struct al_lines *r, bool *ret_end)
 {
     *ret_end = false;
@@ -32,7 +53,7 @@ enum al_err al_lines_next(struct al_lines *r, bool *ret_end)
         r->again = false;
         return AL_ERR_OK;
     }
-    ssize_t n = getline(&r->line, &r->size, r->in);
+    ssize_t n = read_line(r);
     if (n < 0) {
         if (ferror(r->in)) AL_FAIL(AL_ERR_IO, "cannot read %s", r->path);
         *ret_end = true;

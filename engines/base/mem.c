@@ -13,7 +13,13 @@ enum al_err al_alloc(size_t n, size_t size, void *ret_ptr)
         AL_FAIL(AL_ERR_NOMEM, "request of %zu x %zu bytes overflows", n, size);
     size_t bytes = (n * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (bytes == 0) bytes = ALIGNMENT;
+#ifdef AL_EXACT_ALLOC // fuzzing: not a byte more than asked for, so that AddressSanitizer sees the first one too many
+    bytes = n * size;
+    void *p = NULL;
+    if (posix_memalign(&p, ALIGNMENT, bytes ? bytes : 1) != 0) p = NULL;
+#else
     void *p = aligned_alloc(ALIGNMENT, bytes);
+#endif
     if (!p) AL_FAIL(AL_ERR_NOMEM, "no memory for %zu bytes", bytes);
     memset(p, 0, bytes);
     memcpy(ret_ptr, &p, sizeof p);

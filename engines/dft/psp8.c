@@ -55,7 +55,7 @@ static enum al_err read_columns(struct reader *rd, struct pseudo *p, int ncol, d
     double v[2 + PSP_CHANNELS];
     for (int i = 0; i < p->mmax; i++) {
         AL_TRY(need(rd, v, 2 + ncol, 2 + ncol, what));
-        if ((int)v[0] != i + 1)
+        if (v[0] != i + 1)
             AL_FAIL(AL_ERR_CORRUPT, "%s:%d: psp8 file: line %d of %s, found %g", rd->name, rd->line, i + 1,
                     what, v[0]);
         if (i == 1 && rd->h == 0) rd->h = v[1];
@@ -72,7 +72,7 @@ static enum al_err read_projectors(struct reader *rd, struct pseudo *p, int l, i
 {
     double v[1 + PSP_CHANNELS], *dst[PSP_CHANNELS];
     AL_TRY(need(rd, v, 1 + nproj, 1 + nproj, "l and projector energies"));
-    if ((int)v[0] != l)
+    if (v[0] != l)
         AL_FAIL(AL_ERR_CORRUPT, "%s:%d: psp8 file: projectors of l = %g where %d is due", rd->name, rd->line,
                 v[0], l);
     if (l > PSP_LMAX || p->nchan + nproj > PSP_CHANNELS)
@@ -91,7 +91,7 @@ static enum al_err read_vloc(struct reader *rd, struct pseudo *p, int lloc)
 {
     double v[1];
     AL_TRY(need(rd, v, 1, 1, "l of the local potential"));
-    if ((int)v[0] != lloc)
+    if (v[0] != lloc)
         AL_FAIL(AL_ERR_CORRUPT, "%s:%d: psp8 file: local potential of l = %d is due", rd->name, rd->line,
                 lloc);
     AL_ALLOC(p->vloc, p->mmax);
@@ -108,11 +108,14 @@ static enum al_err read_header(struct reader *rd, struct pseudo *p, struct heade
     double v[8];
     if (next_numbers(rd, v, 0) < 0) AL_FAIL(AL_ERR_CORRUPT, "%s: empty file", rd->name);
     AL_TRY(need(rd, v, 2, 3, "zatom, zion"));
+    if (!(v[0] >= 1 && v[0] <= 118)) AL_FAIL(AL_ERR_CORRUPT, "%s:%d: zatom %g", rd->name, rd->line, v[0]);
     p->z = (int)lround(v[0]);
     p->zion = v[1];
     if (p->z < 1 || p->z > 118 || p->zion <= 0)
         AL_FAIL(AL_ERR_CORRUPT, "%s:%d: zatom %g, zion %g", rd->name, rd->line, v[0], v[1]);
     AL_TRY(need(rd, v, 5, 6, "pspcod, pspxc, lmax, lloc, mmax"));
+    for (int i = 0; i < 4; i++)
+        if (fabs(v[i]) > 1e9) AL_FAIL(AL_ERR_CORRUPT, "%s:%d: pspcod, pspxc, lmax, lloc: %g", rd->name, rd->line, v[i]);
     if ((int)v[0] != 8) AL_FAIL(AL_ERR_UNSUPPORTED, "%s:%d: pspcod %g is not 8", rd->name, rd->line, v[0]);
     h->lmax = (int)v[2];
     h->lloc = (int)v[3];
@@ -124,14 +127,13 @@ static enum al_err read_header(struct reader *rd, struct pseudo *p, struct heade
     h->fchrg = v[1];
     AL_TRY(need(rd, v, h->lmax + 1, 5, "nproj"));
     for (int l = 0; l <= h->lmax; l++) {
-        h->nproj[l] = (int)v[l];
         if (v[l] < 0 || v[l] > 6) AL_FAIL(AL_ERR_CORRUPT, "%s:%d: nproj %g", rd->name, rd->line, v[l]);
+        h->nproj[l] = (int)v[l];
     }
     AL_TRY(need(rd, v, 1, 2, "extension_switch"));
+    if (v[0] < 0 || v[0] > 1)
+        AL_FAIL(AL_ERR_UNSUPPORTED, "%s:%d: psp8 with spin-orbit (extension_switch %g)", rd->name, rd->line, v[0]);
     h->extension = (int)v[0];
-    if (h->extension > 1)
-        AL_FAIL(AL_ERR_UNSUPPORTED, "%s:%d: psp8 with spin-orbit (extension_switch %d)", rd->name, rd->line,
-                h->extension);
     return AL_ERR_OK;
 }
 

@@ -168,6 +168,7 @@ static enum al_err read_header(struct reader *u, const struct tag *t)
 {
     char symbol[16] = "";
     double mesh, nproj;
+    if (u->header) AL_FAIL(AL_ERR_CORRUPT, "%s:%d: UPF file: a second PP_HEADER", u->file, t->line); // tables have the sizes of the first
     AL_TRY(refuse_kinds(u, t));
     attribute(t, "element", symbol, sizeof symbol);
     attribute(t, "functional", u->functional, sizeof u->functional);

@@ -22,6 +22,8 @@ static void json_release(json_t **j)
 
 // ---- reading -------------------------------------------------------------------------------------------
 
+enum { MAX_PARAM = 50000000 }; // 400 MB; deepmd-kit's largest networks have a hundredth of it
+
 struct reader {
     struct h5 *h;
     const char *path;
@@ -182,9 +184,10 @@ static enum al_err read_stat(const struct reader *r, const json_t *desc, const c
                              const struct dp_model *m, double dst[DP_MAX_TYPES][4])
 {
     AL_AUTOFREE double *a = NULL;
-    size_t slots = (size_t)m->nnei, n = (size_t)m->c.ntypes * slots * 4;
-    AL_ALLOC(a, n);
-    AL_TRY(fill(r, desc, key, false, n, a));
+    size_t slots = (size_t)m->nnei, n = (size_t)m->c.ntypes * slots * 4, shape[H5_MAX_RANK], got;
+    int rank;
+    AL_TRY(variable(r, desc, key, &rank, shape, &got, &a)); // as large as the file, not as its tree claims
+    if (got != n) AL_FAIL(AL_ERR_CORRUPT, "%s: array '%s' has %zu elements instead of %zu", r->path, key, got, n);
     for (size_t t = 0; t < (size_t)m->c.ntypes; t++)
         for (size_t k = 0; k < slots; k++)
             for (size_t c = 0; c < 4; c++)
@@ -279,6 +282,7 @@ static enum al_err read_config(const struct reader *r, const json_t *model, cons
     AL_TRY(need_ints(r, fit, "neuron", DP_MAX_LAYERS, &c->nfit, c->fit));
     double axis;
     AL_TRY(need_number(r, desc, "axis_neuron", &axis));
+    if (!(axis >= 1 && axis <= 4096)) AL_FAIL(AL_ERR_CORRUPT, "%s: axis_neuron %g", r->path, axis);
     c->axis_neuron = (int)axis;
     c->resnet_dt = bool_or(desc, "resnet_dt", false);
     c->type_one_side = bool_or(desc, "type_one_side", true);
@@ -296,6 +300,8 @@ static enum al_err read_tree(const struct reader *r, const json_t *root, struct 
     struct dp_config c = {0};
     AL_TRY(read_config(r, model, desc, fit, &c));
     AL_OWN(dp_model) m = NULL;
+    if (dp_config_nparam(&c) > MAX_PARAM)
+        AL_FAIL(AL_ERR_UNSUPPORTED, "%s: a model of %zu parameters, at most %d", r->path, dp_config_nparam(&c), MAX_PARAM);
     AL_TRY(dp_model_create(&c, &m));
     AL_TRY(need(r, desc, "embeddings", &coll));
     AL_TRY_MSG(read_nets(r, coll, c.type_one_side ? 1 : 2, m->nemb, c.resnet_dt, m->emb), "embeddings");
@@ -326,15 +332,21 @@ static enum al_err read_tree(const struct reader *r, const json_t *root, struct 
     return AL_ERR_OK;
 }
 
-static enum al_err read_file(struct h5 *h, const char *path, struct dp_model **ret)
+enum al_err dp_model_read_tree(struct h5 *h, const char *path, const char *text, struct dp_model **ret)
 {
-    AL_AUTOFREE char *text = NULL;
-    AL_TRY(h5_read_text(h, "json", &text));
     json_error_t err;
     JSON_OWN root = json_loads(text, 0, &err);
     if (!root) AL_FAIL(AL_ERR_CORRUPT, "%s: JSON: %s (column %d)", path, err.text, err.column);
     struct reader r = {h, path};
     AL_TRY_MSG(read_tree(&r, root, ret), "model %s", path);
+    return AL_ERR_OK;
+}
+
+static enum al_err read_file(struct h5 *h, const char *path, struct dp_model **ret)
+{
+    AL_AUTOFREE char *text = NULL;
+    AL_TRY(h5_read_text(h, "json", &text));
+    AL_TRY(dp_model_read_tree(h, path, text, ret));
     return AL_ERR_OK;
 }
 

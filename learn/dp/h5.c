@@ -4,13 +4,17 @@
 
 #include <hdf5.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/fsio.h"
 #include "base/mem.h"
 
-// While a file is open HDF5 prints no error stack (our messages say it); then the program's own choice holds again.
+// While a file is open HDF5 prints no error stack (our messages say it) and loads no plugins, whatever filter a file asks for; then
+// the program's own choices hold again.
 struct voice {
     H5E_auto2_t report;
     void *data;
+    unsigned plugins;
 };
 
 static struct voice silence(void)
@@ -18,16 +22,20 @@ static struct voice silence(void)
     struct voice v = {0};
     H5Eget_auto2(H5E_DEFAULT, &v.report, &v.data);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    if (H5PLget_loading_state(&v.plugins) < 0) v.plugins = H5PL_ALL_PLUGIN;
+    H5PLset_loading_state(0);
     return v;
 }
 
 static void restore(const struct voice *v)
 {
     H5Eset_auto2(H5E_DEFAULT, v->report, v->data);
+    H5PLset_loading_state(v->plugins);
 }
 
 struct h5 {
     hid_t file;
+    size_t bytes; // of the file
     char *path;
     struct voice voice;
 };
@@ -40,12 +48,43 @@ static void close_id(hid_t *id)
 }
 #define H5_OWN __attribute__((cleanup(close_id))) hid_t
 
-static enum al_err wrap(hid_t file, const char *path, const struct voice *v, struct h5 **ret)
+// Data of a file lie in that file: no link and no storage leads into another one.
+static herr_t no_other_file(const char *from, const char *group, const char *file, const char *object, unsigned *flags, hid_t fapl, void *ctx)
+{
+    (void)from, (void)group, (void)file, (void)object, (void)flags, (void)fapl, (void)ctx;
+    return -1;
+}
+
+static hid_t open_group(const struct h5 *h, const char *path)
+{
+    H5_OWN gapl = H5Pcreate(H5P_GROUP_ACCESS);
+    return H5Pset_elink_cb(gapl, no_other_file, NULL) < 0 ? -1 : H5Gopen2(h->file, path, gapl);
+}
+
+static hid_t open_set(const struct h5 *h, const char *path)
+{
+    H5_OWN dapl = H5Pcreate(H5P_DATASET_ACCESS);
+    H5_OWN set = H5Pset_elink_cb(dapl, no_other_file, NULL) < 0 ? -1 : H5Dopen2(h->file, path, dapl);
+    H5_OWN dcpl = set < 0 ? -1 : H5Dget_create_plist(set);
+    if (dcpl < 0 || H5Pget_external_count(dcpl) != 0 || H5Pget_layout(dcpl) == H5D_VIRTUAL) return -1;
+    hid_t own = set;
+    set = -1;
+    return own;
+}
+
+// Whether the file can hold n numbers: gzip makes at most 1032 bytes of one.
+static bool holds(const struct h5 *h, hssize_t n)
+{
+    return n >= 0 && (size_t)n <= 1100 * h->bytes;
+}
+
+static enum al_err wrap(hid_t file, size_t bytes, const char *path, const struct voice *v, struct h5 **ret)
 {
     struct h5 *h;
     enum al_err e = al_alloc(1, sizeof *h, &h);
     if (e == AL_ERR_OK) {
         h->file = file;
+        h->bytes = bytes;
         h->voice = *v;
         e = al_strdup(path, &h->path);
         if (e != AL_ERR_OK) al_free(h);
@@ -59,18 +98,34 @@ static enum al_err wrap(hid_t file, const char *path, const struct voice *v, str
     return AL_ERR_OK;
 }
 
+// A regular file with HDF5's signature: nothing else gets as far as the library.
+static enum al_err probe(const char *path, size_t *ret_bytes)
+{
+    static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    unsigned char head[sizeof signature];
+    struct stat st;
+    FILE *in;
+    AL_TRY(al_file_stream(path, &in));
+    bool bad = fstat(fileno(in), &st) != 0, found = false;
+    for (long at = 0; !bad && !found && at < st.st_size; at = at ? 2 * at : 512) // behind a user block of 512, 1024, ... bytes
+        found = fseek(in, at, SEEK_SET) == 0 && fread(head, 1, sizeof head, in) == sizeof head && !memcmp(head, signature, sizeof head);
+    fclose(in);
+    if (!found) AL_FAIL(AL_ERR_CORRUPT, "%s is not an HDF5 file", path);
+    *ret_bytes = (size_t)st.st_size;
+    return AL_ERR_OK;
+}
+
 enum al_err h5_open(const char *path, struct h5 **ret)
 {
-    FILE *probe = fopen(path, "rb");
-    if (!probe) AL_FAIL(AL_ERR_NOTFOUND, "cannot open %s", path);
-    fclose(probe);
+    size_t bytes;
+    AL_TRY(probe(path, &bytes));
     struct voice v = silence();
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0) {
         restore(&v);
         AL_FAIL(AL_ERR_CORRUPT, "%s is not an HDF5 file", path);
     }
-    return wrap(file, path, &v, ret);
+    return wrap(file, bytes, path, &v, ret);
 }
 
 enum al_err h5_open_bytes(const char *name, const void *bytes, size_t n, struct h5 **ret)
@@ -87,7 +142,7 @@ enum al_err h5_open_bytes(const char *name, const void *bytes, size_t n, struct 
         restore(&v);
         AL_FAIL(AL_ERR_CORRUPT, "%s is not an HDF5 file", name);
     }
-    return wrap(file, name, &v, ret);
+    return wrap(file, n, name, &v, ret);
 }
 
 enum al_err h5_create(const char *path, struct h5 **ret)
@@ -100,7 +155,7 @@ enum al_err h5_create(const char *path, struct h5 **ret)
         restore(&v);
         AL_FAIL(AL_ERR_IO, "cannot create %s", path);
     }
-    return wrap(file, path, &v, ret);
+    return wrap(file, 0, path, &v, ret);
 }
 
 enum al_err h5_finish(struct h5 **h)
@@ -166,14 +221,14 @@ enum al_err h5_write_text(struct h5 *h, const char *name, const char *text)
 enum al_err h5_read_double(struct h5 *h, const char *name, int *ret_rank, size_t ret_shape[H5_MAX_RANK],
                            double **ret)
 {
-    H5_OWN set = H5Dopen2(h->file, name, H5P_DEFAULT);
+    H5_OWN set = open_set(h, name);
     if (set < 0) AL_FAIL(AL_ERR_CORRUPT, "%s has no dataset %s", h->path, name);
     H5_OWN space = H5Dget_space(set);
     H5_OWN type = H5Dget_type(set);
     H5T_class_t cls = H5Tget_class(type);
     int rank = H5Sget_simple_extent_ndims(space);
     hssize_t n = H5Sget_simple_extent_npoints(space);
-    if ((cls != H5T_FLOAT && cls != H5T_INTEGER) || rank < 0 || rank > H5_MAX_RANK || n < 0 || n > 1 << 28)
+    if ((cls != H5T_FLOAT && cls != H5T_INTEGER) || rank < 0 || rank > H5_MAX_RANK || n > 1 << 28 || !holds(h, n))
         AL_FAIL(AL_ERR_CORRUPT, "%s: dataset %s is not an array of numbers of at most %d dimensions", h->path,
                 name, H5_MAX_RANK);
     hsize_t dims[H5_MAX_RANK] = {0};
@@ -206,7 +261,7 @@ bool h5_exists(struct h5 *h, const char *path)
 
 bool h5_is_group(struct h5 *h, const char *path)
 {
-    H5_OWN g = h5_exists(h, path) ? H5Gopen2(h->file, path, H5P_DEFAULT) : -1;
+    H5_OWN g = h5_exists(h, path) ? open_group(h, path) : -1;
     return g >= 0;
 }
 
@@ -233,7 +288,7 @@ enum al_err h5_list(struct h5 *h, const char *group, char ***ret, int *ret_n)
     H5G_info_t info;
     char **w = NULL;
     int n = 0;
-    H5_OWN g = H5Gopen2(h->file, group, H5P_DEFAULT);
+    H5_OWN g = open_group(h, group);
     if (g < 0 || H5Gget_info(g, &info) < 0 || info.nlinks > 1 << 20)
         AL_FAIL(AL_ERR_CORRUPT, "%s has no group %s", h->path, group);
     AL_ALLOC(w, info.nlinks + 1);
@@ -268,12 +323,12 @@ enum al_err h5_read_strings(struct h5 *h, const char *name, char ***ret, int *re
 {
     char **w = NULL;
     int n = 0;
-    H5_OWN set = H5Dopen2(h->file, name, H5P_DEFAULT);
+    H5_OWN set = open_set(h, name);
     if (set < 0) AL_FAIL(AL_ERR_CORRUPT, "%s has no dataset %s", h->path, name);
     H5_OWN space = H5Dget_space(set);
     H5_OWN type = H5Dget_type(set);
     hssize_t count = H5Sget_simple_extent_npoints(space);
-    if (H5Tget_class(type) != H5T_STRING || count < 0 || count > 1 << 16)
+    if (H5Tget_class(type) != H5T_STRING || count > 1 << 16 || !holds(h, count))
         AL_FAIL(AL_ERR_CORRUPT, "%s: dataset %s is no list of words", h->path, name);
     AL_ALLOC(w, count + 1);
     enum al_err e = copy_words(set, type, space, (size_t)count, w, &n);

@@ -128,6 +128,15 @@ static size_t place_all(struct dp_model *m, double *param)
     return n;
 }
 
+size_t dp_config_nparam(const struct dp_config *c)
+{
+    struct dp_net emb, fit;
+    embedding_shape(c, &emb);
+    fitting_shape(c, &fit);
+    size_t nemb = (size_t)(c->type_one_side ? c->ntypes : c->ntypes * c->ntypes);
+    return nemb * place_net(&emb, c->resnet_dt, NULL) + (size_t)c->ntypes * place_net(&fit, c->fit_resnet_dt, NULL);
+}
+
 enum al_err dp_model_create(const struct dp_config *c, struct dp_model **ret)
 {
     AL_TRY(dp_config_check(c));

@@ -83,6 +83,8 @@ struct dp_model {
 void dp_config_default(struct dp_config *c);
 // AL_ERR_INPUT, saying which member is wrong.
 enum al_err dp_config_check(const struct dp_config *c);
+// Trainable numbers of a model with these sizes (which are checked).
+size_t dp_config_nparam(const struct dp_config *c);
 // Zero parameters, davg 0, dstd 1, out_std 1.
 enum al_err dp_model_create(const struct dp_config *c, struct dp_model **ret);
 enum al_err dp_model_copy(const struct dp_model *m, struct dp_model **ret);
@@ -103,6 +105,9 @@ int dp_config_type(const struct dp_config *c, int z);
 enum al_err dp_model_read(const char *path, struct dp_model **ret);
 // The bytes of a .dp file that is in memory; name: for messages.
 enum al_err dp_model_read_bytes(const char *name, const void *bytes, size_t n, struct dp_model **ret);
+// Its inner part: the tree as text, over an open file with the arrays (dp/h5.h).
+struct h5;
+enum al_err dp_model_read_tree(struct h5 *h, const char *name, const char *json, struct dp_model **ret);
 enum al_err dp_model_write(const char *path, const struct dp_model *m);
 // The networks of a model with repulsion alone: what deepmd-kit can take. Refused for one without.
 enum al_err dp_model_write_networks(const char *path, const struct dp_model *m);

@@ -24,7 +24,7 @@ static enum al_err parse_header(const char *path, const char *text, struct heade
 {
     const char *p = strstr(text, "'descr'");
     p = p ? strchr(p + 7, '\'') : NULL;
-    if (!p || !strchr("<>|=", p[1]) || !strchr("fiu", p[2]))
+    if (!p || !p[1] || !strchr("<>|=", p[1]) || !p[2] || !strchr("fiu", p[2]))
         AL_FAIL(AL_ERR_CORRUPT, "%s: npy header without a numeric type", path);
     h->big = p[1] == '>';
     h->kind = p[2];
@@ -33,8 +33,9 @@ static enum al_err parse_header(const char *path, const char *text, struct heade
                                 : h->size == 1 || h->size == 2 || h->size == 4 || h->size == 8;
     if (!known) AL_FAIL(AL_ERR_UNSUPPORTED, "%s: npy type %c%d", path, h->kind, h->size);
     p = strstr(text, "'fortran_order'");
+    p = p ? strchr(p, ':') : NULL;
     if (!p) AL_FAIL(AL_ERR_CORRUPT, "%s: npy header without fortran_order", path);
-    p += strcspn(p, ":") + 1;
+    p++;
     bool fortran = strncmp(p + strspn(p, " "), "True", 4) == 0;
     p = strstr(text, "'shape'");
     p = p ? strchr(p, '(') : NULL;
@@ -44,11 +45,10 @@ static enum al_err parse_header(const char *path, const char *text, struct heade
     for (p++; *p && *p != ')';) {
         char *end;
         unsigned long long v = strtoull(p, &end, 10);
-        if (end == p || h->ndim == NPY_MAX_DIMS || v > 1ull << 40)
+        if (end == p || *p == '-' || h->ndim == NPY_MAX_DIMS || v > 1ull << 40)
             AL_FAIL(AL_ERR_CORRUPT, "%s: npy shape cannot be read", path);
         h->shape[h->ndim++] = (size_t)v;
-        h->n *= (size_t)v;
-        if (h->n > (size_t)1 << 40) AL_FAIL(AL_ERR_CORRUPT, "%s: npy shape is too large", path);
+        if (__builtin_mul_overflow(h->n, (size_t)v, &h->n) || h->n > (size_t)1 << 40) AL_FAIL(AL_ERR_CORRUPT, "%s: npy shape is too large", path);
         p = end + strspn(end, " ,");
     }
     if (fortran && h->ndim > 1) AL_FAIL(AL_ERR_UNSUPPORTED, "%s: npy file in Fortran order", path);

@@ -2,15 +2,20 @@
 // Copyright the alnd authors
 //
 // The local executor with small programs as workers, and the files and sockets around it.
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "core/control.h"
 #include "core/executor.h"
 #include "core/status.h"
@@ -290,6 +295,103 @@ static enum al_err echo(void *ctx, const char *request, char **ret)
     return json_reply(true, request, ret);
 }
 
+static int connect_to(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+static enum al_err large_answer(void *ctx, const char *request, char **ret)
+{
+    enum { N = 4 << 20 }; // more than a socket holds
+    (void)request;
+    (*(int *)ctx)++;
+    char *text = NULL;
+    AL_TRY(al_alloc(N + 1, 1, &text));
+    memset(text, 'x', N);
+    *ret = text;
+    return AL_ERR_OK;
+}
+
+// Clients that say nothing, say too much, or do not take their answer: the daemon is never held up, and the next is served.
+static void bad_clients_hold_nothing(void **state)
+{
+    (void)state;
+    struct control *c = NULL;
+    struct pollfd fds[CONTROL_CLIENTS + 1];
+    int served = 0, fd[CONTROL_CLIENTS];
+    char big[CONTROL_LINE + 100], byte;
+    assert_int_equal(control_open(here.dir, &c), AL_ERR_OK);
+    memset(big, 'y', sizeof big);
+    int loud = connect_to("alnd.sock");
+    assert_int_equal(send(loud, big, sizeof big, MSG_NOSIGNAL), sizeof big);
+    for (int i = 0; i < 3; i++)
+        control_serve(c, echo, &served);
+    assert_true(recv(loud, &byte, 1, MSG_DONTWAIT) <= 0 && errno != EAGAIN); // closed on it, or reset
+    assert_int_equal(control_fds(c, fds), 1);
+    for (int i = 0; i < CONTROL_CLIENTS; i++)
+        fd[i] = connect_to("alnd.sock");
+    assert_int_equal(send(fd[0], "x\n", 2, MSG_NOSIGNAL), 2); // the others are silent, and it takes nothing
+    double start = al_clock();
+    control_serve(c, large_answer, &served);
+    assert_int_equal(served, 1);
+    assert_true(al_clock() - start < 1); // did not wait for it
+    assert_int_equal(control_fds(c, fds), CONTROL_CLIENTS + 1);
+    assert_int_equal(fds[0].fd, -1); // all places taken: nobody else wakes the daemon
+    int late = connect_to("alnd.sock");
+    assert_int_equal(send(late, "{}\n", 3, MSG_NOSIGNAL), 3);
+    while (served < 2 && al_clock() - start < CONTROL_SECONDS + 20) {
+        control_serve(c, echo, &served);
+        sleep_ms(50);
+    }
+    assert_int_equal(served, 2);
+    assert_true(al_clock() - start >= CONTROL_SECONDS - 1);
+    assert_true(recv(late, &byte, 1, MSG_DONTWAIT) == 1);
+    for (int i = 0; i < CONTROL_CLIENTS; i++)
+        close(fd[i]);
+    close(loud);
+    close(late);
+    control_destroy(&c);
+}
+
+// Another user's process: kept out by the file's mode, and by its uid should the mode have been changed.
+static void other_users_are_not_answered(void **state)
+{
+    (void)state;
+    struct control *c = NULL;
+    int served = 0;
+    if (geteuid() != 0) skip(); // nobody else can be played
+    assert_int_equal(chmod(here.dir, 0755), 0);
+    assert_int_equal(control_open(here.dir, &c), AL_ERR_OK);
+    for (int wide = 0; wide < 2; wide++) {
+        if (wide) assert_int_equal(chmod("alnd.sock", 0666), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+            int dir = open(here.dir, O_PATH | O_CLOEXEC);
+            struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "alnd.sock"};
+            int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+            if (dir < 0 || fchdir(dir) != 0 || setgid(65534) != 0 || setuid(65534) != 0) _exit(3);
+            if (connect(fd, (struct sockaddr *)&a, sizeof a) != 0) _exit(errno == EACCES ? 1 : 4);
+            ssize_t n = send(fd, "{}\n", 3, MSG_NOSIGNAL); // fails when it is closed already
+            (void)n;
+            char byte;
+            _exit(recv(fd, &byte, 1, 0) <= 0 ? 2 : 5);
+        }
+        int status = -1;
+        for (int i = 0; i < 2000 && waitpid(pid, &status, WNOHANG) == 0; i++) {
+            control_serve(c, echo, &served);
+            sleep_ms(5);
+        }
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), wide ? 2 : 1);
+    }
+    assert_int_equal(served, 0);
+    control_destroy(&c);
+}
+
 static void the_socket_is_the_owners(void **state)
 {
     (void)state;
@@ -392,6 +494,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(real_mpirun_starts_ranks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(results_are_checked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_socket_is_the_owners, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bad_clients_hold_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(other_users_are_not_answered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_status_goes_through_json, set_up, tear_down),
         cmocka_unit_test_setup_teardown(log_lines_are_logfmt, set_up, tear_down),
     };

@@ -8,6 +8,7 @@ headers   each third-party header is included in one or two files only
 sizes     files of at most 600 lines, functions of at most 100
 licence   the two lines at the top of every source file
 exits     exit() and abort() in main programs only
+shells    no system(), popen() and the like outside tests; exec in the files that are known to start programs only
 
 Usage: lint.py SOURCE_DIR CHECK...   exit 1 and a line for each finding."""
 import os
@@ -144,8 +145,30 @@ def check_exits():
                 findings.append(f'{path}:{n}: exit or abort outside of a main program')
 
 
+STARTERS = {'daemon/core/exec_local.c', 'daemon/core/query.c', 'engines/lammps/child.c'}  # argument vectors made there, never a text
+
+
+def check_shells():
+    seen = set()
+    for path in sources('.c', '.h'):
+        if path.startswith('tests/'):
+            continue
+        for n, line in enumerate(read(path).splitlines(), 1):
+            code = re.sub(r'//.*', '', line)
+            if re.search(r'(?<![\w.>])(system|popen|wordexp|posix_spawnp?|execlp?e?|dlopen)\s*\(', re.sub(r'"[^"]*"', '', code)):
+                findings.append(f'{path}:{n}: a shell, or a program by a text: commands are argument vectors')
+            if re.search(r'(?<![\w.>])(execv|execve|execvp|execvpe|fexecve)\s*\(', re.sub(r'"[^"]*"', '', code)):
+                seen.add(path)
+                if path not in STARTERS:
+                    findings.append(f'{path}:{n}: starts a program; the files that may are {", ".join(sorted(STARTERS))}')
+            if re.search(r'"(/bin/)?(sh|bash|dash|zsh|csh|ksh)"', code):
+                findings.append(f'{path}:{n}: names a shell')
+    if not seen:
+        findings.append('shells: nothing starts a program, the check is blind')
+
+
 CHECKS = {'layers': check_layers, 'headers': check_headers, 'sizes': check_sizes, 'licence': check_licence,
-          'exits': check_exits}
+          'exits': check_exits, 'shells': check_shells}
 for name in sys.argv[2:] or CHECKS:
     CHECKS[name]()
 for f in findings:

@@ -56,12 +56,16 @@ def refused():
     check(p.returncode == 2 and 'alnd-no-such-lmp' in p.stderr and 'deepmd-kit[cpu,lmp]' in p.stderr,
           f'a missing lmp: exit {p.returncode}: {p.stderr}')
     check(sorted(os.listdir('.')) == before, 'a missing lmp: something was created')
+    open('none.yaml', 'w').write(config())
+    p = alnd('start', 'none.yaml')
+    check(p.returncode == 2 and '--allow-commands' in p.stderr, f'a path without --allow-commands: exit {p.returncode}: {p.stderr}')
 
 
 def campaign():
     open('mini.yaml', 'w').write(config())
     t0 = time.time()
-    p = alnd('start', 'mini.yaml')
+    p = alnd('start', 'mini.yaml', '--allow-commands')
+    ENV['ALND_ALLOW_COMMANDS'] = LMP  # for the tasks below, which are started by hand
     check(p.returncode == 0, f'alnd start ended with {p.returncode}: {p.stdout[-2000:]}{p.stderr[-2000:]}')
     print(f'campaign with LAMMPS: {time.time() - t0:.0f} s')
     for path in ('iterations/001/explore/Li2S-300K/lammps-checkpoint/in.lammps', 'production/Li2S-300K-volume/volume.yaml',
