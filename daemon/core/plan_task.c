@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "core/plan_impl.h"
 
-enum { ARENA_BLOCK = 65536 };
+enum { ARENA_BLOCK = 65536, RECENT = 32 };
 
 // Blocks that only grow and go all at once with the plan.
 struct plan_arena {
@@ -203,7 +203,8 @@ enum al_err draft_list(struct draft *d, const char *key, struct plan_input **ret
 
 static enum al_err add_dep(struct draft *d, const char *id)
 {
-    for (int i = 0; i < d->t->ndeps; i++)
+    // once is enough; of tens of thousands only the latest are looked at, and a name that comes again does no harm
+    for (int i = d->t->ndeps > RECENT ? d->t->ndeps - RECENT : 0; i < d->t->ndeps; i++)
         if (strcmp(d->t->dep[i], id) == 0) return AL_ERR_OK;
     AL_TRY(arena_push(d->w->p, d->t->ndeps, sizeof *d->t->dep, &d->t->dep));
     // the view's memory moves when tasks are added, so the plan keeps a copy

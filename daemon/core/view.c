@@ -43,7 +43,7 @@ static enum al_err block_take(struct view_block **list, size_t n, size_t align, 
     struct view_block *b = *list;
     size_t at = b ? (b->used + align - 1) / align * align : 0;
     if (!b || at + n > b->size) {
-        size_t size = n > BLOCK ? n : BLOCK;
+        size_t size = n > BLOCK / 2 ? 2 * n : BLOCK; // room for a long array to grow in place: not a copy for each element
         char *raw;
         AL_TRY(al_alloc(sizeof *b + size, 1, &raw));
         b = (struct view_block *)raw;
@@ -237,10 +237,20 @@ enum al_err view_add_artifact(struct view *v, struct view_task *t, const char *p
     return AL_ERR_OK;
 }
 
+// A selection has a fact and an artefact of each system, thousands at times, and is asked for them one after the other: the search
+// goes on behind the latest answer. Only where to begin, so that whose answer that was does not matter.
+enum { MANY = 64 };
+static _Thread_local int after_fact, after_artifact;
+
 const char *view_fact(const struct view_task *t, const char *key)
 {
-    for (int i = 0; i < t->nfacts; i++)
-        if (strcmp(t->fact[i].key, key) == 0) return t->fact[i].value;
+    int first = t->nfacts > MANY ? after_fact % t->nfacts : 0;
+    for (int k = 0; k < t->nfacts; k++) {
+        int i = first + k < t->nfacts ? first + k : first + k - t->nfacts;
+        if (strcmp(t->fact[i].key, key) != 0) continue;
+        if (t->nfacts > MANY) after_fact = i + 1;
+        return t->fact[i].value;
+    }
     return NULL;
 }
 
@@ -255,11 +265,15 @@ long view_fact_int(const struct view_task *t, const char *key, long otherwise)
 const struct view_artifact *view_artifact(const struct view_task *t, const char *name)
 {
     size_t len = strlen(name);
-    for (int i = 0; i < t->nartifacts; i++) {
+    int first = t->nartifacts > MANY ? after_artifact % t->nartifacts : 0;
+    for (int k = 0; k < t->nartifacts; k++) {
+        int i = first + k < t->nartifacts ? first + k : first + k - t->nartifacts;
         const char *p = t->artifact[i].path;
         size_t n = strlen(p);
         if (n < len || strcmp(p + n - len, name) != 0) continue;
-        if (n == len || p[n - len - 1] == '/') return &t->artifact[i];
+        if (n != len && p[n - len - 1] != '/') continue;
+        if (t->nartifacts > MANY) after_artifact = i + 1;
+        return &t->artifact[i];
     }
     return NULL;
 }
