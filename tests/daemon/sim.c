@@ -105,7 +105,7 @@ void sim_outcome(const struct sim_script *s, const struct sim_work *w, struct si
             add_file(ret, w, "%s/%c.extxyz", w->id, 'A' + i);
         }
     } else if (strcmp(verb, "evaluate") == 0) {
-        add_fact(ret, "below", "%u", lot(s, "below", w->identity, 2));
+        add_fact(ret, "below", "%d", lot(s, "below", w->identity, 3) > 0);
         add_file(ret, w, "iterations/%03ld/errors.yaml", w->iteration);
     } else if (strcmp(verb, "train") == 0) {
         add_fact(ret, "steps", "1000");

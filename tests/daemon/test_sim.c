@@ -58,9 +58,9 @@ static void draw_script(struct sim_script *s, uint64_t seed)
     s->committee = between(&r, 2, 4);
     s->batch = between(&r, 1, 5);
     s->frames = between(&r, 1, 6);
-    s->patience = between(&r, 1, 2);
+    s->patience = between(&r, 1, 3);
     s->min_iterations = between(&r, 1, 2);
-    s->max_iterations = between(&r, s->min_iterations, 3);
+    s->max_iterations = between(&r, s->min_iterations, al_rng_below(&r, 4) ? 2 : 4);
     s->retries = between(&r, 0, 3);
     s->cores = between(&r, 1, 8);
     s->label_ranks = between(&r, 1, 4);
