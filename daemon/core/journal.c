@@ -2,21 +2,19 @@
 // Copyright the alnd authors
 #include "core/journal.h"
 
-#include <ctype.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
-#include <sys/vfs.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/fsio.h"
 #include "base/mem.h"
 #include "core/crash.h"
+#include "core/journal_disk.h"
 
-enum { KEPT = 16, SCHEMA_VERSION = 1, BUSY_MS = 10000, LEAST_SPACE = 64 << 10 /* bytes: SQLite takes its shared memory in such pieces */ };
+enum { KEPT = 16, SCHEMA_VERSION = 1, BUSY_MS = 10000 };
 
 struct journal {
     sqlite3 *db;
@@ -55,24 +53,6 @@ static const char schema_sql[] =
     "END;"
     "PRAGMA user_version=1;";
 
-// Why the file system refuses, where SQLite says no more than "disk I/O error"; "" when it does not.
-static const char *disk_trouble(const char *path, bool *ret_full)
-{
-    struct statvfs fs;
-    char dir[AL_PATH];
-    snprintf(dir, sizeof dir, "%s", path);
-    char *slash = strrchr(dir, '/');
-    if (slash) *slash = '\0';
-    *ret_full = false;
-    if (statvfs(slash ? dir : ".", &fs) != 0) return "";
-    if (fs.f_flag & ST_RDONLY) return ": Read-only file system";
-    *ret_full = true;
-    if (fs.f_bavail * fs.f_frsize < LEAST_SPACE) return ": No space left on device";
-    if (fs.f_files && !fs.f_favail) return ": No space left on device (no inodes)";
-    *ret_full = false;
-    return "";
-}
-
 static void hint_recover(const struct journal *j)
 {
     al_err_hint("the results are untouched: alnd recover %.*s rebuilds the journal from them", (int)(strlen(j->path) - strlen("/alnd.db")),
@@ -92,7 +72,7 @@ static enum al_err fail_sql(struct journal *j, const char *what)
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
-        why = disk_trouble(j->path, &full);
+        why = journal_disk_trouble(j->path, &full);
         code = full ? AL_ERR_NOSPACE : AL_ERR_IO;
         break;
     case SQLITE_BUSY:
@@ -228,31 +208,6 @@ static enum al_err append_event(struct journal *j, const char *task, const char 
     return AL_ERR_OK;
 }
 
-// File systems without coherent shared memory or reliable locks between hosts.
-static enum al_err refuse_network(const char *path)
-{
-    static const struct {
-        unsigned long magic;
-        const char *name;
-    } remote[] = {{0x6969, "NFS"},        {0x517B, "SMB"},
-                  {0xFF534D42, "CIFS"},   {0xFE534D42, "SMB2"},
-                  {0x0BD00BD0, "Lustre"}, {0x47504653, "GPFS"},
-                  {0x5346414F, "AFS"},    {0x00C36400, "Ceph"},
-                  {0x19830326, "BeeGFS"}, {0, NULL}};
-    char dir[AL_PATH];
-    struct statfs fs;
-    AL_TRY(al_path(dir, "%s", path));
-    char *slash = strrchr(dir, '/');
-    if (slash) *slash = '\0';
-    if (statfs(slash ? dir : ".", &fs) != 0) return AL_ERR_OK;
-    for (int i = 0; remote[i].name; i++)
-        if ((unsigned long)fs.f_type == remote[i].magic)
-            AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "set workdir to a directory on a local disk",
-                         "%s is on a network file system (%s), where the journal could be damaged", dir,
-                         remote[i].name);
-    return AL_ERR_OK;
-}
-
 static enum al_err read_version(struct journal *j, int *ret)
 {
     sqlite3_stmt *st;
@@ -309,33 +264,17 @@ static enum al_err set_up(struct journal *j, const char *path, bool create)
     return AL_ERR_OK;
 }
 
-static bool on_read_only(const char *path)
-{
-    struct statvfs fs;
-    return statvfs(path, &fs) == 0 && (fs.f_flag & ST_RDONLY);
-}
-
-static enum al_err immutable_uri(const char *path, char ret[AL_PATH])
-{
-    size_t n = (size_t)snprintf(ret, AL_PATH, "file:");
-    for (const unsigned char *c = (const unsigned char *)path; *c && n + 20 < AL_PATH; c++)
-        n += (size_t)snprintf(ret + n, AL_PATH - n, isalnum(*c) || strchr("/._-", *c) ? "%c" : "%%%02x", *c);
-    if (n + 20 >= AL_PATH) AL_FAIL(AL_ERR_INPUT, "%s is too long", path);
-    snprintf(ret + n, AL_PATH - n, "?immutable=1");
-    return AL_ERR_OK;
-}
-
 enum al_err journal_open(const char *path, bool create, struct journal **ret)
 {
     AL_OWN(journal) j = NULL;
     AL_ALLOC(j, 1);
     j->opened = al_clock();
     AL_TRY(al_path(j->path, "%s", path));
-    AL_TRY(refuse_network(path));
+    AL_TRY(journal_refuse_network(path));
     char uri[AL_PATH];
     int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
-    if (!create && on_read_only(path)) { // nobody writes there, and there is no place for the shared memory of a log
-        AL_TRY(immutable_uri(path, uri));
+    if (!create && journal_on_read_only(path)) { // nobody writes there, and there is no place for the shared memory of a log
+        AL_TRY(journal_immutable_uri(path, uri));
         path = uri;
         flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
         j->immutable = true;

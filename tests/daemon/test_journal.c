@@ -252,9 +252,39 @@ static void the_state_table_is_this(void **state)
         assert_int_equal(fsm_next(legal[i].s, legal[i].e), legal[i].next);
 }
 
+// A selection of many systems is asked for each of them, in whatever order.
+static void facts_of_many_systems(void **state)
+{
+    (void)state;
+    struct view *v = NULL;
+    struct view_task *t;
+    char key[32], path[48];
+    assert_int_equal(view_create(&v), AL_ERR_OK);
+    assert_int_equal(view_add(v, "s", "select", "", &t), AL_ERR_OK);
+    for (int i = 0; i < 5000; i++) {
+        snprintf(key, sizeof key, "frames.%d", i);
+        snprintf(path, sizeof path, "s/%d.extxyz", i);
+        assert_int_equal(view_add_fact(v, t, key, key + 7), AL_ERR_OK);
+        assert_int_equal(view_add_artifact(v, t, path, ""), AL_ERR_OK);
+    }
+    for (int k = 0; k < 15000; k++) {
+        int i = k < 5000 ? k : k < 10000 ? 9999 - k : (k * 7919) % 5000;
+        snprintf(key, sizeof key, "frames.%d", i);
+        assert_int_equal(view_fact_int(t, key, -1), i);
+        snprintf(path, sizeof path, "%d.extxyz", i);
+        const struct view_artifact *a = view_artifact(t, path);
+        assert_non_null(a);
+        assert_string_equal(a->path + 2, path);
+    }
+    assert_null(view_fact(t, "frames.5000"));
+    assert_null(view_artifact(t, "5000.extxyz"));
+    view_destroy(&v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(facts_of_many_systems),
         cmocka_unit_test_setup_teardown(a_life_comes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wrong_transition_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(causes_stay_with_their_attempt, set_up, tear_down),
