@@ -182,10 +182,11 @@ def test_retry_all_and_start_itself():
 
 def test_retry_of_a_running_daemon():
     d = fake_place('running')
-    env = {'ALND_FAKE_FAIL': 'iterations/000/train/0:INPUT', 'ALND_FAKE_MS': '4000', 'ALND_FAKE_SLOW': 'train/1', 'ALND_FAKE_DEAF': 'train/1'}
+    env = {'ALND_FAKE_FAIL': 'iterations/000/train/0:INPUT', 'ALND_FAKE_MS': '12000', 'ALND_FAKE_SLOW': 'train/1', 'ALND_FAKE_DEAF': 'train/1'}
     daemon = background(d, env)
     wait_for('the failure', lambda: begun(d, 'iterations/000/train/1') and state_of_or_none(d) == 'FAILED')
-    check(ask('status', 'status', 'run', cwd=d)['state'] == 'stopping', 'the daemon does not wait for the other task')
+    s = ask('status', 'status', 'run', cwd=d)
+    check(s['state'] == 'stopping', f'the daemon does not wait for the other task: {s}')
     out, err = alnd('retry', 'run', 'iterations/000/train/1', code=2, cwd=d)
     check('is being worked on' in err, err)
     r = ask('retry', 'retry', 'run', 'iterations/000/train/0', cwd=d)
