@@ -10,6 +10,7 @@ Exit 77: skipped, the pseudopotentials are missing."""
 import csv
 import glob
 import json
+import math
 import os
 import re
 import shutil
@@ -305,7 +306,7 @@ def test_real():
         check(w['use']['set'] == part and w['use']['gathered_by'] == gathered, f'{frame}: {w["use"]}')
         check(os.path.isdir(os.path.join(run, w['use']['directory'])), f'{frame}: no {w["use"]["directory"]}')
         check(w['label']['status'] == 'labelled' and w['label']['task_state'] == 'DONE' and w['label']['attempts'] == 1, f'{frame}: {w["label"]}')
-        check(abs(w['label']['energy'] - float(c['energy'])) < 1e-9 and w['label']['scf_iterations'] == int(c['scf_iterations']),
+        check(math.isclose(w['label']['energy'], float(c['energy']), rel_tol=1e-11) and w['label']['scf_iterations'] == int(c['scf_iterations']),
               f'{frame}: {w["label"]}')
         iteration = -1 if gathered.startswith('initial') else int(gathered.split('/')[1])
         check(w['iteration'] == iteration, f'{frame}: {w}')
