@@ -61,6 +61,7 @@ static void read_source(struct frame_life *l, const char *id, const char *path, 
     snprintf(l->origin, sizeof l->origin, "%.*s", (int)(strrchr(path, '/') - path), path);
     scan_value(comment, "system", l->system, sizeof l->system);
     scan_value(comment, "arrangement", l->arrangement, sizeof l->arrangement);
+    scan_value(comment, "supercell", l->supercell, sizeof l->supercell);
     scan_value(comment, "purpose", l->purpose, sizeof l->purpose);
     scan_value(comment, "temperature", l->temperature, sizeof l->temperature);
     scan_value(comment, "pressure", l->pressure, sizeof l->pressure);

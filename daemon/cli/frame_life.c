@@ -199,6 +199,25 @@ static enum al_err tell_label(const struct plan_env *env, const struct view *v, 
     return AL_ERR_OK;
 }
 
+// The set that the gathering wrote: it carries the task's name (sets are numbered by directory, not by iteration).
+static enum al_err find_set(struct frame_life *l)
+{
+    bool several = l->arrangement[0] && strcmp(l->arrangement, "0") != 0;
+    char dir[AL_PATH], path[AL_PATH];
+    AL_TRY(al_path(dir, "data/%s/%s%s%s%s%s", l->part, l->system, several ? "-a" : "", several ? l->arrangement : "",
+                   l->supercell[0] ? "-" : "", l->supercell));
+    for (int k = 0;; k++) {
+        AL_AUTOFREE char *text = NULL;
+        AL_TRY(al_path(path, "%s/set.%03d/origin", dir, k));
+        if (!al_exists(path)) return AL_ERR_OK;
+        AL_TRY(al_file_read(path, 4096, &text, NULL));
+        text[strcspn(text, "\n")] = '\0';
+        if (strcmp(text, l->gather_task) != 0) continue;
+        snprintf(l->set, sizeof l->set, "%.250s/set.%03d", dir, k);
+        return AL_ERR_OK;
+    }
+}
+
 static const char *const part_names[] = {"train", "valid", "test"};
 
 static enum al_err tell_set(struct frame_life *l)
@@ -211,10 +230,8 @@ static enum al_err tell_set(struct frame_life *l)
         AL_TRY(al_path(path, "%s/%s.extxyz", l->gather_task, part_names[i]));
         AL_TRY(scan_frames(path, read_place, &p));
         if (p.index < 0) continue;
-        bool several = l->arrangement[0] && strcmp(l->arrangement, "0") != 0;
         snprintf(l->part, sizeof l->part, "%s", part_names[i]);
-        snprintf(l->set, sizeof l->set, "data/%s/%s%s%s/set.%03d", l->part, l->system, several ? "-a" : "", several ? l->arrangement : "",
-                 l->iteration + 1);
+        AL_TRY(find_set(l));
         return AL_ERR_OK;
     }
     l->gather_task[0] = '\0';

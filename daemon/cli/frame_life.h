@@ -13,7 +13,7 @@ enum { LIFE_NEAR = 3 };
 
 struct frame_life {
     // where from
-    char id[128], system[64], arrangement[16], origin[TASK_ID], origin_kind[16]; // kind: perturb | aimd | explore
+    char id[128], system[64], arrangement[16], supercell[24], origin[TASK_ID], origin_kind[16]; // kind: perturb | aimd | explore
     char purpose[8], temperature[24], pressure[24], source_file[TASK_ID + 32];
     long step; // of its trajectory; -1: it has none
     int iteration; // -1: initial

@@ -10,6 +10,7 @@ Exit 77: skipped, the pseudopotentials are missing."""
 import csv
 import glob
 import json
+import math
 import os
 import re
 import shutil
@@ -182,10 +183,11 @@ def test_retry_all_and_start_itself():
 
 def test_retry_of_a_running_daemon():
     d = fake_place('running')
-    env = {'ALND_FAKE_FAIL': 'iterations/000/train/0:INPUT', 'ALND_FAKE_MS': '4000', 'ALND_FAKE_SLOW': 'train/1', 'ALND_FAKE_DEAF': 'train/1'}
+    env = {'ALND_FAKE_FAIL': 'iterations/000/train/0:INPUT', 'ALND_FAKE_MS': '12000', 'ALND_FAKE_SLOW': 'train/1', 'ALND_FAKE_DEAF': 'train/1'}
     daemon = background(d, env)
     wait_for('the failure', lambda: begun(d, 'iterations/000/train/1') and state_of_or_none(d) == 'FAILED')
-    check(ask('status', 'status', 'run', cwd=d)['state'] == 'stopping', 'the daemon does not wait for the other task')
+    s = ask('status', 'status', 'run', cwd=d)
+    check(s['state'] == 'stopping', f'the daemon does not wait for the other task: {s}')
     out, err = alnd('retry', 'run', 'iterations/000/train/1', code=2, cwd=d)
     check('is being worked on' in err, err)
     r = ask('retry', 'retry', 'run', 'iterations/000/train/0', cwd=d)
@@ -254,8 +256,9 @@ def test_watch_exit_codes():
     wait_for('select', lambda: ask('status', 'status', 'run', cwd=d)['running'])
     w = watch(d)
     time.sleep(0.4)
-    rundirs.kill_all(d)
-    check(w.wait(timeout=30) == 3 and 'goes on' in w.communicate()[0], 'watch of a run that was killed')
+    daemon.kill()
+    out, _ = w.communicate(timeout=30)
+    check(w.returncode == 3 and ': interrupted' in out and 'goes on' in out, f'watch of a run that was killed: {w.returncode} {out}')
 
 
 # --- real engines
@@ -274,7 +277,7 @@ def real_place(name, *edits):
 
 
 SHORT = [(r'\n  steps: \d+', '\n  steps: 100'), (r'steps_next: \d+', 'steps_next: 100'), (r'volume: npt, volume_time: 2 ps, pressure: -100 GPa, ', ''),
-         (r'time: 10 ps', 'time: 0.5 ps'), (r'test: \{frames: 2\}', 'test: {frames: 2}  # short')]
+         (r'time: 10 ps', 'time: 0.5 ps')]
 
 
 def comments(path):
@@ -303,7 +306,7 @@ def test_real():
         check(w['use']['set'] == part and w['use']['gathered_by'] == gathered, f'{frame}: {w["use"]}')
         check(os.path.isdir(os.path.join(run, w['use']['directory'])), f'{frame}: no {w["use"]["directory"]}')
         check(w['label']['status'] == 'labelled' and w['label']['task_state'] == 'DONE' and w['label']['attempts'] == 1, f'{frame}: {w["label"]}')
-        check(abs(w['label']['energy'] - float(c['energy'])) < 1e-9 and w['label']['scf_iterations'] == int(c['scf_iterations']),
+        check(math.isclose(w['label']['energy'], float(c['energy']), rel_tol=1e-11) and w['label']['scf_iterations'] == int(c['scf_iterations']),
               f'{frame}: {w["label"]}')
         iteration = -1 if gathered.startswith('initial') else int(gathered.split('/')[1])
         check(w['iteration'] == iteration, f'{frame}: {w}')
@@ -356,12 +359,12 @@ def test_scf():
     # two steps are never enough, on no rung of the ladder
     d = real_place('scf', *SHORT, (r'label: \{cutoff', 'label: {max_scf: 2, cutoff'), (r'  aimd: .*\n', ''))
     out, err = alnd('start', 'mini.yaml', code=1, cwd=d)
-    check(re.search(r'6 of 6 frames could not be labelled \(label.max_failed is 30 %\); 6 of them: NOTCONV: density not converged', err), err)
+    check(re.search(r'6 of 6 frames could not be labelled \(label.max_failed is 30 %\); 6 of them: NOTCONV: .*density not converged', err), err)
     frame = re.search(r'alnd why RUN (\S+),', err)
     check(frame and 'alnd errors RUN shows all' in err and 'raise label.max_failed' in err, 'no hint: ' + err)
     w = ask('why', 'why', 'run', frame.group(1), cwd=d)
     check(w['label']['status'] == 'failed' and w['label']['code'] == 'NOTCONV' and w['use']['set'] is None, str(w))
-    check('quarantine  NOTCONV: density not converged' in alnd('why', 'run', frame.group(1), cwd=d)[0], 'why in words')
+    check(re.search('quarantine  NOTCONV: .*density not converged', alnd('why', 'run', frame.group(1), cwd=d)[0]), 'why in words')
     e = ask('errors', 'errors', 'run', cwd=d)
     check(len(e['failed_frames']) == 6 and all(f['code'] == 'NOTCONV' and f['scf_iterations'] for f in e['failed_frames']), str(e['failed_frames']))
     gather = [f for f in e['failures'] if f['task'] == 'initial/gather']
