@@ -16,7 +16,7 @@ a.add_argument('source')
 a.add_argument('build')
 a.add_argument('readers', nargs='*')
 a.add_argument('--seconds', type=int, default=60)
-o = a.parse_args()
+o = a.parse_intermixed_args()
 clang = next((c for c in ['clang'] + [f'clang-{v}' for v in range(19, 13, -1)] if shutil.which(c)), None)
 if not clang:
     print('skipped: no clang')
