@@ -32,7 +32,7 @@ bad = 0
 for r in o.readers or every:
     found = os.path.join(o.build, 'found', r)
     os.makedirs(found, exist_ok=True)
-    command = [os.path.join(o.build, 'tests/fuzz/fuzz_' + r), f'-max_total_time={o.seconds}', '-timeout=10', '-rss_limit_mb=1024', '-max_len=8192',
+    command = [os.path.join(o.build, 'tests/fuzz/fuzz_' + r), f'-max_total_time={o.seconds}', '-timeout=10', '-rss_limit_mb=1024', f'-max_len={32768 if r == "dp" else 8192}',
                '-print_final_stats=1', f'-artifact_prefix={o.build}/bad/{r}-']
     if r == 'dp':  # libhdf5 falls over malformed files (docs/reliability.md, Safety): the reader opens such files in a process of their own
         command += ['-fork=1', '-ignore_crashes=1', '-ignore_ooms=1', '-ignore_timeouts=1']
@@ -40,6 +40,9 @@ for r in o.readers or every:
                        text=True, errors='replace', check=False)
     runs = re.findall(r'number_of_executed_units: (\d+)', p.stdout) or re.findall(r'^#(\d+)', p.stdout, re.M)
     cover = re.findall(r'cov: (\d+)', p.stdout)
+    died = re.findall(r'oom/timeout/crash: ([0-9/]+)', p.stdout)
+    if died:
+        print(f'{r:8} libhdf5 took all memory/hung/crashed {died[-1]} times', flush=True)
     print(f'{r:8} {runs[-1] if runs else "?":>10} executions, {cover[-1] if cover else "?":>5} edges, {"bad" if p.returncode else "sound"}', flush=True)
     if p.returncode:
         bad += 1
