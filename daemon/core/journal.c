@@ -450,11 +450,19 @@ static enum al_err each_row(struct journal *j, const char *sql,
     return AL_ERR_OK;
 }
 
+// A journal may come from somebody else, and these are paths below RUN that are copied, written and removed.
+static enum al_err stays_inside(const char *path)
+{
+    if (!al_path_inside(path)) AL_FAIL(AL_ERR_CORRUPT, "the journal names %.200s, which is outside of the run directory", path);
+    return AL_ERR_OK;
+}
+
 static enum al_err load_task(void *ctx, sqlite3_stmt *st)
 {
     struct view *v = ctx;
     struct view_task *t;
     enum task_state state;
+    AL_TRY(stays_inside(column(st, 0)));
     AL_TRY(task_state_parse(column(st, 3), &state));
     AL_TRY(view_add(v, column(st, 0), column(st, 1), column(st, 2), &t));
     view_set_state(v, t, state);
@@ -478,6 +486,7 @@ static enum al_err load_fact(void *ctx, sqlite3_stmt *st)
 static enum al_err load_artifact(void *ctx, sqlite3_stmt *st)
 {
     struct view_task *t = view_find(ctx, column(st, 0));
+    AL_TRY(stays_inside(column(st, 1)));
     if (t) AL_TRY(view_add_artifact(ctx, t, column(st, 1), column(st, 2)));
     return AL_ERR_OK;
 }

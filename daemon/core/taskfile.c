@@ -118,17 +118,6 @@ static bool is_hash(const char *text)
     return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
 }
 
-// Relative and without "..": an artefact lies inside the run directory.
-static bool is_inside(const char *path)
-{
-    if (!path[0] || path[0] == '/') return false;
-    for (const char *p = path; p; p = strchr(p, '/')) {
-        if (*p == '/') p++;
-        if (p[0] == '.' && p[1] == '.' && (p[2] == '/' || !p[2])) return false;
-    }
-    return true;
-}
-
 static enum al_err read_artifacts(const struct al_node *list, struct task_result *r)
 {
     if (!list || (list->kind == AL_NODE_SCALAR && !list->text[0])) return AL_ERR_OK;
@@ -141,7 +130,7 @@ static enum al_err read_artifacts(const struct al_node *list, struct task_result
         AL_TRY(al_node_need_str(n, "sha256", &sha));
         if (!is_hash(sha))
             AL_FAIL(AL_ERR_CORRUPT, "%s:%d: sha256 of %.100s is not 64 hex digits", n->file, n->line, path);
-        if (!is_inside(path))
+        if (!al_path_inside(path))
             AL_FAIL(AL_ERR_CORRUPT, "%s:%d: %.100s is outside the run directory", n->file, n->line, path);
         struct view_artifact *a = &r->artifact[r->nartifacts++];
         AL_TRY(own_text(path, &a->path));

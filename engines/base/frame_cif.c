@@ -330,9 +330,10 @@ static enum al_err build(const struct cif *c, struct al_frame **ret)
 enum al_err al_cif_read(const char *path, struct al_frame **ret)
 {
     AL_AUTOFREE char *data = NULL;
-    AL_TRY(al_file_read(path, (size_t)16 << 20, &data, NULL));
+    size_t n;
+    AL_TRY(al_file_read(path, (size_t)16 << 20, &data, &n));
     AL_AUTOFREE struct token *tok = NULL;
-    AL_ALLOC(tok, MAX_TOKENS);
+    AL_ALLOC(tok, n / 2 + 1 < MAX_TOKENS ? n / 2 + 1 : MAX_TOKENS); // a token is a character and a blank at least
     struct cif c = {.path = path, .tok = tok};
     AL_TRY(tokenize(&c, data));
     AL_TRY(build(&c, ret));

@@ -209,6 +209,16 @@ enum al_err al_file_copy(const char *from, const char *to)
     return AL_ERR_OK;
 }
 
+bool al_path_inside(const char *path)
+{
+    if (!path[0] || path[0] == '/') return false;
+    for (const char *p = path; p; p = strchr(p, '/')) {
+        if (*p == '/') p++;
+        if (p[0] == '.' && p[1] == '.' && (p[2] == '/' || !p[2])) return false;
+    }
+    return true;
+}
+
 enum al_err al_mkdirs(const char *path)
 {
     char p[AL_PATH], parent[AL_PATH];

@@ -249,12 +249,13 @@ bool h5_exists(struct h5 *h, const char *path)
 {
     char part[1024];
     size_t n = strlen(path);
-    if (n >= sizeof part) return false;
+    H5_OWN lapl = H5Pcreate(H5P_LINK_ACCESS);
+    if (n >= sizeof part || H5Pset_elink_cb(lapl, no_other_file, NULL) < 0) return false;
     for (size_t i = 1; i <= n; i++) { // H5Lexists fails where a group in between is missing
         if (path[i] != '/' && path[i]) continue;
         memcpy(part, path, i);
         part[i] = '\0';
-        if (strcmp(part, "/") != 0 && H5Lexists(h->file, part, H5P_DEFAULT) <= 0) return false;
+        if (strcmp(part, "/") != 0 && H5Lexists(h->file, part, lapl) <= 0) return false;
     }
     return true;
 }

@@ -139,6 +139,27 @@ static void poscar_scale_and_modes(void **state)
 }
 
 // Rock salt: two sites, Fm-3m given by a few of its operations, gives eight atoms.
+// Sites times operations: not more time and memory than a structure can need.
+static void cif_of_too_many_images_is_refused(void **state)
+{
+    (void)state;
+    AL_OWN(al_frame) f = NULL;
+    char *text = NULL;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+    fputs("data_x\n_cell_length_a 4\n_cell_length_b 4\n_cell_length_c 4\n_cell_angle_alpha 90\n_cell_angle_beta 90\n_cell_angle_gamma 90\n"
+          "loop_\n_symmetry_equiv_pos_as_xyz\n", out);
+    for (int i = 0; i < 192; i++)
+        fprintf(out, "x+%d/193,y,z\n", i);
+    fputs("loop_\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n", out);
+    for (int i = 0; i < 6000; i++)
+        fputs("Li 0 0 0\n", out);
+    fclose(out);
+    assert_int_equal(al_structure_read(file("a.cif", text), &f), AL_ERR_INPUT);
+    assert_non_null(strstr(al_err_message(), "too many atoms"));
+    free(text);
+}
+
 static void cif_applies_symmetry(void **state)
 {
     (void)state;
@@ -202,7 +223,7 @@ int main(void)
         cmocka_unit_test(xyz_other_spellings),
         cmocka_unit_test(xyz_round_trip_is_exact), cmocka_unit_test(xyz_reads_ase_stress),
         cmocka_unit_test(xyz_bad_files_name_the_line), cmocka_unit_test(poscar_scale_and_modes),
-        cmocka_unit_test(cif_applies_symmetry), cmocka_unit_test(checks_and_supercells),
+        cmocka_unit_test(cif_of_too_many_images_is_refused), cmocka_unit_test(cif_applies_symmetry), cmocka_unit_test(checks_and_supercells),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -63,6 +63,24 @@ static void step(struct both *b, struct view_task *t, enum task_event ev, struct
     assert_int_equal(fsm_apply(b->j, b->v, t, ev, &c), AL_ERR_OK);
 }
 
+static void paths_that_lead_out_are_refused(void **state)
+{
+    (void)state;
+    static const char *const out[] = {"../x", "/tmp/x", "initial/../../x", "x/.."};
+    for (int i = 0; i < 4; i++) {
+        struct both b = open_both();
+        struct view *again = NULL;
+        add_task(&b, "train/a");
+        add_task(&b, out[i]);
+        assert_int_equal(view_create(&again), AL_ERR_OK);
+        assert_int_equal(journal_load(b.j, again), AL_ERR_CORRUPT);
+        assert_non_null(strstr(al_err_message(), "outside of the run directory"));
+        view_destroy(&again);
+        close_both(&b);
+        assert_int_equal(unlink("j.db"), 0);
+    }
+}
+
 static void a_life_comes_back(void **state)
 {
     (void)state;
@@ -286,6 +304,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(facts_of_many_systems),
         cmocka_unit_test_setup_teardown(a_life_comes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(paths_that_lead_out_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wrong_transition_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(causes_stay_with_their_attempt, set_up, tear_down),
         cmocka_unit_test_setup_teardown(identity_changes_before_the_first_start_only, set_up, tear_down),

@@ -5,9 +5,12 @@
 // model.
 #include "dp_fixture.h"
 
+#include <hdf5.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fsio.h"
+#include "dp/h5.h"
 
 static char dir[] = "/tmp/alnd-dp-XXXXXX";
 static char file[64], file2[64];
@@ -148,6 +151,50 @@ static void initial_weights(void **state)
     dp_model_destroy(&m);
 }
 
+// A file cannot make us read another one, wait, or take memory that it does not fill.
+static void nothing_but_the_file(void **state)
+{
+    (void)state;
+    struct h5 *h = NULL;
+    static const size_t one = 1;
+    static const double number = 7;
+    double *v = NULL;
+    size_t shape[H5_MAX_RANK];
+    int rank;
+    char raw[96];
+    snprintf(raw, sizeof raw, "%s/raw", dir);
+    MUST(h5_create(file2, &h));
+    MUST(h5_write_double(h, "x", 1, &one, &number));
+    MUST(h5_finish(&h));
+    MUST(al_file_write(raw, &number, sizeof number));
+    hid_t f = H5Fcreate(file, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), dcpl = H5Pcreate(H5P_DATASET_CREATE);
+    hsize_t n = 1, huge = 1 << 27;
+    hid_t space = H5Screate_simple(1, &n, NULL), large = H5Screate_simple(1, &huge, NULL);
+    assert_true(H5Lcreate_external(file2, "/x", f, "link", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    assert_true(H5Lcreate_external(file2, "/", f, "group", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+    H5Dclose(H5Dcreate2(f, "empty", H5T_IEEE_F64LE, large, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)); // 1 GiB of fill values
+    H5Pset_external(dcpl, raw, 0, 8);
+    H5Dclose(H5Dcreate2(f, "raw", H5T_IEEE_F64LE, space, H5P_DEFAULT, dcpl, H5P_DEFAULT));
+    H5Dclose(H5Dcreate2(f, "own", H5T_IEEE_F64LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Sclose(space);
+    H5Sclose(large);
+    H5Pclose(dcpl);
+    assert_true(H5Fclose(f) >= 0);
+    MUST(h5_open(file, &h));
+    static const char *const not_ours[] = {"link", "group/x", "raw", "empty"};
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(h5_read_double(h, not_ours[i], &rank, shape, &v), AL_ERR_CORRUPT);
+    assert_false(h5_exists(h, "/group/x"));
+    assert_false(h5_is_group(h, "/group"));
+    MUST(h5_read_double(h, "own", &rank, shape, &v));
+    al_free(v);
+    h5_destroy(&h);
+    unlink(raw);
+    assert_int_equal(mkfifo(raw, 0600), 0);
+    assert_int_not_equal(h5_open(raw, &h), AL_ERR_OK); // and at once
+    unlink(raw);
+}
+
 int main(void)
 {
     if (!mkdtemp(dir)) return 1;
@@ -158,6 +205,7 @@ int main(void)
         cmocka_unit_test(not_models),
         cmocka_unit_test(bad_sizes),
         cmocka_unit_test(initial_weights),
+        cmocka_unit_test(nothing_but_the_file),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(file);
