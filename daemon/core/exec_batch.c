@@ -194,7 +194,7 @@ enum al_err batch_script_write(const char *path, const struct batch_script *s)
     write_table(o.out, s);
     fputs("exec >>\"$task/worker.log\" 2>&1 </dev/null\n", o.out);
     // for the daemon, who may look long after the job has left the queue
-    fputs("finish() {\n    printf '%s %s %s\\n' \"$token\" \"$1\" \"$asked\" >\"$task/exit.tmp\" && mv \"$task/exit.tmp\" \"$task/exit\"\n"
+    fputs("finish() {\n    printf '%s %s %s\\n' \"$token\" \"$1\" \"$asked\" >\"slurm/$token.tmp\" && mv \"slurm/$token.tmp\" \"slurm/$token.exit\"\n"
           "    exit \"$1\"\n}\nasked=0\nchild=\n", o.out);
     fprintf(o.out, "if [ \"${%s:-0}\" -gt %d ]; then\n    echo \"started again %d times by the batch system: given up\"\n    finish 5\nfi\n",
             s->restarts, s->retries, s->retries);
@@ -230,11 +230,11 @@ enum al_err batch_script_read(const char *path, enum al_err (*each)(void *ctx, i
     return AL_ERR_OK;
 }
 
-bool batch_exit_read(const char *run, const char *task, const char *token, int *ret_code, bool *ret_asked)
+bool batch_exit_read(const char *run, const char *token, int *ret_code, bool *ret_asked)
 {
     char path[AL_PATH], of[TASK_TOKEN] = "";
     int asked = 0;
-    if (snprintf(path, sizeof path, "%s/%s/exit", run, task) >= AL_PATH) return false;
+    if (snprintf(path, sizeof path, "%s/slurm/%s.exit", run, token) >= AL_PATH) return false;
     FILE *in = fopen(path, "re");
     if (!in) return false;
     bool ok = fscanf(in, "%32s %d %d", of, ret_code, &asked) == 3 && strcmp(of, token) == 0;

@@ -52,6 +52,6 @@ enum al_err batch_script_write(const char *path, const struct batch_script *s);
 enum al_err batch_script_read(const char *path, enum al_err (*each)(void *ctx, int index, const char *token, const char *task),
                               void *ctx);
 // The exit code that the script has noted for this attempt; *ret_asked: after the signal before the time limit.
-bool batch_exit_read(const char *run, const char *task, const char *token, int *ret_code, bool *ret_asked);
+bool batch_exit_read(const char *run, const char *token, int *ret_code, bool *ret_asked);
 
 #endif

@@ -362,7 +362,7 @@ static void explain(const struct exec_slurm *l, struct sjob *j, bool asked)
 static void conclude(struct exec_slurm *l, struct sjob *j)
 {
     int code = EXEC_UNKNOWN;
-    bool asked = false, noted = batch_exit_read(l->run, j->task, j->token, &code, &asked);
+    bool asked = false, noted = batch_exit_read(l->run, j->token, &code, &asked);
     if (j->gone <= 0) j->gone = al_clock();
     bool ran = strcmp(j->state, "COMPLETED") == 0 || strcmp(j->state, "FAILED") == 0;
     if (ran && (noted ? code == 0 && !result_there(l, j) : true) && al_clock() - j->gone < FILE_LAG_S) return;
@@ -379,12 +379,14 @@ static void take_line(struct exec_slurm *l, char *line)
          *state = strtok_r(NULL, "|", &save);
     if (!state || strncmp(name, "alnd-", 5) != 0) return;
     bool array = strcmp(index, "N/A") != 0;
-    long place = array ? strtol(index, NULL, 10) : 0;
+    long number = strtol(id, NULL, 10), place = array ? strtol(index, NULL, 10) : 0;
     for (int i = 0; i < l->njobs; i++) {
         struct sjob *j = &l->job[i];
-        if ((j->stage != LIVE && j->stage != UNSURE) || j->index != place || strcmp(j->batch, name + 5) != 0) continue;
+        if ((j->stage != LIVE && j->stage != UNSURE) || j->index != place || strcmp(j->batch, name + 5) != 0 ||
+            (j->id && j->id != number))
+            continue;
         if (strcmp(j->state, state) != 0) news(l);
-        j->id = strtol(id, NULL, 10);
+        j->id = number;
         j->array = array;
         j->stage = LIVE;
         j->listed = true;
@@ -413,7 +415,7 @@ static void watch(struct exec_slurm *l, struct sjob *j)
     } else if (has_ended(j->state)) {
         conclude(l, j);
     } else if (strcmp(j->state, "RUNNING") == 0 || strcmp(j->state, "COMPLETING") == 0) {
-        if (batch_exit_read(l->run, j->task, j->token, &code, &asked) && code == 0 && result_there(l, j)) {
+        if (batch_exit_read(l->run, j->token, &code, &asked) && code == 0 && result_there(l, j)) {
             conclude(l, j); // the queue is behind
         } else if (!j->hung && exec_beat_stopped(l->run, j->task, &j->beat, l->heartbeat, now)) {
             j->silent = now - j->beat.last_change;
@@ -540,6 +542,7 @@ static void drop_job(struct exec_slurm *l, struct sjob *j)
     char batch[TASK_TOKEN], path[AL_PATH];
     struct stat st;
     snprintf(batch, sizeof batch, "%s", j->batch);
+    if (snprintf(path, sizeof path, "%s/slurm/%s.exit", l->run, j->token) < AL_PATH) unlink(path);
     *j = l->job[--l->njobs];
     if (!batch[0]) return;
     for (int i = 0; i < l->njobs; i++)
