@@ -88,7 +88,7 @@ static enum al_err add_job(struct exec_local *l, const struct exec_spec *s, stru
     *j = (struct job){.mpi = s->ranks > 0, .cores = cores_of(s), .memory = s->memory, .time = s->time, .started = al_clock()};
     snprintf(j->task, sizeof j->task, "%s", s->task);
     snprintf(j->token, sizeof j->token, "%s", s->token);
-    j->beat.last_change = j->started;
+    j->beat.last_change = j->weighed = j->started;
     *ret = j;
     return AL_ERR_OK;
 }
@@ -269,12 +269,18 @@ bool exec_beat_stopped(const char *run, const char *task, struct exec_beat *b, d
     return now - b->last_change > limit;
 }
 
+// Our child leads its session or is about to: until then it is in ours, which must never be taken for its own.
+static pid_t session_of(const struct job *j)
+{
+    pid_t sid = j->child || j->pid <= 0 ? j->pid : getsid(j->pid);
+    return sid > 0 && sid != getsid(0) ? sid : j->pid;
+}
+
 static void kill_job(struct job *j)
 {
     if (j->pid <= 0) j->pid = (pid_t)proc_find_token(j->token);
     if (j->pid > 0) {
-        pid_t sid = getsid(j->pid);
-        proc_kill_session(sid > 0 ? sid : j->pid, SIGKILL);
+        proc_kill_session(session_of(j), SIGKILL);
         kill(j->pid, SIGKILL);
     }
 }
@@ -283,9 +289,9 @@ static void kill_job(struct job *j)
 static bool over_limit(struct job *j, double now)
 {
     if (j->time > 0 && now - j->started > j->time) {
-        snprintf(j->why, sizeof j->why, "over its time limit of %.0f s: killed", j->time);
+        snprintf(j->why, sizeof j->why, "over its time limit of %g s: killed", j->time);
     } else if (j->memory > 0 && now - j->weighed > 1) {
-        double used = proc_session_memory(j->pid > 0 ? getsid(j->pid) : 0);
+        double used = proc_session_memory(session_of(j));
         j->weighed = now;
         if (used > j->memory)
             snprintf(j->why, sizeof j->why, "over its memory limit of %.0f MiB (%.0f MiB in use): killed", j->memory, used);

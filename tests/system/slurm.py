@@ -3,8 +3,9 @@
 # Copyright the alnd authors
 """Campaigns through a real Slurm of one node that the test starts itself.
 
-slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER loop     workers without physics: whole, daemon killed again and again, jobs cancelled, requeued,
-                                                 node down, time limit, refusals
+slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER short    workers without physics: refusals, a whole campaign
+slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER loop     the same hurt: daemon killed again and again, jobs cancelled, requeued, node down,
+                                                 slurmctld away, time limit
 slurm.py BIN_DIR SOURCE_DIR TEST conform         the executor's conformance test (tests/daemon) on it
 slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER mini     mini.yaml with the real engines: bit for bit what the executor local gives
 Exit 77: skipped, Slurm (Debian: slurmctld slurmd slurm-client munge) or the pseudopotentials are missing."""
@@ -108,7 +109,8 @@ class Campaign:
 
 
 def same(a, b):
-    x, y = outcome(a.d), outcome(b.d)
+    # what workers without physics leave beside the models when they take their time
+    x, y = ({p: h for p, h in outcome(c.d).items() if os.path.basename(p) not in ('checkpoint', 'stop')} for c in (a, b))
     check(len(x) > 10, f'only {len(x)} files to compare')
     for p in sorted(set(x) | set(y)):
         check(x.get(p) == y.get(p), f'{p} differs between {a.d} and {b.d}')
@@ -273,11 +275,15 @@ def test_conform():
     check(p.returncode == 0, f'{FAKE} slurm: {p.returncode}; {CLUSTER.jobs()[-10:]}')
 
 
+def test_short():
+    test_refused()
+    reference = Campaign('reference', 'executor: local').start().finish()
+    test_whole(reference)
+
+
 def test_loop():
     reference = Campaign('reference', 'executor: local').start().finish()
     slow = test_walltime()
-    test_refused()
-    test_whole(reference)
     test_kill(reference)
     test_stop(reference)
     test_controller_down(reference)
@@ -292,7 +298,7 @@ TOP = tempfile.mkdtemp(prefix='alnd-slurm-')
 CLUSTER = slurm_cluster.Cluster(os.path.join(TOP, 'slurm'))
 try:
     CLUSTER.start()
-    {'loop': test_loop, 'mini': test_mini, 'conform': test_conform}[MODE]()
+    {'short': test_short, 'loop': test_loop, 'mini': test_mini, 'conform': test_conform}[MODE]()
 finally:
     CLUSTER.stop()
     rundirs.kill_all(TOP)

@@ -115,7 +115,9 @@ class Cluster:
 
     def stop(self):
         self.call('scancel', '--me', fails=True)
-        time.sleep(0.2)
+        limit = time.time() + 15 # workers that do not listen are killed after KillWait
+        while time.time() < limit and self.call('squeue', '-h', '-t', 'running,completing', fails=True):
+            time.sleep(0.3)
         for p in reversed(self.started):
             p.terminate()
         for p in reversed(self.started):
