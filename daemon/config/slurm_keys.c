@@ -70,7 +70,10 @@ enum al_err slurm_parse_account(const struct al_node *n, void *base)
 
 enum al_err slurm_parse_modules(const struct al_node *n, void *base)
 {
-    AL_TRY(take_words(n, "modules", "._+-/", false, &of(base)->modules));
+    struct cfg_words *w = &of(base)->modules;
+    AL_TRY(take_words(n, "modules", "._+-/", false, w));
+    for (int i = 0; i < w->n; i++) // a modulefile is a program: those of the cluster, none from a path
+        if (!isalnum((unsigned char)w->v[i][0])) AL_TRY(al_node_error(n, "modules: '%.60s' does not begin with a letter or digit", w->v[i]));
     return AL_ERR_OK;
 }
 
@@ -86,7 +89,7 @@ enum al_err slurm_parse_launcher(const struct al_node *n, void *base)
 static const char *const own_options[] = {"array",    "job-name", "chdir", "output", "error",  "input",    "open-mode", "parsable",
                                           "wrap",     "export",   "wait",  "signal", "ntasks", "requeue",  "no-requeue",
                                           "test-only", "help",    "version", "usage", "export-file", "get-user-env", "cpus-per-task",
-                                          "clusters", NULL};
+                                          "clusters",  "container", NULL};
 
 static enum al_err check_option(const struct al_node *at, const char *text)
 {
@@ -102,7 +105,7 @@ static enum al_err check_option(const struct al_node *at, const char *text)
 enum al_err slurm_parse_extra(const struct al_node *n, void *base)
 {
     struct cfg_words *w = &of(base)->extra;
-    AL_TRY(take_words(n, "extra", "._+-/=:,@%&|[]*", true, w));
+    AL_TRY(take_words(n, "extra", "._+-=:,@%&|[]*", true, w));
     for (int i = 0; i < w->n; i++)
         AL_TRY(check_option(n->kind == AL_NODE_LIST ? al_node_at(n, i) : n, w->v[i]));
     return AL_ERR_OK;

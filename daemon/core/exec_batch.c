@@ -189,8 +189,8 @@ enum al_err batch_script_write(const char *path, const struct batch_script *s)
     for (int i = 0; i < s->ntasks; i++)
         if (strpbrk(s->task[i].task, "\n\r")) AL_FAIL(AL_ERR_BUG, "a line break in the name of a task");
     AL_TRY(al_outfile_open(path, &o));
-    fprintf(o.out, "#!/bin/%s\n# Written by alnd: one task, or an array of them. It runs in the run directory.\n",
-            s->nmodules ? "bash -l" : "sh");
+    fputs(s->nmodules ? "#!/bin/bash -l\n" : "#!/bin/sh\n", o.out); // modules are functions that a login sets up
+    fputs("# Written by alnd: one task, or an array of them. It runs in the run directory.\n", o.out);
     write_table(o.out, s);
     fputs("exec >>\"$task/worker.log\" 2>&1 </dev/null\n", o.out);
     // for the daemon, who may look long after the job has left the queue

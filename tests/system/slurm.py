@@ -57,7 +57,7 @@ class Campaign:
 
     def start(self):
         log = open(os.path.join(self.d, 'out.log'), 'ab')
-        self.process = subprocess.Popen([ALND, 'start', 'mini.yaml'], cwd=self.d, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([ALND, 'start', '--allow-commands', 'mini.yaml'], cwd=self.d, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                         start_new_session=True, env=self.env)
         return self
 
@@ -246,11 +246,14 @@ def test_refused():
     c.start().finish(20, 2)
     check('sbatch is not in PATH' in c.log() and sorted(os.listdir(c.d)) == sorted(before), f'{c.log()} {os.listdir(c.d)}')
     for i, bad in enumerate(('modules: ["a; touch x"]', 'launcher: ["$(id)"]', 'extra: ["--wrap=id"]', 'extra: ["--wr=id"]', 'extra: [-x]',
-                             'extra: ["--comment=`id`"]', 'partition: "a b"', 'account: --wrap', 'modules: [""]')):
+                             'extra: ["--comment=`id`"]', 'partition: "a b"', 'account: --wrap', 'modules: [""]', 'modules: [/tmp/x]', 'extra: [--container=x]')):
         c = Campaign(f'bad{i}', 'executor: slurm, slurm: {%s}' % bad)
         c.start().finish(20, 2)
         check(re.search(r'mini\.yaml:\d+:\d+: ', c.log()) and not os.path.exists(os.path.join(c.d, 'run')), f'{bad}: {c.log()}')
-    print('refused: unknown partition, no sbatch, nine bad values')
+    c = Campaign('launcher', SLURM)
+    p = subprocess.run([ALND, 'start', 'mini.yaml'], cwd=c.d, env=c.env, capture_output=True, text=True, timeout=20)
+    check(p.returncode == 2 and '--allow-commands' in p.stderr and not os.path.exists(os.path.join(c.d, 'run')), f'{p.returncode} {p.stderr}')
+    print('refused: unknown partition, no sbatch, eleven bad values, a launcher without --allow-commands')
 
 
 def test_mini():

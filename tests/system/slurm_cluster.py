@@ -33,7 +33,7 @@ SlurmdPort={slurmd_port}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
-AuthInfo=socket={d}/munge.sock
+AuthInfo=socket={d}/munge.sock,cred_expire=3
 CredType=cred/munge
 StateSaveLocation={d}/state
 SlurmdSpoolDir={d}/spool
@@ -49,7 +49,7 @@ SelectTypeParameters=CR_Core
 SwitchType=switch/none
 MpiDefault=none
 ReturnToService=2
-SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000,requeue_delay=1
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=100000
 KillWait=2
 MinJobAge={min_job_age}
 JobAcctGatherType=jobacct_gather/none
