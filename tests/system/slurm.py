@@ -48,7 +48,7 @@ class Campaign:
         text, n = re.subn(r'resources: \{cores: 2, label: \{batch: 3\}\}', 'resources: {cores: 2, label: {batch: 3}, %s}' % resources, text)
         check(n == 1, 'mini.yaml has other resources than this test thinks')
         if worker == FAKE:
-            text = text.replace('label: {batch: 3}', 'label: {batch: 1}').replace('converge: {', 'converge: {label_noise: 0, ')
+            text = re.sub(r'label_noise: \d+', 'label_noise: 0', text.replace('label: {batch: 3}', 'label: {batch: 1}'))
         open(os.path.join(self.d, 'mini.yaml'), 'w').write(text)
         self.env = dict(CLUSTER.env, **env)
         if worker:
