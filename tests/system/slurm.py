@@ -263,7 +263,7 @@ def test_mini():
     mpi = SLURM.replace(', launcher: [nice]', '')
     a = Campaign('local', 'executor: local', worker=None).start().finish(600)
     t0 = time.time()
-    b = Campaign('slurm', mpi, worker=None).start()
+    b = Campaign('jobs', mpi, worker=None).start()
     b.job_of('iterations/000/train/0', limit=300)
     b.process.kill()
     b.process.wait()
