@@ -4,8 +4,9 @@
 """Campaigns through a real Slurm of one node that the test starts itself.
 
 slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER short    workers without physics: refusals, a whole campaign
-slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER loop     the same hurt: daemon killed again and again, jobs cancelled, requeued, node down,
-                                                 slurmctld away, time limit
+slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER loop     the same hurt: daemon killed again and again, stopped, slurmctld away
+slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER trouble  a job cancelled, one requeued, the node down
+slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER limit    jobs that come to their time limit
 slurm.py BIN_DIR SOURCE_DIR TEST conform         the executor's conformance test (tests/daemon) on it
 slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER mini     mini.yaml with the real engines: bit for bit what the executor local gives
 Exit 77: skipped, Slurm (Debian: slurmctld slurmd slurm-client munge) or the pseudopotentials are missing."""
@@ -193,7 +194,6 @@ def test_trouble(reference):
 
 
 def test_walltime():
-    """Started first, looked at last: a job's time limit is at least a minute."""
     c = Campaign('walltime', 'train: {time: 1 min}, ' + SLURM.replace('slurm: {', 'slurm: {grace: 30 s, '), ALND_FAKE_MS='45000',
                  ALND_FAKE_SLOW='iterations/000/train/1')
     return c.start()
@@ -203,7 +203,8 @@ def walltime_ended(c, reference):
     c.finish()
     n = same(reference, c)
     check(not c.failures(), f'failures: {c.failures()}')
-    check('stopped before its time limit in Slurm; it goes on' in c.log(), c.log()[-2000:])
+    told = [line for line in c.log().split('\n') if 'train/1' in line]
+    check(any('stopped before its time limit in Slurm; it goes on' in line for line in told), f'{told} {c.begun()}')
     check(c.begun()['iterations/000/train/1'] >= 2, f'{c.begun()}')
     print(f'walltime: a task of 45 s in jobs of 1 min less 30 s: {c.begun()["iterations/000/train/1"]} jobs; {n} files as without')
 
@@ -284,14 +285,15 @@ def test_short():
     test_whole(reference)
 
 
+def local():
+    return Campaign('reference', 'executor: local').start().finish()
+
+
 def test_loop():
-    reference = Campaign('reference', 'executor: local').start().finish()
-    slow = test_walltime()
+    reference = local()
     test_kill(reference)
     test_stop(reference)
     test_controller_down(reference)
-    walltime_ended(slow, reference)
-    test_trouble(reference) # takes the node down: with nothing beside it
 
 
 if slurm_cluster.missing():
@@ -301,7 +303,8 @@ TOP = tempfile.mkdtemp(prefix='alnd-slurm-')
 CLUSTER = slurm_cluster.Cluster(os.path.join(TOP, 'slurm'))
 try:
     CLUSTER.start()
-    {'short': test_short, 'loop': test_loop, 'mini': test_mini, 'conform': test_conform}[MODE]()
+    {'short': test_short, 'loop': test_loop, 'limit': lambda: walltime_ended(test_walltime(), local()), 'trouble': lambda: test_trouble(local()),
+      'mini': test_mini, 'conform': test_conform}[MODE]()
 finally:
     CLUSTER.stop()
     rundirs.kill_all(TOP)
