@@ -72,6 +72,7 @@ run)
     exec build/release/bin/alnd start configs/quick.yaml
     ;;
 test)
+    packages+=(slurmctld slurmd slurm-client munge) # tests/system/slurm.py
     build
     say "tests"
     exec ctest --preset release -j "$(nproc)"

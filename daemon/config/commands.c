@@ -34,9 +34,23 @@ enum al_err commands_may_start(const char *program)
                  "resources.lammps: %.200s would be started because a file says so", program);
 }
 
+// Words of a launcher can make any program start; the default one is ours.
+static enum al_err check_launcher(const struct loop_config *c)
+{
+    static const char *const ours[] = {"mpirun", "--bind-to", "none"};
+    const struct cfg_words *w = &c->resources.slurm.launcher;
+    bool same = w->n == 3;
+    for (int i = 0; i < 3 && same; i++)
+        same = strcmp(w->v[i], ours[i]) == 0;
+    if (same || strcmp(c->resources.executor, "slurm") != 0) return AL_ERR_OK;
+    AL_FAIL_HINT(AL_ERR_INPUT, "if it is the right one: alnd start --allow-commands",
+                 "resources.slurm.launcher: %.160s would be started because a file says so", w->n ? w->v[0] : "the worker without a launcher");
+}
+
 enum al_err commands_check(const struct loop_config *c, const char *run, bool allow)
 {
     if (!allow) AL_TRY(check_owner(run));
+    if (!allow) AL_TRY(check_launcher(c));
     if (!uses_lammps(c)) return AL_ERR_OK;
     if (allow && strchr(c->resources.lammps, '/') && setenv(variable, c->resources.lammps, 1) != 0)
         AL_FAIL(AL_ERR_NOMEM, "no memory for the environment");

@@ -3,7 +3,7 @@
 //
 // Who decides which programs alnd starts: its owner, not a file. Without a word from the owner alnd starts its own worker (beside itself, or
 // $ALND_WORKER), mpirun as it was built with (or $ALND_MPIRUN), and programs that a config names without a path, looked up in PATH.
-// A path in a config asks for --allow-commands, and so does a run directory that another user owns or may write to.
+// A path in a config, or a launcher of Slurm jobs other than the default, asks for --allow-commands, and so does a run directory that another user owns or may write to.
 #ifndef AL_CONFIG_COMMANDS_H
 #define AL_CONFIG_COMMANDS_H
 

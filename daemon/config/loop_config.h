@@ -139,10 +139,26 @@ struct cfg_production {
 
 struct cfg_job {
     int ranks, threads;
+    double memory;             // MiB, all ranks together; 0 = no limit
+    double time;               // fs! of one attempt; 0 = no limit
+};
+
+enum { CFG_WORDS = 16 };
+
+struct cfg_words {
+    int n;
+    char v[CFG_WORDS][160];
+};
+
+struct cfg_slurm {
+    char partition[128], account[128]; // "": Slurm's default
+    double time, grace, poll;          // fs!
+    int jobs;                          // tasks in Slurm's queue at a time
+    struct cfg_words modules, launcher, extra;
 };
 
 struct cfg_resources {
-    char executor[16];         // local
+    char executor[16];         // local | slurm
     int cores;                 // 0 = all of the machine
     char lammps[512];          // lmp: a path, or a name in PATH
     int retries;               // starts of a task that failed for a transient reason
@@ -150,6 +166,8 @@ struct cfg_resources {
     struct cfg_job label, train, explore, produce;
     double label_memory;       // MiB a label task may take, all its ranks together; 0 = 90 % of the machine's / concurrent tasks
     double heartbeat;          // fs! (unit of AL_DIM_TIME): a worker silent for longer counts as hung
+    bool pin;                  // local: workers on cores of their own
+    struct cfg_slurm slurm;
 };
 
 struct loop_config {

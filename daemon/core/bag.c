@@ -193,6 +193,7 @@ static void describe_end(const struct bag *b, const struct exec_end *end, char *
     char tail[200];
     task_log_tail(b->o->dir, end->task, tail, sizeof tail);
     if (end->hung) snprintf(why, n, "no heartbeat for %.0f s: hung, killed", end->silent);
+    else if (end->why[0]) snprintf(why, n, "%s", end->why);
     else if (end->code == EXEC_UNKNOWN) snprintf(why, n, "ended without a result");
     else if (end->code < 0) snprintf(why, n, "killed by signal %d (%s)", -end->code, strsignal(-end->code));
     else snprintf(why, n, "ended with code %d without a result", end->code);

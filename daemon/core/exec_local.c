@@ -6,6 +6,7 @@
 // of their own) can be found and killed together.
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,15 +30,21 @@ struct job {
     bool child; // ours to wait for
     bool mpi, killed;
     int cores;
-    double started, last_change; // s, monotonic
-    double silent;               // s, when killed for it
-    struct timespec mtime;       // of the heartbeat file at last_change
+    double started;        // s, monotonic
+    double silent;         // s, when killed for it
+    double memory, time;   // limits: MiB, s; 0: none
+    double weighed;        // when its memory was last looked at
+    char why[128];         // killed for passing a limit
+    bool pinned;
+    cpu_set_t cpus;        // its own, when pinned
+    struct exec_beat beat;
 };
 
 struct exec_local {
     struct executor base;
     char run[AL_PATH], worker[AL_PATH], mpirun[AL_PATH];
     int cores;
+    bool pin;
     double heartbeat, last_poll;
     int njobs, capacity;
     struct job *job;
@@ -78,12 +85,32 @@ static enum al_err add_job(struct exec_local *l, const struct exec_spec *s, stru
         l->capacity = n;
     }
     struct job *j = &l->job[l->njobs++];
-    *j = (struct job){.mpi = s->ranks > 0, .cores = cores_of(s), .started = al_clock()};
+    *j = (struct job){.mpi = s->ranks > 0, .cores = cores_of(s), .memory = s->memory, .time = s->time, .started = al_clock()};
     snprintf(j->task, sizeof j->task, "%s", s->task);
     snprintf(j->token, sizeof j->token, "%s", s->token);
-    j->last_change = j->started;
+    j->beat.last_change = j->weighed = j->started;
     *ret = j;
     return AL_ERR_OK;
+}
+
+// Processors of its own for a job, as many as it has threads in all; none when they do not suffice. Workers of an earlier daemon keep
+// theirs. Where to begin differs between daemons: two of them on one machine do not know of each other.
+static void choose_cpus(const struct exec_local *l, struct job *j)
+{
+    cpu_set_t all;
+    if (!l->pin || sched_getaffinity(0, sizeof all, &all) != 0 || l->cores < CPU_COUNT(&all)) return;
+    for (int i = 0; i < l->njobs; i++)
+        for (int c = 0; &l->job[i] != j && c < CPU_SETSIZE; c++)
+            if (!l->job[i].pinned || CPU_ISSET(c, &l->job[i].cpus)) CPU_CLR(c, &all);
+    if (CPU_COUNT(&all) < j->cores) return;
+    CPU_ZERO(&j->cpus);
+    for (int k = 0, n = 0; k < CPU_SETSIZE && n < j->cores; k++) {
+        int c = (k + (int)getpid() % (l->cores > 0 ? l->cores : 1)) % CPU_SETSIZE;
+        if (!CPU_ISSET(c, &all)) continue;
+        CPU_SET(c, &j->cpus);
+        n++;
+    }
+    j->pinned = true;
 }
 
 static void drop_job(struct exec_local *l, struct job *j)
@@ -92,7 +119,7 @@ static void drop_job(struct exec_local *l, struct job *j)
 }
 
 // Only what workers and MPI need: a daemon's environment may hold credentials.
-static bool env_passes(const char *entry)
+bool exec_env_passes(const char *entry)
 {
     static const char *const names[] = {"PATH=",         "HOME=",
                                         "USER=",         "LOGNAME=",
@@ -133,7 +160,7 @@ static void build_environment(struct command *c, const struct exec_spec *s)
     for (int i = 0; i < k; i++)
         c->envp[n++] = c->own[i];
     for (char **e = environ; *e && n < MAX_ENV - 1; e++)
-        if (env_passes(*e) && !(geteuid() == 0 && strncmp(*e, "OMPI_ALLOW_", 11) == 0)) c->envp[n++] = *e;
+        if (exec_env_passes(*e) && !(geteuid() == 0 && strncmp(*e, "OMPI_ALLOW_", 11) == 0)) c->envp[n++] = *e;
     c->envp[n] = NULL;
 }
 
@@ -144,6 +171,8 @@ static enum al_err build_command(const struct exec_local *l, const struct exec_s
     AL_TRY(al_path(c->log, "%s/%s/worker.log", l->run, s->task));
     snprintf(c->task_yaml, sizeof c->task_yaml, "%s/task.yaml", s->task);
     snprintf(c->ranks, sizeof c->ranks, "%d", s->ranks);
+    // Without mpi_yield_when_idle: on a busy machine two ranks that yield took 21 to 26 s for what took 5.5 to 8.7 s (a label of Li2S,
+    // load 13 on two cores), on a quiet one 0.57 s either way.
     if (s->ranks > 0) {
         static char options[][16] = {"--oversubscribe", "--bind-to", "none", "-np"};
         c->argv[n++] = (char *)l->mpirun;
@@ -159,7 +188,7 @@ static enum al_err build_command(const struct exec_local *l, const struct exec_s
 }
 
 // In the child: only async-signal-safe calls.
-_Noreturn static void child_run(const char *run, const struct command *c)
+_Noreturn static void child_run(const char *run, const struct command *c, const cpu_set_t *cpus)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -171,6 +200,7 @@ _Noreturn static void child_run(const char *run, const struct command *c)
     if (null < 0 || out < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || chdir(run) != 0)
         _exit(126);
     close_range(3, ~0u, 0);
+    if (cpus) sched_setaffinity(0, sizeof *cpus, cpus);
     execvpe(c->argv[0], c->argv, c->envp);
     static const char text[] = "alnd: the worker program cannot be started\n";
     ssize_t rc = write(2, text, sizeof text - 1);
@@ -189,10 +219,11 @@ static enum al_err submit_local(struct executor *x, const struct exec_spec *s, l
     if (unlink(stop) != 0 && errno != ENOENT)
         AL_FAIL(al_err_from_errno(errno), "cannot remove %s: %s", stop, strerror(errno));
     AL_TRY(add_job(l, s, &j));
+    choose_cpus(l, j);
     sigset_t old;
     signals_hold(&old);
     pid_t pid = fork();
-    if (pid == 0) child_run(l->run, &c);
+    if (pid == 0) child_run(l->run, &c, j->pinned ? &j->cpus : NULL);
     signals_release(&old);
     if (pid < 0) {
         drop_job(l, j);
@@ -219,34 +250,55 @@ static enum al_err adopt_local(struct executor *x, const struct exec_spec *s, lo
         struct job *j;
         AL_TRY(add_job(l, s, &j));
         j->pid = (pid_t)pid;
+        cpu_set_t all;
+        j->pinned = l->pin && pid > 0 && sched_getaffinity((pid_t)pid, sizeof j->cpus, &j->cpus) == 0 &&
+                    sched_getaffinity(0, sizeof all, &all) == 0 && !CPU_EQUAL(&all, &j->cpus);
         *ret_pid = pid;
     }
     *ret_runs = runs;
     return AL_ERR_OK;
 }
 
-// Change of the heartbeat file between polls on the monotonic clock: a wall clock that jumps does no harm.
-static bool heartbeat_stopped(const struct exec_local *l, struct job *j, double now)
+bool exec_beat_stopped(const char *run, const char *task, struct exec_beat *b, double limit, double now)
 {
     char path[AL_PATH];
     struct stat st;
-    if (snprintf(path, sizeof path, "%s/%s/heartbeat", l->run, j->task) >= AL_PATH) return false;
-    if (stat(path, &st) == 0 &&
-        (st.st_mtim.tv_sec != j->mtime.tv_sec || st.st_mtim.tv_nsec != j->mtime.tv_nsec)) {
-        j->mtime = st.st_mtim;
-        j->last_change = now;
+    if (snprintf(path, sizeof path, "%s/%s/heartbeat", run, task) >= AL_PATH) return false;
+    if (stat(path, &st) == 0 && (st.st_mtim.tv_sec != b->mtime.tv_sec || st.st_mtim.tv_nsec != b->mtime.tv_nsec)) {
+        b->mtime = st.st_mtim;
+        b->last_change = now;
     }
-    return now - j->last_change > l->heartbeat;
+    return now - b->last_change > limit;
+}
+
+// Our child leads its session or is about to: until then it is in ours, which must never be taken for its own.
+static pid_t session_of(const struct job *j)
+{
+    pid_t sid = j->child || j->pid <= 0 ? j->pid : getsid(j->pid);
+    return sid > 0 && sid != getsid(0) ? sid : j->pid;
 }
 
 static void kill_job(struct job *j)
 {
     if (j->pid <= 0) j->pid = (pid_t)proc_find_token(j->token);
     if (j->pid > 0) {
-        pid_t sid = getsid(j->pid);
-        proc_kill_session(sid > 0 ? sid : j->pid, SIGKILL);
+        proc_kill_session(session_of(j), SIGKILL);
         kill(j->pid, SIGKILL);
     }
+}
+
+// Memory is looked at once a second: a look goes through all of /proc.
+static bool over_limit(struct job *j, double now)
+{
+    if (j->time > 0 && now - j->started > j->time) {
+        snprintf(j->why, sizeof j->why, "over its time limit of %g s: killed", j->time);
+    } else if (j->memory > 0 && now - j->weighed > 1) {
+        double used = proc_session_memory(session_of(j));
+        j->weighed = now;
+        if (used > j->memory)
+            snprintf(j->why, sizeof j->why, "over its memory limit of %.0f MiB (%.0f MiB in use): killed", j->memory, used);
+    }
+    return j->why[0] != '\0';
 }
 
 // Whether the job has ended; *code gets its exit.
@@ -280,18 +332,22 @@ static bool poll_local(struct executor *x, struct exec_end *ret)
     for (int i = 0; i < l->njobs; i++) {
         struct job *j = &l->job[i];
         int code;
-        if (slept) j->last_change = now;
+        if (slept) j->beat.last_change = now;
         if (job_ended(l, j, &code)) {
             *ret = (struct exec_end){.code = code,
                                      .hung = j->killed && j->silent > 0,
                                      .silent = j->silent,
                                      .seconds = now - j->started};
             snprintf(ret->task, sizeof ret->task, "%s", j->task);
+            snprintf(ret->why, sizeof ret->why, "%s", j->why);
             drop_job(l, j);
             return true;
         }
-        if (!j->killed && heartbeat_stopped(l, j, now)) {
-            j->silent = now - j->last_change;
+        if (!j->killed && exec_beat_stopped(l->run, j->task, &j->beat, l->heartbeat, now)) {
+            j->silent = now - j->beat.last_change;
+            j->killed = true;
+            kill_job(j);
+        } else if (!j->killed && over_limit(j, now)) {
             j->killed = true;
             kill_job(j);
         } else if (j->killed) {
@@ -360,6 +416,7 @@ enum al_err exec_local_create(const struct exec_local_options *o, struct executo
     AL_TRY(al_path(l->worker, "%s", o->worker));
     AL_TRY(al_path(l->mpirun, "%s", o->mpirun));
     l->cores = o->cores > 0 ? o->cores : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    l->pin = o->pin;
     l->heartbeat = o->heartbeat;
     *ret = &l->base;
     l = NULL;

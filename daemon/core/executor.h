@@ -8,6 +8,7 @@
 #define AL_CORE_EXECUTOR_H
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "core/view.h"
 
@@ -16,6 +17,7 @@ enum { EXEC_UNKNOWN = -1000 }; // exit code of a worker that somebody else start
 struct exec_spec {
     const char *task, *verb, *token;
     int ranks, threads; // ranks 0: one process without mpirun
+    double memory, time; // MiB of all its processes, s of one attempt; 0: no limit
 };
 
 struct exec_end {
@@ -24,6 +26,9 @@ struct exec_end {
     bool hung;      // killed because its heartbeat stood still
     double silent;  // s without heartbeat, when hung
     double seconds; // since it was started or adopted
+    bool again;     // it was ended for no fault of its own: to be started again, not counted as a failure
+    bool refused;   // it cannot be started, now or later
+    char why[256];  // what the executor knows of the reason; "": nothing
 };
 
 enum exec_cancel { EXEC_STOP, EXEC_KILL }; // ask to checkpoint and end with 3 | SIGKILL to all its processes
@@ -53,10 +58,20 @@ struct exec_local_options {
     const char *worker, *mpirun; // programs
     int cores;                   // budget; 0: all of the machine
     double heartbeat;            // s
+    bool pin;                    // each worker on processors of its own, where the budget is the whole machine
 };
 
 enum al_err exec_local_create(const struct exec_local_options *o, struct executor **ret);
 void executor_destroy(struct executor **x);
+
+// For executors. Whether a worker gets this entry ("NAME=value") of the daemon's environment.
+bool exec_env_passes(const char *entry);
+// Change of RUN/TASK/heartbeat between polls on the monotonic clock: a wall clock that jumps does no harm.
+struct exec_beat {
+    struct timespec mtime;
+    double last_change; // s, monotonic
+};
+bool exec_beat_stopped(const char *run, const char *task, struct exec_beat *b, double limit, double now);
 // $ALND_WORKER, else alnd-worker beside this program. AL_ERR_NOTFOUND with a hint.
 enum al_err exec_find_worker(char *ret, size_t n);
 

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/crash.h"
+#include "core/exec_slurm.h"
 #include "core/loop_impl.h"
 #include "core/signals.h"
 
@@ -133,7 +134,7 @@ static enum al_err submit_ready(struct loop *l)
         const struct plan_task *pt = &l->p->task[i];
         const struct view_task *t = view_find(l->v, pt->id);
         if (t->state != TASK_PENDING || t->desired != DESIRED_RUN) continue;
-        struct exec_spec s = loop_task_spec(pt, "");
+        struct exec_spec s = loop_task_spec(l, pt, "");
         if (l->x->ops->fits(l->x, &s)) AL_TRY(loop_task_submit(l, pt));
     }
     return AL_ERR_OK;
@@ -289,13 +290,17 @@ static enum al_err conclude(struct loop *l)
 
 static enum al_err open_executor(struct loop *l, const char *worker)
 {
+    const struct cfg_resources *c = &l->r->config->resources;
     const char *mpirun = getenv("ALND_MPIRUN");
-    struct exec_local_options x = {.run = l->r->path,
-                                   .worker = worker,
-                                   .mpirun = mpirun ? mpirun : ALND_MPIRUN,
-                                   .cores = l->r->config->resources.cores,
-                                   .heartbeat = l->r->config->resources.heartbeat * 1e-15};
-    AL_TRY(exec_local_create(&x, &l->x));
+    if (strcmp(c->executor, "slurm") == 0) {
+        struct exec_slurm_options o = {.run = l->r->path, .worker = worker, .slurm = &c->slurm, .retries = c->retries,
+                                       .heartbeat = c->heartbeat * 1e-15};
+        AL_TRY(exec_slurm_create(&o, &l->x));
+        return AL_ERR_OK;
+    }
+    struct exec_local_options o = {.run = l->r->path, .worker = worker, .mpirun = mpirun ? mpirun : ALND_MPIRUN, .cores = c->cores,
+                                   .heartbeat = c->heartbeat * 1e-15, .pin = c->pin};
+    AL_TRY(exec_local_create(&o, &l->x));
     return AL_ERR_OK;
 }
 

@@ -39,6 +39,6 @@ enum al_err loop_task_ended(struct loop *l, const struct exec_end *end);
 enum al_err loop_task_resolve(struct loop *l, struct view_task *t);
 // FAILED: once more; `who` asks, for the journal. t NULL: there is no task id.
 enum al_err loop_task_retry(struct loop *l, struct view_task *t, const char *id, const char *who);
-struct exec_spec loop_task_spec(const struct plan_task *t, const char *token);
+struct exec_spec loop_task_spec(const struct loop *l, const struct plan_task *t, const char *token);
 
 #endif

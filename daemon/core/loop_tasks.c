@@ -2,6 +2,7 @@
 // Copyright the alnd authors
 #include <math.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -48,10 +49,27 @@ static enum al_err apply(struct loop *l, struct view_task *t, enum task_event ev
     return AL_ERR_OK;
 }
 
-struct exec_spec loop_task_spec(const struct plan_task *t, const char *token)
+static void limits_of(const struct cfg_resources *r, const char *verb, struct exec_spec *s)
 {
-    return (struct exec_spec){
-        .task = t->id, .verb = t->verb, .token = token, .ranks = t->ranks, .threads = t->threads};
+    static const struct {
+        const char *verb;
+        size_t job;
+    } of[] = {{"label", offsetof(struct cfg_resources, label)},     {"aimd", offsetof(struct cfg_resources, label)},
+              {"train", offsetof(struct cfg_resources, train)},     {"explore", offsetof(struct cfg_resources, explore)},
+              {"volume", offsetof(struct cfg_resources, produce)},  {"produce", offsetof(struct cfg_resources, produce)}};
+    for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+        if (strcmp(of[i].verb, verb) != 0) continue;
+        const struct cfg_job *j = (const struct cfg_job *)(const void *)((const char *)r + of[i].job);
+        s->memory = j == &r->label ? r->label_memory : j->memory;
+        s->time = j->time * 1e-15;
+    }
+}
+
+struct exec_spec loop_task_spec(const struct loop *l, const struct plan_task *t, const char *token)
+{
+    struct exec_spec s = {.task = t->id, .verb = t->verb, .token = token, .ranks = t->ranks, .threads = t->threads};
+    limits_of(&l->r->config->resources, t->verb, &s);
+    return s;
 }
 
 // What a worker's end means; ended: the attempt is closed with this exit code.
@@ -214,7 +232,7 @@ enum al_err loop_task_submit(struct loop *l, const struct plan_task *pt)
         AL_TRY(take_result(l, t, (struct end_of){.ended = true}));
         return AL_ERR_OK;
     }
-    struct exec_spec s = loop_task_spec(pt, token);
+    struct exec_spec s = loop_task_spec(l, pt, token);
     enum al_err e = l->x->ops->submit(l->x, &s, &pid);
     if (e) {
         snprintf(why, sizeof why, "%s", al_err_message());
@@ -237,6 +255,8 @@ static void describe_end(const struct loop *l, const struct view_task *t, const 
     task_log_tail(l->r->path, t->id, tail, sizeof tail);
     if (end->hung)
         snprintf(why, n, "no heartbeat for %.0f s: hung, killed", end->silent);
+    else if (end->why[0])
+        snprintf(why, n, "%s", end->why);
     else if (end->code == EXEC_UNKNOWN)
         snprintf(why, n, "ended without a result");
     else if (end->code < 0)
@@ -264,8 +284,13 @@ enum al_err loop_task_ended(struct loop *l, const struct exec_end *end)
         AL_TRY(interrupted(l, t, "stopped on request", e));
         return AL_ERR_OK;
     }
+    if (end->again) {
+        AL_TRY(interrupted(l, t, end->why, e));
+        loop_say(l, "%s: %s; it goes on", t->id, end->why);
+        return AL_ERR_OK;
+    }
     describe_end(l, t, end, why, sizeof why);
-    AL_TRY(fail_task(l, t, AL_CLASS_TRANSIENT, why, "", e));
+    AL_TRY(fail_task(l, t, end->refused ? AL_CLASS_FAULT : AL_CLASS_TRANSIENT, why, "", e));
     return AL_ERR_OK;
 }
 
@@ -274,7 +299,7 @@ static enum al_err adopt(struct loop *l, struct view_task *t, bool *ret_runs)
     const struct plan_task *pt = plan_find(l->p, t->id);
     long pid = 0;
     struct exec_spec s = {.task = t->id, .verb = t->verb, .token = t->token, .threads = 1};
-    if (pt) s = loop_task_spec(pt, t->token);
+    if (pt) s = loop_task_spec(l, pt, t->token);
     AL_TRY(l->x->ops->adopt(l->x, &s, &pid, ret_runs));
     if (!*ret_runs) return AL_ERR_OK;
     struct jr_change c = change_of(t);

@@ -82,3 +82,19 @@ int proc_kill_session(long sid, int sig)
     closedir(d);
     return n;
 }
+
+double proc_session_memory(long sid)
+{
+    double pages = 0;
+    DIR *d = sid > 1 ? opendir("/proc") : NULL;
+    if (!d) return 0;
+    for (long pid; (pid = next_pid(d));) {
+        char buf[128];
+        long size, resident;
+        if (getsid((pid_t)pid) == (pid_t)sid && read_proc(pid, "statm", buf, sizeof buf) > 0 &&
+            sscanf(buf, "%ld %ld", &size, &resident) == 2)
+            pages += (double)resident;
+    }
+    closedir(d);
+    return pages * (double)sysconf(_SC_PAGESIZE) / 1048576;
+}

@@ -12,6 +12,7 @@
 bool proc_has_token(long pid, const char *token);
 long proc_find_token(const char *token);  // the session leader with this token, else any process; 0: none
 int proc_kill_session(long sid, int sig); // number of processes signalled
+double proc_session_memory(long sid);     // MiB resident, all its processes; what they share counts for each
 bool proc_is_dead(long pid); // no such process, or a zombie
 
 #endif

@@ -4,6 +4,8 @@
 // The local executor with small programs as workers, and the files and sockets around it.
 #include <errno.h>
 #include <fcntl.h>
+
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 #include "base/mem.h"
 #include "core/control.h"
 #include "core/executor.h"
+#include "core/proc.h"
 #include "core/status.h"
 #include "core/taskfile.h"
 #include "support.h"
@@ -50,7 +53,7 @@ static struct executor *make(const char *script, const char *mpirun, int cores, 
     char worker[300];
     snprintf(worker, sizeof worker, "%s/worker", here.dir);
     struct exec_local_options o = {
-        .run = here.dir, .worker = worker, .mpirun = mpirun, .cores = cores, .heartbeat = heartbeat};
+        .run = here.dir, .worker = worker, .mpirun = mpirun, .cores = cores, .heartbeat = heartbeat, .pin = true};
     assert_int_equal(exec_local_create(&o, &x), AL_ERR_OK);
     return x;
 }
@@ -237,6 +240,85 @@ static void real_mpirun_starts_ranks(void **state)
     assert_non_null(strstr(log, "rank=1 of 2 threads 1"));
     free(log);
     executor_destroy(&x);
+}
+
+// The processors that the rank of this task may use.
+static void processors_of(const char *task, cpu_set_t *ret)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/worker.log", task);
+    char *log = place_read(&here, path), *at = strstr(log, "list:");
+    CPU_ZERO(ret);
+    assert_non_null(at);
+    for (at += 5; *at && *at != '\n';) {
+        long a = strtol(at, &at, 10), b = *at == '-' ? strtol(at + 1, &at, 10) : a;
+        for (long c = a; c <= b; c++)
+            CPU_SET(c, ret);
+        if (*at == ',') at++;
+    }
+    assert_true(CPU_COUNT(ret) > 0);
+    free(log);
+}
+
+static void mpirun_jobs_are_on_different_processors(void **state)
+{
+    (void)state;
+    cpu_set_t all, one, two, both;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    if (CPU_COUNT(&all) < 2) skip();
+    struct executor *x = make("grep Cpus_allowed_list /proc/self/status; touch ${2%/*}/up; for i in $(seq 100); do [ -e t1/up ] && [ -e t2/up ] && exit 0; "
+                              "sleep 0.1; done; exit 1", ALND_MPIRUN, CPU_COUNT(&all), 60);
+    submit(x, "t1", 1, 1);
+    submit(x, "t2", 1, 1);
+    assert_int_equal(wait_end(x).code, 0); // each has seen the other
+    assert_int_equal(wait_end(x).code, 0);
+    processors_of("t1", &one);
+    processors_of("t2", &two);
+    CPU_AND(&both, &one, &two);
+    assert_int_equal(CPU_COUNT(&both), 0);
+    assert_int_equal(CPU_COUNT(&one), 1);
+    executor_destroy(&x);
+    // a part of the machine: where the others are is not known, so nothing is bound
+    x = make("grep Cpus_allowed_list /proc/self/status", ALND_MPIRUN, 1, 60);
+    assert_int_equal(unlink("t1/worker.log"), 0);
+    submit(x, "t1", 1, 1);
+    assert_int_equal(wait_end(x).code, 0);
+    processors_of("t1", &one);
+    assert_true(CPU_EQUAL(&one, &all));
+    executor_destroy(&x);
+}
+
+static struct exec_end run_limited(const char *script, double memory, double seconds)
+{
+    struct executor *x = make(script, "mpirun", 4, 60);
+    struct exec_spec s = {.task = "t1", .verb = "label", .token = "t1", .threads = 1, .memory = memory, .time = seconds};
+    long pid;
+    assert_int_equal(x->ops->submit(x, &s, &pid), AL_ERR_OK);
+    struct exec_end e = wait_end(x);
+    executor_destroy(&x);
+    return e;
+}
+
+static void limits_are_enforced(void **state)
+{
+    (void)state;
+    double start = al_clock();
+    struct exec_end e = run_limited("sleep 300 & echo $! > t1/child; wait", 0, 0.5);
+    assert_int_equal(e.code, -SIGKILL);
+    assert_false(e.hung);
+    assert_non_null(strstr(e.why, "over its time limit of 0.5 s"));
+    assert_true(al_clock() - start > 0.5 && al_clock() - start < 60);
+    char *child = place_read(&here, "t1/child");
+    for (int i = 0; i < 200 && !proc_is_dead(strtol(child, NULL, 10)); i++)
+        sleep_ms(10);
+    assert_true(proc_is_dead(strtol(child, NULL, 10)));
+    free(child);
+    e = run_limited("x=$(head -c 60000000 /dev/zero | tr '\\0' x); sleep 300", 40, 0);
+    assert_int_equal(e.code, -SIGKILL);
+    assert_non_null(strstr(e.why, "over its memory limit of 40 MiB"));
+    e = run_limited("sleep 2; exit 4", 40, 30);
+    assert_int_equal(e.code, 4);
+    assert_string_equal(e.why, "");
 }
 
 #define ID64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -492,6 +574,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(stop_is_a_file_and_a_signal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_worker_is_adopted_by_its_token, set_up, tear_down),
         cmocka_unit_test_setup_teardown(real_mpirun_starts_ranks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(mpirun_jobs_are_on_different_processors, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(limits_are_enforced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(results_are_checked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_socket_is_the_owners, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bad_clients_hold_nothing, set_up, tear_down),

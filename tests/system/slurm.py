@@ -1,0 +1,314 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright the alnd authors
+"""Campaigns through a real Slurm of one node that the test starts itself.
+
+slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER short    workers without physics: refusals, a whole campaign
+slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER loop     the same hurt: daemon killed again and again, stopped, slurmctld away
+slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER trouble  a job cancelled, one requeued, the node down
+slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER limit    jobs that come to their time limit
+slurm.py BIN_DIR SOURCE_DIR TEST conform         the executor's conformance test (tests/daemon) on it
+slurm.py BIN_DIR SOURCE_DIR FAKE_WORKER mini     mini.yaml with the real engines: bit for bit what the executor local gives
+Exit 77: skipped, Slurm (Debian: slurmctld slurmd slurm-client munge) or the pseudopotentials are missing."""
+import glob
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+import rundirs
+import slurm_cluster
+from rundirs import attempts, outcome
+
+BIN, SOURCE, FAKE, MODE = *(os.path.abspath(p) for p in sys.argv[1:4]), sys.argv[4]
+ALND = os.path.join(BIN, 'alnd')
+HERE = os.path.join(SOURCE, 'tests/system')
+PSEUDO = os.environ.get('ALND_PSEUDO_DIR') or os.path.join(SOURCE, '.alnd/pseudo')
+SLURM = 'executor: slurm, slurm: {poll: 0.5 s, launcher: [nice]}'
+
+
+def check(ok, text):
+    if not ok:
+        print('FAIL:', text)
+        sys.exit(1)
+
+
+class Campaign:
+    def __init__(self, name, resources, worker=FAKE, **env):
+        self.d = os.path.join(TOP, name)
+        os.makedirs(self.d)
+        shutil.copy(os.path.join(HERE, 'li2s.extxyz'), self.d)
+        text = open(os.path.join(HERE, 'mini.yaml')).read()
+        text, n = re.subn(r'resources: \{cores: 2, label: \{batch: 3\}\}', 'resources: {cores: 2, label: {batch: 3}, %s}' % resources, text)
+        check(n == 1, 'mini.yaml has other resources than this test thinks')
+        if worker == FAKE:
+            text = re.sub(r'label_noise: \d+', 'label_noise: 0', text.replace('label: {batch: 3}', 'label: {batch: 1}'))
+        open(os.path.join(self.d, 'mini.yaml'), 'w').write(text)
+        self.env = dict(CLUSTER.env, **env)
+        if worker:
+            self.env.update(ALND_WORKER=worker, ALND_FAKE_LOG=os.path.join(self.d, 'fake.log'))
+        self.process = None
+
+    def start(self):
+        log = open(os.path.join(self.d, 'out.log'), 'ab')
+        self.process = subprocess.Popen([ALND, 'start', '--allow-commands', 'mini.yaml'], cwd=self.d, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                        start_new_session=True, env=self.env)
+        return self
+
+    def finish(self, limit=240, code=0):
+        try:
+            got = self.process.wait(timeout=limit)
+        except subprocess.TimeoutExpired:
+            got = f'nothing in {limit} s'
+            self.process.kill()
+        check(got == code, f'{self.d}: alnd start ended with {got}, not {code}:\n{self.log()[-3000:]}\n{CLUSTER.jobs()[-10:]}')
+        return self
+
+    def log(self):
+        return open(os.path.join(self.d, 'out.log'), errors='replace').read()
+
+    def daemon_log(self):
+        return open(os.path.join(self.d, 'run/alnd.log'), errors='replace').read()
+
+    def begun(self):
+        n = {}
+        for line in open(os.path.join(self.d, 'fake.log')):
+            what, task = line.split()
+            if what == 'begin':
+                n[task] = n.get(task, 0) + 1
+        return n
+
+    def failures(self):
+        db = sqlite3.connect(f'file:{self.d}/run/alnd.db?mode=ro', uri=True)
+        found = db.execute("select task, n, message from attempt where class is not null and class != ''").fetchall()
+        db.close()
+        return found
+
+    def job_of(self, task, state='RUNNING', limit=60):
+        """'id' or 'id_place' of the task's job once it is in this state."""
+        end = time.time() + limit
+        while time.time() < end:
+            for path in glob.glob(os.path.join(self.d, 'run/slurm/*.sh')):
+                try:
+                    text = open(path).read()
+                except FileNotFoundError:
+                    continue
+                m = re.search(r'^#ALND (\d+) \S+ %s$' % re.escape(task), text, re.M)
+                for base, place, name, now in CLUSTER.jobs() if m else ():
+                    if name == 'alnd-' + os.path.basename(path)[:-3] and place in ('N/A', m[1]) and now == state:
+                        return base if place == 'N/A' else f'{base}_{place}'
+            check(self.process.poll() is None, f'alnd ended before {task} was {state}:\n{self.log()[-2000:]}')
+            time.sleep(0.1)
+        check(False, f'{task} never was {state}: {CLUSTER.jobs()[-10:]}\n{self.log()[-2000:]}')
+
+
+def same(a, b):
+    # what workers without physics leave beside the models when they take their time
+    x, y = ({p: h for p, h in outcome(c.d).items() if os.path.basename(p) not in ('checkpoint', 'stop')} for c in (a, b))
+    check(len(x) > 10, f'only {len(x)} files to compare')
+    for p in sorted(set(x) | set(y)):
+        check(x.get(p) == y.get(p), f'{p} differs between {a.d} and {b.d}')
+    return len(x)
+
+
+def once(c):
+    twice = {t: n for t, n in c.begun().items() if n != 1}
+    check(not twice, f'{c.d}: started more than once: {twice}')
+
+
+def test_whole(reference):
+    c = Campaign('whole', SLURM).start().finish()
+    once(c)
+    n = same(reference, c)
+    names = [j for j in CLUSTER.jobs() if j[2].startswith('alnd-')]
+    arrays = {j[0] for j in names if j[1] != 'N/A'}
+    check(len(arrays) >= 3, f'labels did not go as arrays: {names}')
+    check(not glob.glob(os.path.join(c.d, 'run/slurm/*.sh')), 'scripts of finished jobs are left')
+    print(f'whole: {len(c.begun())} tasks, {len(names)} jobs of which {len(arrays)} arrays; {n} files as with the executor local')
+
+
+# sbatch that takes its time: the daemon dies before, while and after the job gets into the queue.
+SLOW_SBATCH = '#!/bin/sh\nsleep 0.4\n%s "$@"\nrc=$?\nsleep 0.4\nexit $rc\n'
+
+
+def slow_sbatch(c):
+    d = os.path.join(c.d, 'bin')
+    os.makedirs(d)
+    path = os.path.join(d, 'sbatch')
+    open(path, 'w').write(SLOW_SBATCH % shutil.which('sbatch'))
+    os.chmod(path, 0o755)
+    c.env['PATH'] = d + ':' + c.env['PATH']
+
+
+def test_kill(reference):
+    c = Campaign('kill', SLURM, ALND_FAKE_MS='300')
+    slow_sbatch(c)
+    kills, adopted = 0, 0
+    rng = random.Random(6)
+    end = time.time() + 200
+    while time.time() < end:
+        c.start()
+        try:
+            c.process.wait(timeout=rng.uniform(0.15, 2.5) + 0.25)
+            break
+        except subprocess.TimeoutExpired:
+            c.process.kill() # the daemon alone: jobs and a running sbatch are not its children in any way that matters
+            c.process.wait()
+            kills += 1
+    c.finish()
+    adopted = c.log().count('adopted')
+    once(c)
+    n = same(reference, c)
+    many = {t: k for t, k in attempts(c.d).items() if k > 1}
+    check(kills >= 5 and adopted >= 5, f'{kills} kills, {adopted} adoptions: not much of a test')
+    print(f'kill: daemon killed {kills} times, {adopted} tasks adopted, no worker started twice ({len(many)} intents had not got as far as sbatch); '
+          f'{n} files as without')
+
+
+def test_trouble(reference):
+    """A job cancelled by somebody, one requeued, the node down: each goes on."""
+    c = Campaign('trouble', SLURM, ALND_FAKE_MS='4000', ALND_FAKE_SLOW='iterations/000/train').start()
+    a, b = 'iterations/000/train/0', 'iterations/000/train/1'
+    job_a, job_b = c.job_of(a), c.job_of(b)
+    CLUSTER.call('scancel', job_a)
+    CLUSTER.call('scontrol', 'requeue', job_b)
+    c.job_of(a), c.job_of(b)
+    time.sleep(0.5)
+    CLUSTER.call('scontrol', 'update', 'nodename=localhost', 'state=down', 'reason=test')
+    time.sleep(2)
+    CLUSTER.call('scontrol', 'update', 'nodename=localhost', 'state=resume')
+    c.finish()
+    n = same(reference, c)
+    failures = c.failures()
+    check([f[0] for f in failures] == [a] and 'cancelled in Slurm, not by alnd' in failures[0][2], f'failures: {failures}')
+    begun = {t: k for t, k in c.begun().items() if k > 1}
+    check(set(begun) == {a, b} and begun[b] >= 3, f'begun more than once: {begun}')
+    print(f'trouble: scancel, requeue and a node down: starts {begun}, failures counted: {len(failures)}; {n} files as without')
+
+
+def test_walltime():
+    c = Campaign('walltime', 'train: {time: 1 min}, ' + SLURM.replace('slurm: {', 'slurm: {grace: 30 s, '), ALND_FAKE_MS='45000',
+                 ALND_FAKE_SLOW='iterations/000/train/1')
+    return c.start()
+
+
+def walltime_ended(c, reference):
+    c.finish()
+    n = same(reference, c)
+    check(not c.failures(), f'failures: {c.failures()}')
+    told = [line for line in c.log().split('\n') if 'train/1' in line]
+    check(any('stopped before its time limit in Slurm; it goes on' in line for line in told), f'{told} {c.begun()}')
+    check(c.begun()['iterations/000/train/1'] >= 2, f'{c.begun()}')
+    print(f'walltime: a task of 45 s in jobs of 1 min less 30 s: {c.begun()["iterations/000/train/1"]} jobs; {n} files as without')
+
+
+def test_stop(reference):
+    c = Campaign('stop', SLURM, ALND_FAKE_MS='3000', ALND_FAKE_SLOW='iterations/000/train').start()
+    c.job_of('iterations/000/train/0')
+    c.process.send_signal(signal.SIGINT)
+    c.finish(60, 3)
+    left = [j for j in CLUSTER.jobs() if j[3] in ('RUNNING', 'PENDING') and os.path.exists(os.path.join(c.d, 'run/slurm', j[2][5:] + '.sh'))]
+    check(not left, f'jobs left after a stop: {left}')
+    check(not c.failures(), f'failures: {c.failures()}')
+    c.start().finish()
+    print(f'stop: Ctrl-C, then on; {same(reference, c)} files as without')
+
+
+def test_controller_down(reference):
+    """slurmctld away for some seconds: the daemon waits, answers, and submits nothing twice."""
+    c = Campaign('away', SLURM, ALND_FAKE_MS='1500', ALND_FAKE_SLOW='/train/').start()
+    c.job_of('iterations/000/train/0')
+    CLUSTER.controller.send_signal(signal.SIGSTOP)
+    time.sleep(1)
+    t0 = time.time()
+    p = subprocess.run([ALND, 'status', 'run', '--json'], cwd=c.d, capture_output=True, text=True, timeout=20)
+    took = time.time() - t0
+    check(p.returncode == 0 and json.loads(p.stdout) and took < 5, f'alnd status with slurmctld away: {p.returncode}, {took:.2f} s')
+    time.sleep(2)
+    CLUSTER.controller.send_signal(signal.SIGCONT)
+    c.finish()
+    once(c)
+    print(f'away: slurmctld stopped for 3 s, alnd status answered in {1000 * took:.0f} ms; {same(reference, c)} files as without')
+
+
+def test_refused():
+    c = Campaign('refused', SLURM.replace('slurm: {', 'slurm: {partition: nowhere, ')).start().finish(60, 1)
+    check('sbatch refused the job' in c.log() and 'nvalid partition' in c.log(), c.log())
+    c = Campaign('absent', SLURM)
+    c.env['PATH'] = os.path.join(c.d, 'nothing')
+    before = sorted(os.listdir(c.d)) + ['out.log']
+    c.start().finish(20, 2)
+    check('sbatch is not in PATH' in c.log() and sorted(os.listdir(c.d)) == sorted(before), f'{c.log()} {os.listdir(c.d)}')
+    for i, bad in enumerate(('modules: ["a; touch x"]', 'launcher: ["$(id)"]', 'extra: ["--wrap=id"]', 'extra: ["--wr=id"]', 'extra: [-x]',
+                             'extra: ["--comment=`id`"]', 'partition: "a b"', 'account: --wrap', 'modules: [""]', 'modules: [/tmp/x]', 'extra: [--container=x]')):
+        c = Campaign(f'bad{i}', 'executor: slurm, slurm: {%s}' % bad)
+        c.start().finish(20, 2)
+        check(re.search(r'mini\.yaml:\d+:\d+: ', c.log()) and not os.path.exists(os.path.join(c.d, 'run')), f'{bad}: {c.log()}')
+    c = Campaign('launcher', SLURM)
+    p = subprocess.run([ALND, 'start', 'mini.yaml'], cwd=c.d, env=c.env, capture_output=True, text=True, timeout=20)
+    check(p.returncode == 2 and '--allow-commands' in p.stderr and not os.path.exists(os.path.join(c.d, 'run')), f'{p.returncode} {p.stderr}')
+    print('refused: unknown partition, no sbatch, eleven bad values, a launcher without --allow-commands')
+
+
+def test_mini():
+    if not glob.glob(os.path.join(PSEUDO, 'SPMS', '*Li*.psp8')):
+        print(f'skipped: no pseudopotentials in {PSEUDO}/SPMS (./setup.sh build fetches them)')
+        sys.exit(77)
+    mpi = SLURM.replace(', launcher: [nice]', '')
+    a = Campaign('local', 'executor: local', worker=None).start().finish(600)
+    t0 = time.time()
+    b = Campaign('jobs', mpi, worker=None).start()
+    b.job_of('iterations/000/train/0', limit=300)
+    b.process.kill()
+    b.process.wait()
+    b.start().finish(600)
+    check('adopted' in b.log(), 'nothing was adopted:\n' + b.log()[-2000:])
+    check(max(attempts(b.d).values()) == 1, f'{attempts(b.d)}')
+    print(f'mini: {same(a, b)} files bit for bit as with the executor local, one restart between ({time.time() - t0:.0f} s)')
+
+
+def test_conform():
+    p = subprocess.run([FAKE, 'slurm'], env=CLUSTER.env, timeout=240, cwd=TOP)
+    check(p.returncode == 0, f'{FAKE} slurm: {p.returncode}; {CLUSTER.jobs()[-10:]}')
+
+
+def test_short():
+    test_refused()
+    reference = Campaign('reference', 'executor: local').start().finish()
+    test_whole(reference)
+
+
+def local():
+    return Campaign('reference', 'executor: local').start().finish()
+
+
+def test_loop():
+    reference = local()
+    test_kill(reference)
+    test_stop(reference)
+    test_controller_down(reference)
+
+
+if slurm_cluster.missing():
+    print('skipped: no', ', '.join(slurm_cluster.missing()))
+    sys.exit(77)
+TOP = tempfile.mkdtemp(prefix='alnd-slurm-')
+CLUSTER = slurm_cluster.Cluster(os.path.join(TOP, 'slurm'))
+try:
+    CLUSTER.start()
+    {'short': test_short, 'loop': test_loop, 'limit': lambda: walltime_ended(test_walltime(), local()), 'trouble': lambda: test_trouble(local()),
+      'mini': test_mini, 'conform': test_conform}[MODE]()
+finally:
+    CLUSTER.stop()
+    rundirs.kill_all(TOP)
+    if os.environ.get('ALND_KEEP'):
+        print('kept', TOP)
+    else:
+        shutil.rmtree(TOP, ignore_errors=True)
