@@ -90,8 +90,10 @@ static bool mount_run(const char *options)
         return false;
     }
     own = true;
+    char all[96]; // a directory that others may write to is refused
+    snprintf(all, sizeof all, "%s,mode=755", options);
     (void)mkdir("run", 0777);
-    if (mount("none", "run", "tmpfs", 0, options) != 0) {
+    if (mount("none", "run", "tmpfs", 0, all) != 0) {
         print_message("skipped: a tmpfs cannot be mounted here (%s)\n", strerror(errno));
         return false;
     }

@@ -264,7 +264,7 @@ def test_converge():
     check(aimd['tasks'] == [1, 1] and aimd['frames'] == [20, 20] and
           abs(aimd['core_hours'][0] / 20 / (stage['initial: label']['core_hours'][0] / 6) - 1) < 1e-4, str(stage))
     check(stage['train']['tasks'] == [4, 4] and stage['produce']['tasks'] == [2, 2], str(stage))
-    check(stage['label']['frames'] == [12, 12] and plan['total']['core_hours'][1] > 0, str(stage))
+    check(stage['label']['frames'] == [14, 14] and plan['total']['core_hours'][1] > 0, str(stage))
     write('mini.yaml', good.replace('name: mini', 'name: mini\nunknown: 3'))
     alnd('plan', 'mini.yaml', code=2)
     check(not os.path.exists('run'), 'plan creates nothing')

@@ -301,7 +301,7 @@ def test_input():
     write('c.yaml', 'train:\n  steps: many\n')
     bad('good.extxyz', None, 'c.yaml:2:', command='train', more=('--config', 'c.yaml'))
     write('not.dp', 'text')
-    alnd('test', 'not.dp', 'good.extxyz', code=1)
+    alnd('test', 'not.dp', 'good.extxyz', code=2)
     alnd('test', 'none.dp', 'good.extxyz', code=2)
     alnd('test', 'not.dp', code=2)
     # an element the model does not know
