@@ -178,6 +178,7 @@ static enum al_err parse_symop(const struct cif *c, const struct token *t, struc
             } else if (isdigit((unsigned char)ch) || ch == '.') {
                 char *end;
                 double v = strtod(p, &end);
+                if (end == p) break; // a point alone
                 p = end;
                 if (*p == '/') {
                     double d = strtod(p + 1, &end);
