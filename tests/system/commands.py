@@ -276,7 +276,7 @@ def real_place(name, *edits):
     return d
 
 
-SHORT = [(r'\n  steps: \d+', '\n  steps: 100'), (r'steps_next: \d+', 'steps_next: 100'), (r'volume: npt, volume_time: 2 ps, pressure: -100 GPa, ', ''),
+SHORT = [(r'volume: npt, volume_time: 2 ps, pressure: -100 GPa, ', ''),
          (r'time: 10 ps', 'time: 0.5 ps')]
 
 
