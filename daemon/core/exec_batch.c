@@ -198,6 +198,8 @@ enum al_err batch_script_write(const char *path, const struct batch_script *s)
           "    exit \"$1\"\n}\nasked=0\nchild=\n", o.out);
     fprintf(o.out, "if [ \"${%s:-0}\" -gt %d ]; then\n    echo \"started again %d times by the batch system: given up\"\n    finish 5\nfi\n",
             s->restarts, s->retries, s->retries);
+    // started again by the batch system: the request was this script's own (a job that is not to start at all is cancelled)
+    fprintf(o.out, "[ \"${%s:-0}\" = 0 ] || rm -f \"$task/stop\"\n", s->restarts);
     fputs("[ ! -e \"$task/stop\" ] || finish 3\n", o.out);
     for (int i = 0; i < s->nmodules; i++) {
         fputs("module load ", o.out);

@@ -153,6 +153,7 @@ static void explain(const struct exec_slurm *l, struct slurm_job *j, bool asked)
     size_t n = sizeof j->end.why;
     if (strcmp(j->state, "CANCELLED") == 0)
         snprintf(why, n, "%s", j->cancelled ? "cancelled" : "its job was cancelled in Slurm, not by alnd");
+    else if (j->end.code == 3 && j->stop) return; // as it was told to
     else if (j->end.code == 3) stopped_early(l, j, asked);
     else if (strcmp(j->state, "TIMEOUT") == 0 || strcmp(j->state, "DEADLINE") == 0)
         snprintf(why, n, "ended by Slurm at its time limit before it had saved its state (resources.slurm.grace)");

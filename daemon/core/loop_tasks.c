@@ -280,7 +280,7 @@ enum al_err loop_task_ended(struct loop *l, const struct exec_end *end)
         return AL_ERR_OK;
     }
     // after `alnd retry` the loop is not ending any more when the workers come that it had told to stop
-    if ((l->stopping || l->failed || (end->code == 3 && was_told_to_stop(l, t))) && !end->hung) {
+    if ((l->stopping || l->failed || (end->code == 3 && !end->why[0] && was_told_to_stop(l, t))) && !end->hung) {
         AL_TRY(interrupted(l, t, "stopped on request", e));
         return AL_ERR_OK;
     }
