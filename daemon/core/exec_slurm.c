@@ -206,6 +206,7 @@ static void take_line(struct exec_slurm *l, char *line)
             j->beat = (struct exec_beat){.last_change = j->running};
         }
         snprintf(j->state, sizeof j->state, "%s", state);
+        j->dropped = false;
         return;
     }
 }
@@ -273,22 +274,28 @@ static void look(struct exec_slurm *l)
     slurm_call(l, SQUEUE, argv, "");
 }
 
-static bool cancel_some(struct exec_slurm *l)
+// pending: those that are to go if they still wait. A job may have begun since its state was seen, and a worker that was told
+// to stop must not be killed: Slurm decides.
+static bool cancel_some(struct exec_slurm *l, bool pending)
 {
-    const char *argv[BATCH_ARGS] = {"scancel"};
+    const char *argv[BATCH_ARGS] = {"scancel", "--state=PENDING"};
     char text[BATCH_ARGS][32];
-    int n = 1;
+    const int first = pending ? 2 : 1;
+    int n = first;
     for (int i = 0; i < l->njobs && n < BATCH_ARGS - 1; i++) {
         struct slurm_job *j = &l->job[i];
-        if (!j->cancel || j->stage != LIVE || !j->id) continue;
+        if (!(pending ? j->drop : j->cancel) || j->stage != LIVE || !j->id) continue;
         if (j->array) snprintf(text[n], sizeof text[n], "%ld_%d", j->id, j->index);
         else snprintf(text[n], sizeof text[n], "%ld", j->id);
         argv[n] = text[n];
         n++;
-        j->cancel = false;
+        if (pending) j->dropped = true;
+        else j->cancel = false;
+        j->drop = false;
         j->cancelled = true;
     }
-    if (n == 1) return false;
+    argv[n] = NULL;
+    if (n == first) return false;
     slurm_call(l, SCANCEL, argv, "");
     return true;
 }
@@ -336,11 +343,11 @@ static void drive(struct exec_slurm *l)
             j->end = (struct exec_end){.code = EXEC_UNKNOWN, .why = "stopped before it was submitted"};
             slurm_over(l, j);
         }
-        if (j->stage == LIVE && j->stop && strcmp(j->state, "PENDING") == 0 && !j->cancelled) j->cancel = true;
+        if (j->stage == LIVE && j->stop && strcmp(j->state, "PENDING") == 0 && !j->dropped) j->drop = true;
         waiting = waiting || j->stage == WAITING;
         known = known || j->stage == LIVE || j->stage == UNSURE;
     }
-    if (cancel_some(l)) return;
+    if (cancel_some(l, false) || cancel_some(l, true)) return;
     if (waiting && now >= l->next_send) {
         if (slurm_send(l) == AL_ERR_OK && l->calling == SBATCH) return;
         if (l->calling == NOTHING) l->next_send = now + 5; // a full disk, no process

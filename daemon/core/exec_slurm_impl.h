@@ -24,6 +24,7 @@ struct slurm_job {
     enum slurm_stage stage;
     long id;
     bool array, adopted, sender, listed, stop, cancel, cancelled, hung;
+    bool drop, dropped; // to be cancelled if it still waits in the queue; that was asked since its state was last seen
     double submitted, running, gone, silent; // s, monotonic; 0: not yet
     double done;                             // progress at its start
     struct exec_beat beat;

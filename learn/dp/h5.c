@@ -105,7 +105,9 @@ static enum al_err probe(const char *path, size_t *ret_bytes)
     unsigned char head[sizeof signature];
     struct stat st;
     FILE *in;
-    AL_TRY(al_file_stream(path, &in));
+    enum al_err e = al_file_stream(path, &in);
+    if (e == AL_ERR_INPUT) AL_FAIL(AL_ERR_CORRUPT, "%s is not an HDF5 file, nor a regular file at all", path);
+    AL_TRY(e);
     bool bad = fstat(fileno(in), &st) != 0, found = false;
     for (long at = 0; !bad && !found && at < st.st_size; at = at ? 2 * at : 512) // behind a user block of 512, 1024, ... bytes
         found = fseek(in, at, SEEK_SET) == 0 && fread(head, 1, sizeof head, in) == sizeof head && !memcmp(head, signature, sizeof head);
