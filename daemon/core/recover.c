@@ -58,9 +58,10 @@ static bool read_task(const char *path, const char *id, struct found *t)
     if (al_yaml_read(path, &n) != AL_ERR_OK) return false;
     const char *verb = al_node_str(n, "verb", ""), *identity = al_node_str(n, "identity", "");
     const struct al_node *inputs = al_node_get(n, "inputs");
-    if (strcmp(al_node_str(n, "task", ""), id) != 0 || strlen(identity) != 64 || !verb[0] || strlen(verb) >= sizeof t->verb)
+    if (strcmp(al_node_str(n, "task", ""), id) != 0 || strlen(identity) != 64 || !verb[0] || strlen(verb) >= sizeof t->verb ||
+        strlen(id) >= sizeof t->id)
         return false;
-    snprintf(t->id, sizeof t->id, "%s", id);
+    memcpy(t->id, id, strlen(id) + 1);
     snprintf(t->verb, sizeof t->verb, "%s", verb);
     snprintf(t->identity, sizeof t->identity, "%s", identity);
     t->iteration = (int)al_node_int(n, "iteration", -1);
