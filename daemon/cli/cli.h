@@ -47,6 +47,8 @@ int cli_fail(enum al_err e);
 // when met. Returns EXIT_OK or prints the usage.
 int cli_arguments(int argc, char **argv, int n, const char **ret_arg, const char *const *flags,
                   bool *ret_flag);
+// A whole number; AL_ERR_INPUT: "COMMAND: FLAG TEXT: a whole number from 1 to 64 is wanted".
+enum al_err cli_count(const char *command, const char *flag, const char *text, long min, long max, long *ret);
 // Duration as 12.3 s, 4 min 05 s, 2 h 03 min.
 const char *cli_duration(double seconds, char buf[32]);
 // A path for a shell command line: in quotes where a shell would see more in it than a word. Cut when it does not fit.

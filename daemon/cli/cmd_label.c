@@ -32,9 +32,8 @@ struct request {
 
 static int parse_count(const char *flag, const char *text, int *ret)
 {
-    char *end;
-    long v = strtol(text, &end, 10);
-    if (*end || end == text || v < 1 || v > 4096) return cli_usage("label: %s %s: a whole number from 1 to 4096 is wanted", flag, text);
+    long v;
+    if (cli_count("label", flag, text, 1, 4096, &v) != AL_ERR_OK) return cli_usage("%s", al_err_message());
     *ret = (int)v;
     return EXIT_OK;
 }

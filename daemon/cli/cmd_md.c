@@ -4,7 +4,6 @@
 // alnd md: one trajectory, first-principles (potential dft) or with a model file. A bag of one task (core/bag.h) in the directory
 // --out: the trajectory, its log and checkpoint lie there, the task below tasks/; the same command goes on, and with a longer
 // --time it goes further.
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,17 +51,6 @@ static enum al_err set_quantity(const char *flag, const char *text, enum al_dim 
     return AL_ERR_OK;
 }
 
-static enum al_err set_count(const char *flag, const char *text, long min, long max, long *ret)
-{
-    char *end;
-    errno = 0;
-    long v = strtol(text, &end, 10);
-    if (*end || end == text || errno || v < min || v > max)
-        AL_FAIL(AL_ERR_INPUT, "md: %s %s: a whole number from %ld to %ld is wanted", flag, text, min, max);
-    *ret = v;
-    return AL_ERR_OK;
-}
-
 static enum al_err set_value(struct wish *w, const char *flag, const char *v)
 {
     const struct {
@@ -96,15 +84,15 @@ static enum al_err set_value(struct wish *w, const char *flag, const char *v)
         return AL_ERR_OK;
     }
     if (strcmp(flag, "--stride") == 0) {
-        AL_TRY(set_count(flag, v, 1, 100000000, &w->stride));
+        AL_TRY(cli_count("md", flag, v, 1, 100000000, &w->stride));
     } else if (strcmp(flag, "--seed") == 0) {
-        AL_TRY(set_count(flag, v, 0, 2147483647, &w->seed));
+        AL_TRY(cli_count("md", flag, v, 0, 2147483647, &w->seed));
     } else if (strcmp(flag, "--replicas") == 0) {
-        AL_TRY(set_count(flag, v, 1, 64, &w->replicas));
+        AL_TRY(cli_count("md", flag, v, 1, 64, &w->replicas));
     } else if (strcmp(flag, "--threads") == 0) {
-        AL_TRY(set_count(flag, v, 1, 1024, &w->threads));
+        AL_TRY(cli_count("md", flag, v, 1, 1024, &w->threads));
     } else if (strcmp(flag, "--cores") == 0 || strcmp(flag, "--ranks") == 0) {
-        AL_TRY(set_count(flag, v, 1, 4096, &n));
+        AL_TRY(cli_count("md", flag, v, 1, 4096, &n));
         *(flag[2] == 'c' ? &w->choice.cores : &w->choice.ranks) = (int)n;
     } else {
         AL_FAIL_HINT(AL_ERR_INPUT, hint, "md: unknown option '%s'", flag);

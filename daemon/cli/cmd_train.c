@@ -38,17 +38,6 @@ struct wish {
     int fd;
 };
 
-static enum al_err set_count(const char *flag, const char *text, long min, long max, long *ret)
-{
-    char *end;
-    errno = 0;
-    long v = strtol(text, &end, 10);
-    if (*end || end == text || errno || v < min || v > max)
-        AL_FAIL(AL_ERR_INPUT, "train: %s %s: a whole number from %ld to %ld is wanted", flag, text, min, max);
-    *ret = v;
-    return AL_ERR_OK;
-}
-
 static enum al_err set_value(struct wish *w, const char *flag, const char *v)
 {
     long n;
@@ -59,9 +48,9 @@ static enum al_err set_value(struct wish *w, const char *flag, const char *v)
     } else if (strcmp(flag, "--config") == 0) {
         w->choice.config = v;
     } else if (strcmp(flag, "--seed") == 0) {
-        AL_TRY(set_count(flag, v, 0, 2147483647, &w->seed));
+        AL_TRY(cli_count("train", flag, v, 0, 2147483647, &w->seed));
     } else if (strcmp(flag, "--cores") == 0) {
-        AL_TRY(set_count(flag, v, 1, 4096, &n));
+        AL_TRY(cli_count("train", flag, v, 1, 4096, &n));
         w->choice.cores = (int)n;
     } else if (flag[1] == '-' && flag[2]) {
         if (w->nset == MAX_SET) AL_FAIL(AL_ERR_INPUT, "train: more than %d settings", MAX_SET);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -73,6 +75,17 @@ int cli_arguments(int argc, char **argv, int n, const char **ret_arg, const char
                 return cli_usage("usage: alnd %s %s", argv[0], commands[k].args);
     }
     return EXIT_OK;
+}
+
+enum al_err cli_count(const char *command, const char *flag, const char *text, long min, long max, long *ret)
+{
+    char *end;
+    errno = 0;
+    long v = strtol(text, &end, 10);
+    if (*end || end == text || errno || v < min || v > max)
+        AL_FAIL(AL_ERR_INPUT, "%s: %s %s: a whole number from %ld to %ld is wanted", command, flag, text, min, max);
+    *ret = v;
+    return AL_ERR_OK;
 }
 
 const char *cli_duration(double seconds, char buf[32])

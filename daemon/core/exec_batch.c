@@ -22,28 +22,15 @@ enum { MAX_ENV = 160, MAX_OUTPUT = 1 << 26, MAX_SCRIPT = 1 << 24 };
 
 enum al_err batch_find(const char *program)
 {
-    const char *path = getenv("PATH");
-    for (const char *p = path ? path : ""; *p;) {
-        size_t n = strcspn(p, ":");
-        char at[AL_PATH];
-        struct stat st;
-        if (n && snprintf(at, sizeof at, "%.*s/%s", (int)n, p, program) < AL_PATH && access(at, X_OK) == 0 && stat(at, &st) == 0 &&
-            S_ISREG(st.st_mode))
-            return AL_ERR_OK;
-        p += n + (p[n] == ':');
-    }
+    char path[AL_PATH];
+    if (al_program_find(program, path)) return AL_ERR_OK;
     AL_FAIL(AL_ERR_NOTFOUND, "%s is not in PATH", program);
 }
 
 // In the child: only async-signal-safe calls.
 _Noreturn static void child_run(const struct batch_call *c, const char *const *argv, char **envp, const char *dir)
 {
-    sigset_t none;
-    sigemptyset(&none);
-    setsid();
-    for (int sig = 1; sig < 32; sig++)
-        signal(sig, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    signals_leave();
     int null = open("/dev/null", O_RDONLY);
     if (null < 0 || dup2(null, 0) < 0 || dup2(c->out, 1) < 0 || dup2(c->err, 2) < 0 || chdir(dir) != 0) _exit(126);
     close_range(3, ~0u, 0);

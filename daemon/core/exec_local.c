@@ -190,12 +190,7 @@ static enum al_err build_command(const struct exec_local *l, const struct exec_s
 // In the child: only async-signal-safe calls.
 _Noreturn static void child_run(const char *run, const struct command *c, const cpu_set_t *cpus)
 {
-    sigset_t none;
-    sigemptyset(&none);
-    setsid();
-    for (int sig = 1; sig < 32; sig++)
-        signal(sig, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    signals_leave();
     int null = open("/dev/null", O_RDONLY), out = open(c->log, O_WRONLY | O_CREAT | O_APPEND, 0666);
     if (null < 0 || out < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || chdir(run) != 0)
         _exit(126);

@@ -36,9 +36,10 @@ static enum al_err drain(int fd, struct answer *a)
     }
 }
 
-// stdout and stderr go through one pipe: on success the worker prints nothing but its answer.
-static enum al_err ask(const char *worker, const char *const *argv, struct answer *a, int *ret_status)
+// What it prints, without line ends at its end. stdout and stderr go through one pipe: on success the worker prints nothing but its answer.
+static enum al_err ask(const char *worker, const char *const *argv, char **ret_text, size_t *ret_n, int *ret_status)
 {
+    struct answer a = {0};
     char *full[MAX_ARG + 2] = {(char *)(uintptr_t)worker};
     int fd[2], n = 0;
     while (argv[n])
@@ -54,43 +55,42 @@ static enum al_err ask(const char *worker, const char *const *argv, struct answe
         _exit(127);
     }
     close(fd[1]);
-    enum al_err e = pid > 0 ? drain(fd[0], a) : AL_ERR_OK;
+    enum al_err e = pid > 0 ? drain(fd[0], &a) : AL_ERR_OK;
+    AL_AUTOFREE char *text = a.text;
     close(fd[0]);
     if (pid < 0) AL_FAIL(AL_ERR_LOST, "cannot fork: %s", strerror(errno));
     while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR)
         ;
     AL_TRY(e);
+    while (a.n && text[a.n - 1] == '\n')
+        a.n--;
+    text[a.n] = '\0';
+    *ret_text = text;
+    *ret_n = a.n;
+    text = NULL;
     return AL_ERR_OK;
 }
 
 enum al_err worker_ask(const char *worker, const char *const *argv, struct al_node **ret)
 {
-    struct answer a = {0};
+    AL_AUTOFREE char *text = NULL;
+    size_t n;
     int status = 0;
-    enum al_err e = ask(worker, argv, &a, &status);
-    AL_AUTOFREE char *text = a.text;
-    AL_TRY(e);
-    while (a.n && a.text[a.n - 1] == '\n')
-        a.n--;
-    text[a.n] = '\0';
+    AL_TRY(ask(worker, argv, &text, &n, &status));
     if (WIFEXITED(status) && WEXITSTATUS(status) == 2) AL_FAIL(AL_ERR_INPUT, "%.400s", text);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         AL_FAIL(AL_ERR_LOST, "alnd-worker %s failed: %.400s", argv[0], text[0] ? text : "it cannot be started");
-    AL_TRY(al_yaml_parse("the worker's answer", text, a.n, ret));
+    AL_TRY(al_yaml_parse("the worker's answer", text, n, ret));
     return AL_ERR_OK;
 }
 
 enum al_err worker_check_model(const char *worker, const char *path)
 {
-    struct answer a = {0};
+    AL_AUTOFREE char *text = NULL;
+    size_t n;
     int status = 0;
     const char *argv[] = {"model", path, NULL};
-    enum al_err e = ask(worker, argv, &a, &status);
-    AL_AUTOFREE char *text = a.text;
-    AL_TRY(e);
-    while (a.n && a.text[a.n - 1] == '\n')
-        a.n--;
-    text[a.n] = '\0';
+    AL_TRY(ask(worker, argv, &text, &n, &status));
     if (WIFSIGNALED(status))
         AL_FAIL_HINT(AL_ERR_CORRUPT, "it was tried in a process of its own: nothing else is harmed",
                      "%s is malformed: reading it ended in signal %d (%s)", path, WTERMSIG(status), strsignal(WTERMSIG(status)));

@@ -77,3 +77,13 @@ void signals_release(const sigset_t *old)
 {
     sigprocmask(SIG_SETMASK, old, NULL);
 }
+
+void signals_leave(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    setsid();
+    for (int sig = 1; sig < 32; sig++)
+        signal(sig, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}

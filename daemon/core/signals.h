@@ -21,5 +21,7 @@ int signals_take(void); // requests to stop since the last call; forgets everyth
 // Around fork: a child that has not left this process group yet must not pass a Ctrl-C on to us a second time.
 void signals_hold(sigset_t *ret_old);
 void signals_release(const sigset_t *old);
+// In a child between fork and exec: a session of its own, no handlers, nothing blocked. Async-signal-safe.
+void signals_leave(void);
 
 #endif

@@ -42,14 +42,6 @@ struct mdrun {
     } memory;
 };
 
-static void time_left(double s, char ret[32])
-{
-    long n = (long)(s + 0.5);
-    if (n < 120) snprintf(ret, 32, "%ld s", n);
-    else if (n < 7200) snprintf(ret, 32, "%ld min", n / 60);
-    else snprintf(ret, 32, "%ld h %02ld min", n / 3600, n / 60 % 60);
-}
-
 static double seconds_per_step(const struct mdrun *x, long step)
 {
     long n = step - x->first_step;
@@ -86,7 +78,7 @@ static enum al_err on_step(void *ctx, const struct md_state *s, const struct md_
     all->ran += s->step - x->told;
     x->told = s->step;
     double per = all->ran > 0 ? (al_clock() - all->started) / (double)all->ran : 0;
-    time_left(per * (double)(all->total - all->done), left);
+    task_time_left(per * (double)(all->total - all->done), left);
     if (per > 0)
         task_progress(x->t, all->done, all->total, "T %.0f K, %.3g ns/day, %s left", th->temperature, ns_per_day(x, per), left);
     else

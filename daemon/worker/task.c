@@ -209,6 +209,14 @@ void task_catch_signals(void)
     sigaction(SIGINT, &a, NULL);
 }
 
+void task_time_left(double seconds, char ret[32])
+{
+    long n = (long)(seconds + 0.5);
+    if (n < 120) snprintf(ret, 32, "%ld s", n);
+    else if (n < 7200) snprintf(ret, 32, "%ld min", n / 60);
+    else snprintf(ret, 32, "%ld h %02ld min", n / 3600, n / 60 % 60);
+}
+
 bool task_should_stop(void *task)
 {
     const struct task *t = task;

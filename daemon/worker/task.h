@@ -53,6 +53,8 @@ enum al_err task_finish(struct task *t, enum al_err err);
 
 // Progress file, at most once a second (total 0: unknown).
 [[gnu::format(printf, 4, 5)]] void task_progress(struct task *t, long done, long total, const char *fmt, ...);
+// For its text: "45 s", "12 min", "3 h 05 min".
+void task_time_left(double seconds, char ret[32]);
 // Stop requests: SIGTERM, SIGINT, or TASKDIR/stop. Takes a struct task (usable as check_stop callback).
 bool task_should_stop(void *task);
 void task_catch_signals(void);

@@ -39,14 +39,6 @@ struct fit {
     fflush(f->log);
 }
 
-static void time_left(double s, char ret[32])
-{
-    long n = (long)(s + 0.5);
-    if (n < 120) snprintf(ret, 32, "%ld s", n);
-    else if (n < 7200) snprintf(ret, 32, "%ld min", n / 60);
-    else snprintf(ret, 32, "%ld h %02ld min", n / 3600, n / 60 % 60);
-}
-
 static double per_step(const struct fit *f, long step)
 {
     return f->first_step >= 0 && step > f->first_step ? (al_clock() - f->started) / (double)(step - f->first_step) : 0;
@@ -74,7 +66,7 @@ static void on_progress(void *ctx, const struct train_progress *p)
     f->last = *p;
     errors_text(p, text, sizeof text);
     double per = per_step(f, p->step);
-    if (per > 0) time_left(per * (double)(p->steps - p->step), left);
+    if (per > 0) task_time_left(per * (double)(p->steps - p->step), left);
     task_progress(f->t, p->step, p->steps, "%s%s%s%s", left, left[0] ? " left, " : "", text, "");
     if (al_clock() - f->last_log < log_seconds && p->step != p->steps && p->step != f->first_step) return;
     f->last_log = al_clock();

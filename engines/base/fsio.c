@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -33,6 +34,27 @@ bool al_exists(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0;
+}
+
+bool al_can_run(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+bool al_program_find(const char *name, char ret[AL_PATH])
+{
+    const char *p = getenv("PATH");
+    while (p && *p) {
+        size_t n = strcspn(p, ":");
+        char path[AL_PATH];
+        if (n && snprintf(path, sizeof path, "%.*s/%s", (int)n, p, name) < AL_PATH && al_can_run(path)) {
+            memcpy(ret, path, strlen(path) + 1);
+            return true;
+        }
+        p += n + (p[n] == ':');
+    }
+    return false;
 }
 
 enum { NOT_REGULAR = -2 };

