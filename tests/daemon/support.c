@@ -210,6 +210,49 @@ char *journal_text(const struct place *p)
     return text;
 }
 
+void must_run(const struct place *p, const char *const *args, const char *const *env, int code)
+{
+    int rc = alnd_run(p, args, env);
+    if (rc == code) return;
+    char *out = place_read(p, "out"), *log = place_read(p, "run/alnd.log");
+    fail_msg("alnd %s ended with %d, not %d; it said:\n%s\nalnd.log:\n%s", args[0], rc, code, out, log);
+}
+
+bool output_says(const struct place *p, const char *text)
+{
+    char *out = place_read(p, "out");
+    bool found = strstr(out, text) != NULL;
+    free(out);
+    return found;
+}
+
+void output_has(const struct place *p, const char *text)
+{
+    if (output_says(p, text)) return;
+    char *out = place_read(p, "out");
+    fail_msg("'%s' is not in the output:\n%s", text, out);
+}
+
+static const char *const start[] = {"start", "loop.yaml", NULL};
+
+char *whole_campaign(const struct place *p)
+{
+    must_run(p, start, NULL, 0);
+    char *undisturbed = journal_text(p);
+    assert_true(strlen(undisturbed) > 1000);
+    assert_int_equal(system("rm -rf run log"), 0);
+    return undisturbed;
+}
+
+void must_end_as(const struct place *p, const char *undisturbed)
+{
+    must_run(p, start, NULL, 0);
+    assert_nothing_twice(p);
+    char *now = journal_text(p);
+    assert_string_equal(now, undisturbed);
+    free(now);
+}
+
 void view_finish(struct view *v, const struct plan_task *t, const char *facts, const char *artifacts)
 {
     struct view_task *vt = view_find(v, t->id);

@@ -50,6 +50,14 @@ void assert_nothing_twice(const struct place *p);
 // Facts, artefacts, identities and states of all tasks, sorted by id, as text: equal for equal campaigns.
 // free() it.
 char *journal_text(const struct place *p);
+// `alnd ARGS...` must end with this code, or the test fails and shows what it said.
+void must_run(const struct place *p, const char *const *args, const char *const *env, int code);
+bool output_says(const struct place *p, const char *text); // the last command
+void output_has(const struct place *p, const char *text);  // or the test fails
+// `alnd start loop.yaml` to its end: its journal_text; run/ and the log are removed again.
+char *whole_campaign(const struct place *p);
+// The same command, to the same end, with no task done twice.
+void must_end_as(const struct place *p, const char *undisturbed);
 // Waits until the workers' log has n lines "WHAT ID"; fails after 20 s.
 void wait_for_log(const struct place *p, const char *what, const char *id, int n);
 void sleep_ms(long ms);

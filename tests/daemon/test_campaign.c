@@ -44,18 +44,6 @@ static void must_end(pid_t pid, int code)
     fail_msg("alnd ended with %d, not %d; it said:\n%s\nalnd.log:\n%s", rc, code, out, log);
 }
 
-static void must_run(const char *const *args, const char *const *env, int code)
-{
-    must_end(alnd_start(&here, args, env), code);
-}
-
-static void output_has(const char *text)
-{
-    char *out = place_read(&here, "out");
-    if (!strstr(out, text)) fail_msg("'%s' is not in the output:\n%s", text, out);
-    free(out);
-}
-
 static void read_status(struct status *s)
 {
     static const char *const args[] = {"status", "run", "--json", NULL};
@@ -86,8 +74,8 @@ static void a_campaign_runs_to_its_end(void **state)
                                          "run/report.html",
                                          NULL};
     struct status s;
-    must_run(start, NULL, 0);
-    output_has("converged after 1 iterations");
+    must_run(&here, start, NULL, 0);
+    output_has(&here, "converged after 1 iterations");
     for (int i = 0; wanted[i]; i++)
         if (access(wanted[i], F_OK) != 0) fail_msg("%s is missing", wanted[i]);
     assert_int_not_equal(access("run/alnd.sock", F_OK), 0);
@@ -101,8 +89,8 @@ static void a_campaign_runs_to_its_end(void **state)
     assert_int_equal(s.ntasks, s.count[TASK_DONE]);
     assert_int_equal(s.ntasks, 18);
     assert_int_equal(log_count(&here, "end", NULL), 18);
-    must_run(start, NULL, 0); // idempotent
-    output_has("is finished; nothing is left to do");
+    must_run(&here, start, NULL, 0); // idempotent
+    output_has(&here, "is finished; nothing is left to do");
     assert_int_equal(log_count(&here, "begin", NULL), 18);
 }
 
@@ -115,7 +103,7 @@ static void initial_trajectories(void **state)
                  &(struct setting){.retries = 1, .ranks = 1, .temperatures = 2, .aimd_only = true,
                                    .aimd = "aimd: {temperatures: [600 K, 900 K], pressures: [1 GPa]}"},
                  "loop.yaml");
-    must_run(start, crash, 0);
+    must_run(&here, start, crash, 0);
     assert_int_equal(log_count(&here, "begin", "initial/A/aimd/600K-1GPa"), 2);
     assert_int_equal(log_count(&here, "end", "initial/A/aimd/600K-1GPa"), 1);
     assert_int_equal(log_count(&here, "end", "initial/A/aimd/900K-1GPa"), 1);
@@ -131,15 +119,15 @@ static void not_converged_is_said(void **state)
 {
     (void)state;
     const char *const env[] = {"ALND_FAKE_BELOW=9", NULL};
-    must_run(start, env, 0);
-    output_has("NOT converged after 1 iterations");
+    must_run(&here, start, env, 0);
+    output_has(&here, "NOT converged after 1 iterations");
 }
 
 static void nothing_selected_goes_on(void **state)
 {
     (void)state;
     const char *const env[] = {"ALND_FAKE_SELECT=0", NULL};
-    must_run(start, env, 0);
+    must_run(&here, start, env, 0);
     assert_int_equal(log_count(&here, "end", "iterations/000/label/A-000"), 0);
     assert_int_equal(log_count(&here, "end", "iterations/000/evaluate"), 1);
 }
@@ -149,14 +137,14 @@ static void a_crashed_worker_is_started_again(void **state)
     (void)state;
     const char *const env[] = {"ALND_FAKE_CRASH=iterations/000/train/1:1", NULL};
     static const char *const errors[] = {"errors", "run", NULL};
-    must_run(start, env, 0);
+    must_run(&here, start, env, 0);
     assert_int_equal(log_count(&here, "begin", "iterations/000/train/1"), 2);
     assert_int_equal(log_count(&here, "end", "iterations/000/train/1"), 1);
-    must_run(errors, NULL, 0);
-    output_has("iterations/000/train/1, start 1 (transient)");
-    output_has("killed by signal 9");
-    output_has("run/iterations/000/train/1/worker.log");
-    output_has("iteration 0: root-mean-square errors");
+    must_run(&here, errors, NULL, 0);
+    output_has(&here, "iterations/000/train/1, start 1 (transient)");
+    output_has(&here, "killed by signal 9");
+    output_has(&here, "run/iterations/000/train/1/worker.log");
+    output_has(&here, "iteration 0: root-mean-square errors");
 }
 
 static void too_many_crashes_stop_the_campaign(void **state)
@@ -164,15 +152,15 @@ static void too_many_crashes_stop_the_campaign(void **state)
     (void)state;
     const char *const env[] = {"ALND_FAKE_CRASH=iterations/000/train/1:9", NULL};
     struct status s;
-    must_run(start, env, 1);
+    must_run(&here, start, env, 1);
     assert_int_equal(log_count(&here, "begin", "iterations/000/train/1"), 2); // retries: 1
-    output_has("alnd: task iterations/000/train/1 failed: killed by signal 9");
-    output_has("iterations/000/train/1/worker.log");
+    output_has(&here, "alnd: task iterations/000/train/1 failed: killed by signal 9");
+    output_has(&here, "iterations/000/train/1/worker.log");
     read_status(&s);
     assert_string_equal(s.state, "failed");
     assert_int_equal(s.count[TASK_FAILED], 1);
     assert_non_null(strstr(s.message, "iterations/000/train/1"));
-    must_run(start, NULL, 0); // the cause is mended: on it goes
+    must_run(&here, start, NULL, 0); // the cause is mended: on it goes
     assert_nothing_twice(&here);
 }
 
@@ -180,11 +168,11 @@ static void an_expected_failure_is_not_repeated(void **state)
 {
     (void)state;
     const char *const env[] = {"ALND_FAKE_FAIL=iterations/000/select:INPUT", NULL};
-    must_run(start, env, 1);
+    must_run(&here, start, env, 1);
     assert_int_equal(log_count(&here, "begin", "iterations/000/select"), 1);
-    output_has("task iterations/000/select failed: made to fail");
-    output_has("hint: unset ALND_FAKE_FAIL");
-    must_run(start, NULL, 0);
+    output_has(&here, "task iterations/000/select failed: made to fail");
+    output_has(&here, "hint: unset ALND_FAKE_FAIL");
+    must_run(&here, start, NULL, 0);
     assert_int_equal(log_count(&here, "end", "iterations/000/select"), 1);
     assert_int_equal(access("run/iterations/000/select/result.1.yaml", F_OK), 0);
 }
@@ -193,9 +181,9 @@ static void a_transient_failure_is_repeated(void **state)
 {
     (void)state;
     const char *const env[] = {"ALND_FAKE_FAIL=iterations/000/select:NOSPACE", NULL};
-    must_run(start, env, 1);
+    must_run(&here, start, env, 1);
     assert_int_equal(log_count(&here, "begin", "iterations/000/select"), 2);
-    output_has("(started 2 times)");
+    output_has(&here, "(started 2 times)");
 }
 
 static void a_hanging_worker_is_killed_and_started_again(void **state)
@@ -203,9 +191,9 @@ static void a_hanging_worker_is_killed_and_started_again(void **state)
     (void)state;
     const char *const env[] = {"ALND_FAKE_HANG=iterations/000/select:1", NULL};
     place_config(&here, &(struct setting){.retries = 1, .temperatures = 2, .heartbeat_s = 1}, "loop.yaml");
-    must_run(start, env, 0);
+    must_run(&here, start, env, 0);
     assert_int_equal(log_count(&here, "begin", "iterations/000/select"), 2);
-    output_has("no heartbeat for 1 s: hung, killed");
+    output_has(&here, "no heartbeat for 1 s: hung, killed");
 }
 
 static void two_daemons_do_not_share_a_run(void **state)
@@ -244,8 +232,8 @@ static void stop_and_go_on(void **state)
     snprintf(other.dir, sizeof other.dir, "%.200s/s", here.dir);
     assert_int_equal(alnd_run(&other, stop, NULL), 0);
     must_end(pid, 3);
-    output_has("stopped at: iteration 0: train");
-    output_has("hint: alnd start ");
+    output_has(&here, "stopped at: iteration 0: train");
+    output_has(&here, "hint: alnd start ");
     read_status(&s);
     assert_string_equal(s.state, "stopped");
     assert_int_equal(s.count[TASK_PENDING], 2);
@@ -257,7 +245,7 @@ static void stop_and_go_on(void **state)
     sleep_ms(200);
     kill(pid, SIGINT); // Ctrl-C does the same
     must_end(pid, 3);
-    must_run(start, NULL, 0);
+    must_run(&here, start, NULL, 0);
     assert_nothing_twice(&here);
 }
 
@@ -271,7 +259,7 @@ static void a_second_signal_kills(void **state)
     sleep_ms(500);
     kill(pid, SIGTERM);
     must_end(pid, 3);
-    must_run(start, NULL, 0);
+    must_run(&here, start, NULL, 0);
 }
 
 // SIGKILL of the daemon alone: the workers go on, the next daemon adopts them.
@@ -287,8 +275,8 @@ static void a_killed_daemon_leaves_its_workers(void **state)
     read_status(&s);
     assert_string_equal(s.state, "interrupted");
     assert_int_equal(s.nrunning, 2);
-    must_run(start, env, 0);
-    output_has("iterations/000/train/0 still runs: adopted");
+    must_run(&here, start, env, 0);
+    output_has(&here, "iterations/000/train/0 still runs: adopted");
     assert_int_equal(log_count(&here, "begin", "iterations/000/train/0"), 1);
     assert_int_equal(log_count(&here, "begin", "iterations/000/train/1"), 1);
     assert_nothing_twice(&here);
@@ -305,7 +293,7 @@ static void results_of_an_absent_daemon_are_taken(void **state)
     assert_int_equal(alnd_wait(pid), -SIGKILL);
     wait_for_log(&here, "end", "iterations/000/train/0", 1);
     wait_for_log(&here, "end", "iterations/000/train/1", 1);
-    must_run(start, env, 0);
+    must_run(&here, start, env, 0);
     assert_int_equal(log_count(&here, "begin", "iterations/000/train/0"), 1);
     assert_nothing_twice(&here);
 }
@@ -334,7 +322,7 @@ static void daemon_and_workers_killed_together(void **state)
     (void)state;
     const char *const env[] = {"ALND_FAKE_MS=1000", "ALND_FAKE_SLOW=train", NULL};
     struct status s;
-    must_run(start, NULL, 0);
+    must_run(&here, start, NULL, 0);
     char *undisturbed = journal_text(&here);
     assert_int_equal(system("rm -rf run log"), 0);
     pid_t pid = alnd_start(&here, start, env);
@@ -343,7 +331,7 @@ static void daemon_and_workers_killed_together(void **state)
     kill(pid, SIGKILL);
     assert_int_equal(alnd_wait(pid), -SIGKILL);
     assert_int_equal(kill_workers(), 2);
-    must_run(start, NULL, 0);
+    must_run(&here, start, NULL, 0);
     assert_int_equal(log_count(&here, "begin", "iterations/000/train/0"), 2);
     assert_int_equal(log_count(&here, "begin", "initial/A"), 1);
     assert_nothing_twice(&here);
@@ -366,34 +354,34 @@ static void bad_input_creates_nothing(void **state)
     };
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         place_config(&here, &(struct setting){.extra = bad[i].extra}, "loop.yaml");
-        must_run(start, NULL, 2);
-        output_has(bad[i].message);
+        must_run(&here, start, NULL, 2);
+        output_has(&here, bad[i].message);
         assert_int_not_equal(access("run", F_OK), 0);
     }
     place_config(&here, &(struct setting){0}, "loop.yaml");
     assert_int_equal(rename("structures/a.extxyz", "structures/b.extxyz"), 0);
-    must_run(start, NULL, 2); // no structure
-    output_has("loop.yaml:");
+    must_run(&here, start, NULL, 2); // no structure
+    output_has(&here, "loop.yaml:");
     assert_int_equal(rename("structures/b.extxyz", "structures/a.extxyz"), 0);
     assert_int_equal(unlink("pseudo/16_S_1.psp8"), 0);
-    must_run(start, NULL, 2); // no pseudopotential
-    output_has("pseudopotential of S");
+    must_run(&here, start, NULL, 2); // no pseudopotential
+    output_has(&here, "pseudopotential of S");
     const char *const env[] = {"ALND_WORKER=/no/such/worker", NULL};
     place_write(&here, "pseudo/16_S_1.psp8", "S\n");
-    must_run(start, env, 2);
-    output_has("/no/such/worker");
+    must_run(&here, start, env, 2);
+    output_has(&here, "/no/such/worker");
     static const char *const absent[] = {"start", "no.yaml", NULL}, *const usage[] = {"start", NULL},
                              *const option[] = {"start", "loop.yaml", "--fast", NULL},
                              *const none[] = {"nothing", NULL};
-    must_run(absent, NULL, 2);
-    must_run(usage, NULL, 2);
-    must_run(option, NULL, 2);
-    must_run(none, NULL, 2);
+    must_run(&here, absent, NULL, 2);
+    must_run(&here, usage, NULL, 2);
+    must_run(&here, option, NULL, 2);
+    must_run(&here, none, NULL, 2);
     assert_int_not_equal(access("run", F_OK), 0);
     assert_int_equal(mkdir("run", 0777), 0); // a directory of somebody else
     place_write(&here, "run/thesis.tex", "");
-    must_run(start, NULL, 2);
-    output_has("is no run directory");
+    must_run(&here, start, NULL, 2);
+    output_has(&here, "is no run directory");
     assert_int_not_equal(access("run/alnd.lock", F_OK), 0);
 }
 
@@ -401,17 +389,17 @@ static void a_changed_config(void **state)
 {
     (void)state;
     const char *const fail[] = {"ALND_FAKE_FAIL=iterations/000/train/1:INPUT", NULL};
-    must_run(start, fail, 1); // initial data and training are under way
+    must_run(&here, start, fail, 1); // initial data and training are under way
     place_config(&here, &(struct setting){.extra = "initial: {perturb: {frames: 6}}\n"}, "loop.yaml");
     char *text = place_read(&here, "loop.yaml"), *twice = strstr(text, "initial: {perturb: {frames: 5}}\n");
     assert_non_null(twice);
     memmove(twice, strchr(twice, '\n') + 1, strlen(strchr(twice, '\n')));
     place_write(&here, "loop.yaml", text);
     free(text);
-    must_run(start, NULL, 2);
-    output_has("loop.yaml: initial.perturb.frames from 5 to 6 (line 12) cannot change any more: initial/A has been started with the "
+    must_run(&here, start, NULL, 2);
+    output_has(&here, "loop.yaml: initial.perturb.frames from 5 to 6 (line 12) cannot change any more: initial/A has been started with the "
                "old value");
-    output_has("hint: put the old values back");
+    output_has(&here, "hint: put the old values back");
     // what has not been used yet, and what is no physics, may change
     place_config(&here,
                  &(struct setting){.temperatures = 2,
@@ -420,8 +408,8 @@ static void a_changed_config(void **state)
                                    .max_iterations = 2,
                                    .extra = "select: {max_frames: 7}\n"},
                  "loop.yaml");
-    must_run(start, NULL, 0);
-    output_has("loop.yaml has changed (");
+    must_run(&here, start, NULL, 0);
+    output_has(&here, "loop.yaml has changed (");
     char *copy = place_read(&here, "run/loop.yaml"), *now = place_read(&here, "loop.yaml");
     assert_string_equal(copy, now);
     free(copy);
@@ -429,8 +417,8 @@ static void a_changed_config(void **state)
     place_write(&here, "structures/a.extxyz",
                 "2\nLattice=\"6 0 0 0 5 0 0 0 5\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\n"
                 "Li 0 0 0\nS 2.5 2.5 2.5\n");
-    must_run(start, NULL, 2);
-    output_has("the structure of A has changed");
+    must_run(&here, start, NULL, 2);
+    output_has(&here, "the structure of A has changed");
     place_write(&here, "pseudo/03_Li_1.psp8", "other\n");
 }
 
@@ -438,10 +426,10 @@ static void another_pseudopotential_is_noticed(void **state)
 {
     (void)state;
     const char *const fail[] = {"ALND_FAKE_FAIL=iterations/000/train/1:INPUT", NULL};
-    must_run(start, fail, 1);
+    must_run(&here, start, fail, 1);
     place_write(&here, "pseudo/03_Li_1.psp8", "other\n");
-    must_run(start, NULL, 2);
-    output_has("the pseudopotential files have changed");
+    must_run(&here, start, NULL, 2);
+    output_has(&here, "the pseudopotential files have changed");
 }
 
 static void a_moved_run_goes_on(void **state)
@@ -449,11 +437,11 @@ static void a_moved_run_goes_on(void **state)
     (void)state;
     const char *const fail[] = {"ALND_FAKE_FAIL=iterations/000/select:INPUT", NULL};
     static const char *const moved[] = {"start", "elsewhere", NULL};
-    must_run(start, fail, 1);
+    must_run(&here, start, fail, 1);
     assert_int_equal(rename("run", "elsewhere"), 0);
     assert_int_equal(system("rm -rf structures pseudo loop.yaml"),
                      0); // the run directory is complete in itself
-    must_run(moved, NULL, 0);
+    must_run(&here, moved, NULL, 0);
     assert_int_not_equal(access("run", F_OK), 0);
     assert_int_equal(access("elsewhere/report.html", F_OK), 0);
     assert_nothing_twice(&here);
@@ -470,8 +458,8 @@ static void a_damaged_artefact_is_made_again(void **state)
     assert_int_equal(alnd_wait(pid), -SIGKILL);
     wait_for_log(&here, "end", "iterations/000/train/1", 1);
     place_write(&here, "run/iterations/000/train/1/model.dp", "damaged");
-    must_run(start, NULL, 0);
-    output_has("does not have its checksum; starting again");
+    must_run(&here, start, NULL, 0);
+    output_has(&here, "does not have its checksum; starting again");
     assert_int_equal(log_count(&here, "begin", "iterations/000/train/1"), 2);
     assert_int_equal(log_count(&here, "begin", "iterations/000/train/0"), 1);
 }
@@ -483,16 +471,16 @@ static void detached(void **state)
                                                                                                  "run", NULL};
     const char *const env[] = {"ALND_FAKE_MS=5000", "ALND_FAKE_SLOW=train", NULL};
     struct status s;
-    must_run(args, env, 0);
-    output_has("alnd works in the background");
+    must_run(&here, args, env, 0);
+    output_has(&here, "alnd works in the background");
     wait_for_log(&here, "begin", "iterations/000/train/0", 1);
     read_status(&s);
     assert_string_equal(s.state, "running");
-    must_run(stop, NULL, 0);
+    must_run(&here, stop, NULL, 0);
     read_status(&s);
     assert_string_equal(s.state, "stopped");
     place_config(&here, &(struct setting){.extra = "nonsense: 1\n"}, "loop.yaml");
-    must_run(args, NULL, 2);
+    must_run(&here, args, NULL, 2);
 }
 
 static void export_and_describe(void **state)
@@ -519,11 +507,11 @@ static void export_and_describe(void **state)
                                          "structures/A.extxyz",
                                          NULL};
     const char *const fail[] = {"ALND_FAKE_FAIL=iterations/000/select:INPUT", NULL};
-    must_run(start, fail, 1);
-    must_run(export, NULL, 2); // nothing published yet
+    must_run(&here, start, fail, 1);
+    must_run(&here, export, NULL, 2); // nothing published yet
     assert_int_not_equal(access("out.d", F_OK), 0);
-    must_run(start, NULL, 0);
-    must_run(export, NULL, 0);
+    must_run(&here, start, NULL, 0);
+    must_run(&here, export, NULL, 0);
     for (int i = 0; wanted[i]; i++) {
         char path[300];
         struct stat st;
@@ -536,15 +524,15 @@ static void export_and_describe(void **state)
     assert_non_null(strstr(in, "pair_coeff      * * Li S\n"));
     free(card);
     free(in);
-    must_run(export, NULL, 2); // not empty
-    must_run(json, NULL, 0);
-    output_has("{\"iterations\":[{\"iteration\":0,");
-    output_has("\"failures\":[{\"task\":\"iterations/000/select\"");
-    must_run(errors, NULL, 2);
-    must_run(describe, NULL, 0);
-    output_has("converge.patience");
-    must_run(unknown, NULL, 2);
-    must_run(version, NULL, 0);
+    must_run(&here, export, NULL, 2); // not empty
+    must_run(&here, json, NULL, 0);
+    output_has(&here, "{\"iterations\":[{\"iteration\":0,");
+    output_has(&here, "\"failures\":[{\"task\":\"iterations/000/select\"");
+    must_run(&here, errors, NULL, 2);
+    must_run(&here, describe, NULL, 0);
+    output_has(&here, "converge.patience");
+    must_run(&here, unknown, NULL, 2);
+    must_run(&here, version, NULL, 0);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

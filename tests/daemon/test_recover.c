@@ -33,21 +33,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void must_run(const char *const *args, const char *const *env, int code)
-{
-    int rc = alnd_run(&here, args, env);
-    if (rc == code) return;
-    char *out = place_read(&here, "out");
-    fail_msg("alnd %s ended with %d, not %d; it said:\n%s", args[0], rc, code, out);
-}
-
-static void output_has(const char *text)
-{
-    char *out = place_read(&here, "out");
-    if (!strstr(out, text)) fail_msg("'%s' is not in the output:\n%s", text, out);
-    free(out);
-}
-
 static void overwrite(const char *path, long from, long n)
 {
     int fd = open(path, O_WRONLY);
@@ -101,31 +86,13 @@ static void text(const char *db)
     close(fd);
 }
 
-static char *whole_campaign(void)
-{
-    must_run(start, NULL, 0);
-    char *undisturbed = journal_text(&here);
-    assert_true(strlen(undisturbed) > 1000);
-    assert_int_equal(system("rm -rf run log"), 0);
-    return undisturbed;
-}
-
-static void must_end_as(const char *undisturbed)
-{
-    must_run(start, NULL, 0);
-    assert_nothing_twice(&here);
-    char *now = journal_text(&here);
-    assert_string_equal(now, undisturbed);
-    free(now);
-}
-
 // A command that only reads; where a part of the journal is left it may get by with that.
 static void look(const char *const *args, bool partly)
 {
     int rc = alnd_run(&here, args, NULL);
     if (rc == 0 && partly) return;
     assert_int_equal(rc, 1);
-    output_has("alnd recover ");
+    output_has(&here, "alnd recover ");
 }
 
 static void every_damage_is_told_and_mended(void **state)
@@ -137,26 +104,26 @@ static void every_damage_is_told_and_mended(void **state)
         bool partly;
     } kinds[] = {{"all garbage", all_garbage, false}, {"first page", first_page, false}, {"a page in the middle", middle, true}, {"cut", cut, true},
                  {"cut within a page", cut_odd, true}, {"empty", empty, false}, {"lost", lost, false}, {"text", text, false}};
-    char *undisturbed = whole_campaign();
+    char *undisturbed = whole_campaign(&here);
     for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         printf("%s\n", kinds[i].name);
-        must_run(start, half, 1);
+        must_run(&here, start, half, 1);
         int done = log_count(&here, "end", NULL);
         kinds[i].damage("run/alnd.db");
-        must_run(start, NULL, 1);
-        output_has("hint: the results are untouched: alnd recover ");
+        must_run(&here, start, NULL, 1);
+        output_has(&here, "hint: the results are untouched: alnd recover ");
         look(status, kinds[i].partly);
         look(errors, kinds[i].partly);
         assert_int_equal(log_count(&here, "end", NULL), done);
-        must_run(recover, NULL, 0);
-        output_has("was rebuilt from its artefacts");
-        output_has("1 failed"); // select, with its reason
-        must_run(status, NULL, 0);
-        must_run(errors, NULL, 0);
-        output_has("made to fail");
-        must_end_as(undisturbed);
-        must_run(recover, NULL, 0);
-        output_has("is sound");
+        must_run(&here, recover, NULL, 0);
+        output_has(&here, "was rebuilt from its artefacts");
+        output_has(&here, "1 failed"); // select, with its reason
+        must_run(&here, status, NULL, 0);
+        must_run(&here, errors, NULL, 0);
+        output_has(&here, "made to fail");
+        must_end_as(&here, undisturbed);
+        must_run(&here, recover, NULL, 0);
+        output_has(&here, "is sound");
         assert_int_equal(system("rm -rf run log"), 0);
     }
     free(undisturbed);
@@ -165,15 +132,15 @@ static void every_damage_is_told_and_mended(void **state)
 static void a_finished_run_stays_finished(void **state)
 {
     (void)state;
-    must_run(start, NULL, 0);
+    must_run(&here, start, NULL, 0);
     char *before = journal_text(&here);
     int n = log_count(&here, "begin", NULL);
     all_garbage("run/alnd.db");
-    must_run(recover, NULL, 0);
+    must_run(&here, recover, NULL, 0);
     char *rebuilt = journal_text(&here);
     assert_string_equal(rebuilt, before);
-    must_run(start, NULL, 0);
-    output_has("nothing is left to do");
+    must_run(&here, start, NULL, 0);
+    output_has(&here, "nothing is left to do");
     assert_int_equal(log_count(&here, "begin", NULL), n);
     free(rebuilt);
     free(before);
@@ -184,7 +151,7 @@ static void a_damaged_log_loses_nothing(void **state)
 {
     (void)state;
     const char *const env[] = {"ALND_FAKE_MS=600", "ALND_FAKE_SLOW=train", NULL};
-    char *undisturbed = whole_campaign();
+    char *undisturbed = whole_campaign(&here);
     for (int way = 0; way < 3; way++) {
         pid_t pid = alnd_start(&here, start, env);
         wait_for_log(&here, "begin", "iterations/000/train/1", 1);
@@ -197,10 +164,10 @@ static void a_damaged_log_loses_nothing(void **state)
         if (way == 2) overwrite("run/alnd.db-wal", size_of("run/alnd.db-wal") / 2, 3000);
         int rc = alnd_run(&here, start, NULL);
         if (rc != 0) { // all of the journal was in the log
-            output_has("alnd recover ");
-            must_run(recover, NULL, 0);
+            output_has(&here, "alnd recover ");
+            must_run(&here, recover, NULL, 0);
         }
-        must_end_as(undisturbed);
+        must_end_as(&here, undisturbed);
         assert_int_equal(system("rm -rf run log"), 0);
     }
     free(undisturbed);
@@ -209,24 +176,24 @@ static void a_damaged_log_loses_nothing(void **state)
 static void recovery_can_be_killed(void **state)
 {
     (void)state;
-    char *undisturbed = whole_campaign();
+    char *undisturbed = whole_campaign(&here);
     int n = 1;
     for (;; n++) {
         char at[64];
         const char *const env[] = {at, NULL};
         snprintf(at, sizeof at, "ALND_CRASH_AT=%d", n);
-        must_run(start, half, 1);
+        must_run(&here, start, half, 1);
         first_page("run/alnd.db");
         int rc = alnd_run(&here, recover, env);
         if (rc == 0) break;
         assert_int_equal(rc, CRASH_EXIT);
-        must_run(recover, NULL, 0);
-        must_end_as(undisturbed);
+        must_run(&here, recover, NULL, 0);
+        must_end_as(&here, undisturbed);
         assert_int_equal(system("rm -rf run log"), 0);
     }
     printf("%d crash points\n", n - 1);
     assert_true(n > 10);
-    must_end_as(undisturbed);
+    must_end_as(&here, undisturbed);
     free(undisturbed);
 }
 
@@ -235,8 +202,8 @@ static void what_recovery_refuses(void **state)
     (void)state;
     const char *const env[] = {"ALND_FAKE_MS=1500", "ALND_FAKE_SLOW=train", NULL};
     static const char *const none[] = {"recover", "structures", NULL}, *const absent[] = {"recover", "nowhere", NULL};
-    must_run(none, NULL, 2);
-    must_run(absent, NULL, 2);
+    must_run(&here, none, NULL, 2);
+    must_run(&here, absent, NULL, 2);
     pid_t pid = alnd_start(&here, start, env);
     wait_for_log(&here, "begin", "iterations/000/train/1", 1);
     struct place other = here;
@@ -247,28 +214,28 @@ static void what_recovery_refuses(void **state)
     // other settings than those that the tasks were done with
     first_page("run/alnd.db");
     assert_int_equal(system("sed -i 's/^seed: 7/seed: 8/' run/inputs/loop.yaml"), 0);
-    must_run(recover, NULL, 1);
-    output_has("was done with other settings");
+    must_run(&here, recover, NULL, 1);
+    output_has(&here, "was done with other settings");
     assert_int_not_equal(access("run/alnd.db.damaged.1", F_OK), 0);
     assert_int_not_equal(access("run/alnd.db.new", F_OK), 0);
     assert_int_equal(system("sed -i 's/^seed: 8/seed: 7/' run/inputs/loop.yaml"), 0);
-    must_run(recover, NULL, 0);
-    must_run(start, NULL, 0);
-    output_has("nothing is left to do");
+    must_run(&here, recover, NULL, 0);
+    must_run(&here, start, NULL, 0);
+    output_has(&here, "nothing is left to do");
 }
 
 // Damaged results and descriptions beside the damaged journal: those tasks are done again, the others not.
 static void damaged_tasks_are_done_again(void **state)
 {
     (void)state;
-    char *undisturbed = whole_campaign();
-    must_run(start, half, 1);
+    char *undisturbed = whole_campaign(&here);
+    must_run(&here, start, half, 1);
     all_garbage("run/alnd.db");
     place_write(&here, "run/iterations/000/train/1/model.dp", "damaged");
     place_write(&here, "run/iterations/000/train/0/task.yaml", "damaged: [");
     place_write(&here, "run/initial/A/result.yaml", "\t");
-    must_run(recover, NULL, 0);
-    must_run(start, NULL, 0);
+    must_run(&here, recover, NULL, 0);
+    must_run(&here, start, NULL, 0);
     assert_int_equal(log_count(&here, "begin", "iterations/000/train/1"), 2);
     assert_int_equal(log_count(&here, "begin", "iterations/000/train/0"), 1);
     assert_int_equal(log_count(&here, "begin", "initial/A"), 2);

@@ -40,47 +40,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void must_run(const char *const *args, const char *const *env, int code)
-{
-    int rc = alnd_run(&here, args, env);
-    if (rc == code) return;
-    char *out = place_read(&here, "out");
-    fail_msg("alnd %s ended with %d, not %d; it said:\n%s", args[0], rc, code, out);
-}
-
-static bool output_says(const char *text)
-{
-    char *out = place_read(&here, "out");
-    bool found = strstr(out, text) != NULL;
-    free(out);
-    return found;
-}
-
-static void output_has(const char *text)
-{
-    if (output_says(text)) return;
-    char *out = place_read(&here, "out");
-    fail_msg("'%s' is not in the output:\n%s", text, out);
-}
-
-static char *whole_campaign(void)
-{
-    must_run(start, NULL, 0);
-    char *undisturbed = journal_text(&here);
-    assert_true(strlen(undisturbed) > 1000);
-    assert_int_equal(system("rm -rf run log"), 0);
-    return undisturbed;
-}
-
-static void must_end_as(const char *undisturbed)
-{
-    must_run(start, NULL, 0);
-    assert_nothing_twice(&here);
-    char *now = journal_text(&here);
-    assert_string_equal(now, undisturbed);
-    free(now);
-}
-
 // A file system of its own for run/, in a mount namespace of this process; false: not allowed here.
 static bool mount_run(const char *options)
 {
@@ -103,7 +62,7 @@ static bool mount_run(const char *options)
 // The disk fills up at ever later moments of the campaign; room is made, and the run goes on.
 static void fill_up(const char *format, int from, int step, int to)
 {
-    char *undisturbed = whole_campaign();
+    char *undisturbed = whole_campaign(&here);
     int full = 0, size = from;
     for (; size <= to; size += step) {
         char options[64];
@@ -113,13 +72,13 @@ static void fill_up(const char *format, int from, int step, int to)
         if (rc != 0) {
             assert_int_equal(rc, 1);
             full++;
-            if (!output_says("No space left") && !output_says("full")) {
+            if (!output_says(&here, "No space left") && !output_says(&here, "full")) {
                 char *out = place_read(&here, "out");
                 fail_msg("%s: the message does not say that the disk is full:\n%s", options, out);
             }
         }
         assert_int_equal(mount("none", "run", "tmpfs", MS_REMOUNT, "size=64m,nr_inodes=10000"), 0);
-        must_end_as(undisturbed);
+        must_end_as(&here, undisturbed);
         assert_int_equal(umount2("run", MNT_DETACH), 0);
         assert_int_equal(unlink("log"), 0);
         if (rc == 0) break;
@@ -146,22 +105,22 @@ static void a_read_only_directory(void **state)
 {
     (void)state;
     static const char *const fail[] = {"ALND_FAKE_FAIL=iterations/000/select:INPUT", NULL};
-    char *undisturbed = whole_campaign();
+    char *undisturbed = whole_campaign(&here);
     if (!mount_run("size=64m")) skip();
     assert_int_equal(mount("none", "run", "tmpfs", MS_REMOUNT | MS_RDONLY, "size=64m"), 0);
-    must_run(start, NULL, 1); // a new run
-    output_has("Read-only file system");
+    must_run(&here, start, NULL, 1); // a new run
+    output_has(&here, "Read-only file system");
     assert_int_equal(mount("none", "run", "tmpfs", MS_REMOUNT, "size=64m"), 0);
-    must_run(start, fail, 1);
+    must_run(&here, start, fail, 1);
     assert_int_equal(mount("none", "run", "tmpfs", MS_REMOUNT | MS_RDONLY, "size=64m"), 0);
     int begun = log_count(&here, "begin", NULL);
-    must_run(start, NULL, 1); // one that has begun
-    output_has("Read-only file system");
+    must_run(&here, start, NULL, 1); // one that has begun
+    output_has(&here, "Read-only file system");
     assert_int_equal(log_count(&here, "begin", NULL), begun);
-    must_run(status, NULL, 0); // looking is allowed
-    output_has("failed");
+    must_run(&here, status, NULL, 0); // looking is allowed
+    output_has(&here, "failed");
     assert_int_equal(mount("none", "run", "tmpfs", MS_REMOUNT, "size=64m"), 0);
-    must_end_as(undisturbed);
+    must_end_as(&here, undisturbed);
     free(undisturbed);
 }
 
@@ -176,16 +135,16 @@ static void a_clock_that_jumps(void **state)
     struct status s;
     if (!fake_clock) skip();
     snprintf(preload, sizeof preload, "LD_PRELOAD=%s", fake_clock);
-    char *undisturbed = whole_campaign();
-    must_run(start, env, 0);
-    output_has("no heartbeat for 3 s: hung, killed");
+    char *undisturbed = whole_campaign(&here);
+    must_run(&here, start, env, 0);
+    output_has(&here, "no heartbeat for 3 s: hung, killed");
     assert_nothing_twice(&here);
     assert_int_equal(log_count(&here, "begin", "iterations/000/train/0"), 1);
     assert_int_equal(log_count(&here, "begin", "iterations/000/train/1"), 1);
     assert_int_equal(log_count(&here, "begin", "iterations/000/select"), 2);
     char *now = journal_text(&here);
     assert_string_equal(now, undisturbed);
-    must_run(json, NULL, 0);
+    must_run(&here, json, NULL, 0);
     char *text = place_read(&here, "out");
     assert_int_equal(status_from_json(text, &s), AL_ERR_OK);
     assert_true(s.seconds > 7 && s.seconds < 200); // time spent comes from the other clock
@@ -201,7 +160,7 @@ static void loop_yaml_edited_in_mid_run(void **state)
 {
     (void)state;
     const char *const env[] = {"ALND_FAKE_MS=1500", "ALND_FAKE_SLOW=train", NULL};
-    char *undisturbed = whole_campaign();
+    char *undisturbed = whole_campaign(&here);
     pid_t pid = alnd_start(&here, start, env);
     wait_for_log(&here, "begin", "iterations/000/train/1", 1);
     place_write(&here, "run/loop.yaml", "name: [broken\n");
@@ -212,9 +171,9 @@ static void loop_yaml_edited_in_mid_run(void **state)
     kill(pid, SIGKILL);
     assert_int_equal(alnd_wait(pid), -SIGKILL);
     assert_int_equal(alnd_run(&here, status, NULL), 0);
-    must_run(again, NULL, 2); // RUN/loop.yaml is what is read now
-    output_has("loop.yaml:");
-    must_end_as(undisturbed); // the original still goes with the run
+    must_run(&here, again, NULL, 2); // RUN/loop.yaml is what is read now
+    output_has(&here, "loop.yaml:");
+    must_end_as(&here, undisturbed); // the original still goes with the run
     free(undisturbed);
 }
 
@@ -242,24 +201,24 @@ static void what_may_change(void **state)
     };
     static const char *const fail[] = {"ALND_FAKE_FAIL=iterations/000/select:INPUT", NULL}, *const not_below[] = {"ALND_FAKE_BELOW=9", NULL};
     char command[400];
-    must_run(start, fail, 1);
+    must_run(&here, start, fail, 1);
     for (unsigned i = 0; i < sizeof edits / sizeof edits[0]; i++) {
         snprintf(command, sizeof command, "cp loop.yaml kept.yaml; sed -i '%s' loop.yaml; cmp -s loop.yaml kept.yaml", edits[i].sed);
         if (system(command) == 0) fail_msg("%s changes nothing", edits[i].sed);
-        must_run(start, fail, edits[i].code);
-        output_has(edits[i].says);
+        must_run(&here, start, fail, edits[i].code);
+        output_has(&here, edits[i].says);
         if (edits[i].code == 2) {
-            output_has("cannot change any more");
-            output_has("hint: put the old values back");
+            output_has(&here, "cannot change any more");
+            output_has(&here, "hint: put the old values back");
             assert_int_equal(rename("kept.yaml", "loop.yaml"), 0);
             assert_int_equal(system("cmp -s loop.yaml run/inputs/loop.yaml"), 0); // nothing was taken over
         } else {
-            output_has("): taken over");
+            output_has(&here, "): taken over");
             assert_int_equal(system("cmp -s loop.yaml run/inputs/loop.yaml && cmp -s loop.yaml run/loop.yaml"), 0);
             assert_int_equal(system("grep -q 'ev=config_changed' run/alnd.log"), 0);
         }
     }
-    must_run(start, not_below, 0);
+    must_run(&here, start, not_below, 0);
     assert_nothing_twice(&here);
     assert_int_equal(log_count(&here, "end", "iterations/001/evaluate"), 1); // max_iterations 2
     assert_int_equal(log_count(&here, "end", "production/A-500K-1"), 1);     // replicas 2

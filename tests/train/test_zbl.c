@@ -22,24 +22,7 @@ static struct dp_model *teacher(bool zbl)
 static struct dp_dataset *data(bool zbl, int nframes, uint64_t seed)
 {
     struct dp_model *m = teacher(zbl);
-    struct potential *p = NULL;
-    struct al_frames *fs = NULL;
-    struct dp_dataset *d = NULL;
-    MUST(dp_potential_from_model(m, DP_WAY_PLAIN, &p));
-    MUST(al_frames_create(&fs));
-    for (int i = 0; i < nframes; i++) {
-        struct al_frame *f = fixture_frame(i % 3 == 2 ? 9 : 12, FIXTURE_Z, 6, 6.5, 1.05, seed + (uint64_t)i);
-        struct pot_result r = {.forces = f->forces};
-        MUST(p->ops->eval(p, f, &r));
-        f->energy = r.energy;
-        memcpy(f->virial, r.virial, sizeof f->virial);
-        f->have = AL_HAVE_ENERGY | AL_HAVE_FORCES | AL_HAVE_VIRIAL;
-        MUST(al_frames_push(fs, &f));
-    }
-    MUST(dp_dataset_create(&d));
-    MUST(dp_dataset_add_frames(d, "teacher", fs));
-    al_frames_destroy(&fs);
-    potential_destroy(&p);
+    struct dp_dataset *d = fixture_labelled(m, nframes, true, 6.5, 1.05, seed);
     dp_model_destroy(&m);
     return d;
 }

@@ -12,10 +12,9 @@
 
 static const int FIXTURE_Z[] = {3, 15, 16, 8, 16, 3};
 
-// Frames of 12 atoms and, when both, of 9: two systems.
-static inline struct dp_dataset *fixture_data(int nframes, bool both, uint64_t seed)
+// Frames of 12 atoms and, when both, every third of 9: two systems, with atoms at least dmin apart, labelled by the teacher.
+static inline struct dp_dataset *fixture_labelled(const struct dp_model *teacher, int nframes, bool both, double edge, double dmin, uint64_t seed)
 {
-    struct dp_model *teacher = fixture_model(NULL, 77);
     struct potential *p = NULL;
     struct al_frames *fs = NULL;
     struct dp_dataset *d = NULL;
@@ -23,7 +22,7 @@ static inline struct dp_dataset *fixture_data(int nframes, bool both, uint64_t s
     MUST(al_frames_create(&fs));
     for (int i = 0; i < nframes; i++) {
         int n = both && i % 3 == 2 ? 9 : 12;
-        struct al_frame *f = fixture_frame(n, FIXTURE_Z, 6, 7.5, 1.5, seed + (uint64_t)i);
+        struct al_frame *f = fixture_frame(n, FIXTURE_Z, 6, edge, dmin, seed + (uint64_t)i);
         struct pot_result r = {.forces = f->forces};
         MUST(p->ops->eval(p, f, &r));
         f->energy = r.energy;
@@ -35,6 +34,13 @@ static inline struct dp_dataset *fixture_data(int nframes, bool both, uint64_t s
     MUST(dp_dataset_add_frames(d, "teacher", fs));
     al_frames_destroy(&fs);
     potential_destroy(&p);
+    return d;
+}
+
+static inline struct dp_dataset *fixture_data(int nframes, bool both, uint64_t seed)
+{
+    struct dp_model *teacher = fixture_model(NULL, 77);
+    struct dp_dataset *d = fixture_labelled(teacher, nframes, both, 7.5, 1.5, seed);
     dp_model_destroy(&teacher);
     return d;
 }
