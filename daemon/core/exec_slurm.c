@@ -131,6 +131,12 @@ static bool has_ended(const char *state)
     return is_one_of(state, ended);
 }
 
+// A short job may never be seen RUNNING.
+static bool has_begun(const char *state)
+{
+    return strcmp(state, "RUNNING") == 0 || strcmp(state, "COMPLETING") == 0;
+}
+
 static bool result_there(const struct exec_slurm *l, const struct slurm_job *j)
 {
     char path[AL_PATH];
@@ -201,7 +207,7 @@ static void take_line(struct exec_slurm *l, char *line)
         j->array = array;
         j->stage = LIVE;
         j->listed = true;
-        if (strcmp(j->state, state) != 0 && strcmp(state, "RUNNING") == 0) {
+        if (strcmp(j->state, state) != 0 && (strcmp(state, "RUNNING") == 0 || (has_begun(state) && !has_begun(j->state)))) {
             j->running = al_clock();
             j->beat = (struct exec_beat){.last_change = j->running};
         }
@@ -226,7 +232,7 @@ static void watch(struct exec_slurm *l, struct slurm_job *j)
         conclude(l, j);
     } else if (has_ended(j->state)) {
         conclude(l, j);
-    } else if (strcmp(j->state, "RUNNING") == 0 || strcmp(j->state, "COMPLETING") == 0) {
+    } else if (has_begun(j->state)) {
         if (batch_exit_read(l->run, j->token, &code, &asked) && code == 0 && result_there(l, j)) {
             conclude(l, j); // the queue is behind
         } else if (!j->hung && exec_beat_stopped(l->run, j->task, &j->beat, l->heartbeat, now)) {
