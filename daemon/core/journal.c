@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/fsio.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "core/crash.h"
 #include "core/journal_disk.h"
@@ -241,13 +242,24 @@ static enum al_err quick_check(struct journal *j)
     return AL_ERR_OK;
 }
 
+// The kind of log is kept in the file; only the daemon, who is alone, sets it. A rollback journal needs locks of the file system, nothing
+// more; its readers and its writer wait for each other.
+static enum al_err choose_log(struct journal *j, bool daemon)
+{
+    const char *network = journal_network(j->path);
+    if (daemon) AL_TRY(exec_sql(j, network ? "PRAGMA journal_mode=TRUNCATE" : "PRAGMA journal_mode=WAL", "open"));
+    if (daemon && network) al_log(AL_LOG_INFO, "journal", "ev=rollback_journal filesystem=%s", network);
+    AL_TRY(exec_sql(j, network ? "PRAGMA synchronous=EXTRA" : "PRAGMA synchronous=FULL", "open"));
+    AL_TRY(exec_sql(j, "PRAGMA foreign_keys=ON; PRAGMA cache_size=-512", "open"));
+    return AL_ERR_OK;
+}
+
 static enum al_err set_up(struct journal *j, const char *path, bool create)
 {
     int version;
     char *seconds = NULL;
     sqlite3_busy_timeout(j->db, BUSY_MS);
-    if (!j->immutable)
-        AL_TRY(exec_sql(j, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-512", "open"));
+    if (!j->immutable) AL_TRY(choose_log(j, create));
     AL_TRY(read_version(j, &version));
     if (version == 0 && create) {
         AL_TRY(exec_sql(j, "BEGIN IMMEDIATE", "begin"));
@@ -270,7 +282,6 @@ enum al_err journal_open(const char *path, bool create, struct journal **ret)
     AL_ALLOC(j, 1);
     j->opened = al_clock();
     AL_TRY(al_path(j->path, "%s", path));
-    AL_TRY(journal_refuse_network(path));
     char uri[AL_PATH];
     int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
     if (!create && journal_on_read_only(path)) { // nobody writes there, and there is no place for the shared memory of a log

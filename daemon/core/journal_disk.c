@@ -28,28 +28,24 @@ const char *journal_disk_trouble(const char *path, bool *ret_full)
     return "";
 }
 
-enum al_err journal_refuse_network(const char *path)
+const char *journal_network(const char *path)
 {
     static const struct {
         unsigned long magic;
         const char *name;
-    } remote[] = {{0x6969, "NFS"},        {0x517B, "SMB"},
-                  {0xFF534D42, "CIFS"},   {0xFE534D42, "SMB2"},
-                  {0x0BD00BD0, "Lustre"}, {0x47504653, "GPFS"},
-                  {0x5346414F, "AFS"},    {0x00C36400, "Ceph"},
-                  {0x19830326, "BeeGFS"}, {0, NULL}};
+    } remote[] = {{0x6969, "NFS"},         {0x517B, "SMB"},        {0xFF534D42, "CIFS"},  {0xFE534D42, "SMB2"},
+                  {0x0BD00BD0, "Lustre"},  {0x47504653, "GPFS"},   {0x5346414F, "AFS"},   {0x00C36400, "Ceph"},
+                  {0x19830326, "BeeGFS"},  {0xAAD7AAEA, "PanFS"},  {0x01161970, "GFS2"},  {0x7461636F, "OCFS2"},
+                  {0x20030528, "OrangeFS"}, {0x01021997, "9p"},    {0x65735546, "FUSE"},  {0, NULL}};
     char dir[AL_PATH];
     struct statfs fs;
-    AL_TRY(al_path(dir, "%s", path));
+    snprintf(dir, sizeof dir, "%s", path);
     char *slash = strrchr(dir, '/');
     if (slash) *slash = '\0';
-    if (statfs(slash ? dir : ".", &fs) != 0) return AL_ERR_OK;
+    if (statfs(slash ? dir : ".", &fs) != 0) return NULL;
     for (int i = 0; remote[i].name; i++)
-        if ((unsigned long)fs.f_type == remote[i].magic)
-            AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "set workdir to a directory on a local disk",
-                         "%s is on a network file system (%s), where the journal could be damaged", dir,
-                         remote[i].name);
-    return AL_ERR_OK;
+        if ((unsigned long)fs.f_type == remote[i].magic) return remote[i].name;
+    return NULL;
 }
 
 bool journal_on_read_only(const char *path)

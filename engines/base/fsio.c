@@ -296,6 +296,9 @@ enum al_err al_lock_take(const char *path, int *ret_fd)
         int err = errno;
         close(fd);
         if (err == EWOULDBLOCK) AL_FAIL(AL_ERR_BUSY, "%s is held by another process", path);
+        if (err == ENOLCK || err == ENOSYS || err == EOPNOTSUPP)
+            AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "another directory, or a mount with locks (Lustre: -o flock; NFS: without nolock on several hosts)",
+                         "cannot lock %s: its file system has no locks", path);
         errno = err;
         FAIL_ERRNO("lock", path);
     }

@@ -14,6 +14,19 @@
 static const char *const start[] = {"start", "loop.yaml", NULL};
 static long first_point = 1, stride = 1;
 
+// Byte 18 of an SQLite file: 2 with a write-ahead log, 1 with a rollback journal (sqlite.org/fileformat2.html).
+static void assert_kind_of_log(const struct place *p)
+{
+    char path[320], head[20];
+    const char *preload = getenv("LD_PRELOAD");
+    snprintf(path, sizeof path, "%s/run/alnd.db", p->dir);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    assert_int_equal(fread(head, 1, sizeof head, f), sizeof head);
+    fclose(f);
+    assert_int_equal(head[18], preload && strstr(preload, "fake_network") ? 1 : 2);
+}
+
 static void restart_after_every_point(void **state)
 {
     (void)state;
@@ -22,6 +35,7 @@ static void restart_after_every_point(void **state)
     assert_int_equal(alnd_run(&here, start, NULL), 0);
     char *undisturbed = journal_text(&here);
     assert_true(strlen(undisturbed) > 1000);
+    assert_kind_of_log(&here);
     long n = first_point;
     for (;; n += stride) {
         char at[64];
