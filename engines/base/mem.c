@@ -4,8 +4,10 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum { ALIGNMENT = 64 };
+[[maybe_unused]] static const size_t HUGE_PAGE = 2u << 20; // of x86-64; elsewhere no harm
 
 enum al_err al_alloc(size_t n, size_t size, void *ret_ptr)
 {
@@ -36,6 +38,22 @@ enum al_err al_grow(size_t nold, size_t nnew, size_t size, void *ptr)
     free(old);
     memcpy(ptr, &fresh, sizeof fresh);
     return AL_ERR_OK;
+}
+
+enum al_err al_alloc_large(size_t n, size_t size, void *ret_ptr)
+{
+#if defined MADV_HUGEPAGE && !defined AL_EXACT_ALLOC && !defined __SANITIZE_ADDRESS__
+    if (n && size <= (SIZE_MAX - HUGE_PAGE) / n) {
+        size_t bytes = (n * size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+        void *p = aligned_alloc(HUGE_PAGE, bytes ? bytes : HUGE_PAGE);
+        if (!p) AL_FAIL(AL_ERR_NOMEM, "no memory for %zu bytes", bytes);
+        (void)madvise(p, bytes, MADV_HUGEPAGE); // only speed depends on it
+        memset(p, 0, bytes);
+        memcpy(ret_ptr, &p, sizeof p);
+        return AL_ERR_OK;
+    }
+#endif
+    return al_alloc(n, size, ret_ptr);
 }
 
 void al_free(void *p)

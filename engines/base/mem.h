@@ -23,6 +23,8 @@
 enum al_err al_alloc(size_t n, size_t size, void *ret_ptr);
 // Grow: keeps the first nold elements, zeroes the rest; *(T **)ptr is replaced on success.
 enum al_err al_grow(size_t nold, size_t nnew, size_t size, void *ptr);
+// As al_alloc, on huge pages where the system has them: for megabytes that are read all over again and again.
+enum al_err al_alloc_large(size_t n, size_t size, void *ret_ptr);
 void al_free(void *p);
 // Copy of a string; NULL gives NULL.
 enum al_err al_strdup(const char *s, char **ret);

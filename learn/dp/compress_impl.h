@@ -30,6 +30,7 @@ struct FN(state) { // read by all threads
     size_t table_end;   // numbers of all nets
     size_t room;        // intervals of each thread
     struct FN(layer) *layer; // [ntypes][nfit]
+    REAL *weight;            // of all layers, in one piece
     bool twin;               // layer and net_at are another state's
     struct FN(work) *work;   // [nwork]
     int nwork;
@@ -70,13 +71,7 @@ static void FN(destroy)(void *state)
         FN(work_clear)(&s->work[k]);
     if (s->twin) s->layer = NULL;
     if (s->twin) s->net_at = NULL;
-    for (int k = 0; s->layer && k < s->m->c.ntypes * s->m->c.nfit; k++) {
-        al_free(s->layer[k].w);
-        al_free(s->layer[k].wt);
-        al_free(s->layer[k].b);
-        al_free(s->layer[k].idt);
-    }
-    void *p[] = {s->table, s->net_at, s->layer, s->work, s->group};
+    void *p[] = {s->table, s->net_at, s->layer, s->weight, s->work, s->group};
     for (size_t i = 0; i < sizeof p / sizeof *p; i++)
         al_free(p[i]);
     al_free(s);
@@ -87,10 +82,26 @@ static void FN(destroy_at)(struct FN(state) **s)
     FN(destroy)(*s);
 }
 
+// n numbers of the state's weights from *at on.
+static REAL *FN(piece)(const struct FN(state) *s, size_t n, size_t *at)
+{
+    REAL *p = s->weight + *at;
+    *at += (n * sizeof(REAL) + LINE - 1) / LINE * LINE / sizeof(REAL);
+    return p;
+}
+
 static enum al_err FN(pack_layers)(struct FN(state) *s, const int *place)
 {
     const struct dp_model *m = s->m;
     AL_ALLOC(s->layer, m->c.ntypes * m->c.nfit);
+    size_t at = 0;
+    for (int k = 0; k < m->c.ntypes * m->c.nfit; k++) {
+        const struct dp_layer *from = &m->fit[k / m->c.nfit].layer[k % m->c.nfit];
+        at += (size_t)from->nin * FN(dp_panel_width)((size_t)from->nout) + (size_t)from->nout * FN(dp_panel_width)((size_t)from->nin);
+        at += 2 * s->wp + 4 * LINE / sizeof(REAL); // b and idt; each piece up to a whole line
+    }
+    AL_TRY(al_alloc_large(at, sizeof *s->weight, &s->weight));
+    at = 0;
     for (int k = 0; k < m->c.ntypes * m->c.nfit; k++) {
         const struct dp_layer *from = &m->fit[k / m->c.nfit].layer[k % m->c.nfit];
         struct FN(layer) *la = &s->layer[k];
@@ -98,12 +109,12 @@ static enum al_err FN(pack_layers)(struct FN(state) *s, const int *place)
         la->nin = from->nin;
         la->nout = from->nout;
         la->skip = from->skip != 0;
-        AL_ALLOC(la->w, (size_t)la->nin * FN(dp_panel_width)((size_t)la->nout));
-        AL_ALLOC(la->wt, (size_t)la->nout * FN(dp_panel_width)((size_t)la->nin));
+        la->w = FN(piece)(s, (size_t)la->nin * FN(dp_panel_width)((size_t)la->nout), &at);
+        la->wt = FN(piece)(s, (size_t)la->nout * FN(dp_panel_width)((size_t)la->nin), &at);
         FN(dp_panel_pack)(la->nin, la->nout, from->w, (size_t)la->nout, order, la->w);
         FN(dp_panel_pack_t)(la->nout, la->nin, from->w, (size_t)la->nout, order, la->wt);
-        AL_ALLOC(la->b, s->wp);
-        if (from->idt) AL_ALLOC(la->idt, s->wp);
+        la->b = FN(piece)(s, s->wp, &at);
+        if (from->idt) la->idt = FN(piece)(s, s->wp, &at);
         for (int j = 0; j < la->nout; j++) {
             la->b[j] = (REAL)from->b[j];
             if (from->idt) la->idt[j] = (REAL)from->idt[j];
@@ -120,7 +131,7 @@ static enum al_err FN(pack_tables)(struct FN(state) *s)
         s->net_at[e] = s->table_end;
         s->table_end += (size_t)s->grid[e].nint * size;
     }
-    AL_ALLOC(s->table, s->table_end);
+    AL_TRY(al_alloc_large(s->table_end, sizeof *s->table, &s->table));
     for (int e = 0; e < s->m->nemb; e++)
         for (size_t k = 0; k < (size_t)s->grid[e].nint * (DEGREE + 1); k++)
             for (size_t a = 0; a < m1; a++)
@@ -170,7 +181,7 @@ static enum al_err FN(twin)(const void *of, void **ret)
     s->net_at = from->net_at;
     s->table_end = from->table_end;
     s->layer = from->layer;
-    AL_ALLOC(s->table, s->table_end);
+    AL_TRY(al_alloc_large(s->table_end, sizeof *s->table, &s->table));
     memcpy(s->table, from->table, s->table_end * sizeof *s->table);
     *ret = s;
     s = NULL;
@@ -250,7 +261,7 @@ static enum al_err FN(embed)(struct FN(work) *w, const struct dp_layout *l, cons
         al_free(w->row);
         w->row = NULL;
         w->cap_row = 0;
-        AL_ALLOC(w->row, rows + rows / 4);
+        AL_ALLOC(w->row, rows + rows / 4 + ROWS_AHEAD);
         w->cap_row = rows + rows / 4;
     }
     memset(w->A, 0, nslot * size * sizeof *w->A);
@@ -264,10 +275,10 @@ static enum al_err FN(embed)(struct FN(work) *w, const struct dp_layout *l, cons
                 REAL *A = w->A + (size_t)(l->block_first[b] - first + c) * size;
                 FN(gather)(n, w->row + (seg[c] - base), s->mp, w->table, A);
                 if (n == sel) continue;
-                struct FN(row) empty = w->row[seg[nc] - base];
+                struct FN(row) empty[1 + ROWS_AHEAD] = {w->row[seg[nc] - base]};
                 for (int q = 0; q < 4; q++)
-                    empty.R[q] *= (REAL)(sel - n);
-                FN(gather)(1, &empty, s->mp, w->table, A);
+                    empty[0].R[q] *= (REAL)(sel - n);
+                FN(gather)(1, empty, s->mp, w->table, A);
             }
         }
     REAL inv = (REAL)(1.0 / m->nnei);
@@ -474,7 +485,11 @@ static enum al_err FN(ready)(struct FN(state) *s, const struct dp_layout *l, int
         s->room = 0;
     }
     if (room > s->room) {
-        AL_GROW(s->table, s->table_end, s->table_end + (size_t)s->nwork * room * size);
+        REAL *more = NULL;
+        AL_TRY(al_alloc_large(s->table_end + (size_t)s->nwork * room * size, sizeof *more, &more));
+        memcpy(more, s->table, s->table_end * sizeof *more);
+        al_free(s->table);
+        s->table = more;
         s->room = room;
     }
     res->energy = 0;

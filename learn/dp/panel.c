@@ -9,7 +9,7 @@ enum { VEC_BYTES = 64, TILE_ROWS = 8 }; // 24 accumulators of 32 registers
 #else
 enum { VEC_BYTES = 32, TILE_ROWS = 4 }; // 12 of 16
 #endif
-enum { PANEL_VECS = 3, DEPTH = 256 };
+enum { PANEL_VECS = 3, DEPTH = 256, BYTES_AHEAD = 8192 };
 typedef double eight __attribute__((vector_size(64), aligned(8), may_alias));
 
 #define PANEL_API

@@ -8,6 +8,7 @@
 #ifndef AL_DP_PANEL_H
 #define AL_DP_PANEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 // Columns rounded up to whole vectors.

@@ -89,8 +89,9 @@ PANEL_API void FN(dp_panel_pack_t)(int k, int n, const double *b, size_t ld, con
     }
 }
 
-// R rows times V vectors: a[r*rs + k*cs], b [k][V vectors].
-INLINE FN(tile)(size_t k, const REAL *a, size_t rs, size_t cs, const REAL *b, const int R, const int V,
+// R rows times V vectors: a[r*rs + k*cs], b [k][V vectors]. ahead: the first of the tiles that read b, which asks for what lies two
+// pages further on; the processor's own prefetch ends with a page, and weights of a committee come from memory.
+INLINE FN(tile)(size_t k, const REAL *a, size_t rs, size_t cs, const REAL *b, const int R, const int V, const bool ahead,
                 FN(vec) acc[TILE_ROWS][PANEL_VECS])
 {
 #pragma GCC unroll 8
@@ -100,6 +101,10 @@ INLINE FN(tile)(size_t k, const REAL *a, size_t rs, size_t cs, const REAL *b, co
             acc[i][v] = (FN(vec)){0};
     for (size_t q = 0; q < k; q++, a += cs, b += (size_t)V * LANES) {
         FN(vec) bv[PANEL_VECS];
+        if (ahead)
+#pragma GCC unroll 3
+            for (int v = 0; v < V; v++)
+                __builtin_prefetch((const char *)(b + (size_t)v * LANES) + BYTES_AHEAD, 0, 3);
 #pragma GCC unroll 3
         for (int v = 0; v < V; v++)
             bv[v] = *(const FN(vec) *)(b + (size_t)v * LANES);
@@ -113,10 +118,10 @@ INLINE FN(tile)(size_t k, const REAL *a, size_t rs, size_t cs, const REAL *b, co
     }
 }
 
-INLINE FN(mul_tile)(size_t k, const REAL *a, size_t lda, const REAL *b, const int R, const int V, REAL *c, size_t ldc)
+INLINE FN(mul_tile)(size_t k, const REAL *a, size_t lda, const REAL *b, const int R, const int V, const bool ahead, REAL *c, size_t ldc)
 {
     FN(vec) acc[TILE_ROWS][PANEL_VECS];
-    FN(tile)(k, a, lda, 1, b, R, V, acc);
+    FN(tile)(k, a, lda, 1, b, R, V, ahead, acc);
 #pragma GCC unroll 8
     for (int i = 0; i < R; i++)
 #pragma GCC unroll 3
@@ -127,17 +132,21 @@ INLINE FN(mul_tile)(size_t k, const REAL *a, size_t lda, const REAL *b, const in
 INLINE FN(mul_panel)(size_t m, size_t k, const REAL *a, size_t lda, const REAL *b, const int V, REAL *c, size_t ldc)
 {
     size_t r = 0;
+    if (m >= TILE_ROWS) {
+        FN(mul_tile)(k, a + r * lda, lda, b, TILE_ROWS, V, true, c + r * ldc, ldc);
+        r += TILE_ROWS;
+    }
     for (; r + TILE_ROWS <= m; r += TILE_ROWS)
-        FN(mul_tile)(k, a + r * lda, lda, b, TILE_ROWS, V, c + r * ldc, ldc);
+        FN(mul_tile)(k, a + r * lda, lda, b, TILE_ROWS, V, false, c + r * ldc, ldc);
     if (TILE_ROWS > 4 && m - r >= 4) {
-        FN(mul_tile)(k, a + r * lda, lda, b, 4, V, c + r * ldc, ldc);
+        FN(mul_tile)(k, a + r * lda, lda, b, 4, V, false, c + r * ldc, ldc);
         r += 4;
     }
     if (m - r >= 2) {
-        FN(mul_tile)(k, a + r * lda, lda, b, 2, V, c + r * ldc, ldc);
+        FN(mul_tile)(k, a + r * lda, lda, b, 2, V, false, c + r * ldc, ldc);
         r += 2;
     }
-    if (r < m) FN(mul_tile)(k, a + r * lda, lda, b, 1, V, c + r * ldc, ldc);
+    if (r < m) FN(mul_tile)(k, a + r * lda, lda, b, 1, V, false, c + r * ldc, ldc);
 }
 
 PANEL_API void FN(dp_panel_mul)(int m, int n, int k, const REAL *a, size_t lda, const REAL *bp, REAL *c, size_t ldc)
@@ -159,7 +168,7 @@ INLINE FN(add_tile)(size_t k, const REAL *a, const REAL *b, const int V, double 
 {
     FN(vec) acc[TILE_ROWS][PANEL_VECS];
     if (n > (size_t)V * LANES) __builtin_unreachable();
-    FN(tile)(k, a, 1, TILE_ROWS, b, TILE_ROWS, V, acc);
+    FN(tile)(k, a, 1, TILE_ROWS, b, TILE_ROWS, V, false, acc);
     REAL out[TILE_ROWS][WIDE];
 #pragma GCC unroll 8
     for (int i = 0; i < TILE_ROWS; i++)

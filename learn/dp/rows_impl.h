@@ -29,7 +29,8 @@ INLINE VEC FN(value_slope)(const REAL *c, size_t mp, REAL t, VEC *ret_slope)
     return y;
 }
 
-// A[c] += sum_k R[c] G over V vectors of channels.
+// A[c] += sum_k R[c] G over V vectors of channels. The interval of the row ROWS_AHEAD further on is on its way meanwhile: r must have as many more, of
+// any content.
 INLINE void FN(gather_part)(int n, const struct FN(row) *r, size_t mp, const REAL *table, REAL *A, const int V)
 {
     VEC acc[4][PART];
@@ -40,6 +41,12 @@ INLINE void FN(gather_part)(int n, const struct FN(row) *r, size_t mp, const REA
             acc[c][v] = LOAD(A + (size_t)c * mp + (size_t)v * LANES);
     for (int k = 0; k < n; k++) {
         const REAL *c = table + r[k].at, t = r[k].t, *R = r[k].R;
+        const REAL *next = table + r[k + ROWS_AHEAD].at;
+#pragma GCC unroll 6
+        for (size_t q = 0; q <= DEGREE; q++)
+#pragma GCC unroll 4
+            for (int v = 0; v < V; v++)
+                __builtin_prefetch(next + q * mp + (size_t)v * LANES, 0, 3);
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++) {
             VEC G = FN(value)(c + (size_t)v * LANES, mp, t);
