@@ -48,7 +48,8 @@ enum code_smearing { CODE_FIXED, CODE_GAUSSIAN, CODE_FERMI, CODE_COLD };
 
 struct code_pseudo {
     int z;
-    const char *path; // UPF, psp8, GTH text, POTCAR or what else the program takes; checked by ops->check
+    const char *path; // UPF, psp8, GTH text, POTCAR or what else the program takes (a spec of base/pseudofile.h: FILE, FILE#ENTRY or
+                      // GTH-PBE-q3); absolute where it is a file; checked by ops->check
 };
 
 // What loop.yaml says of labels, for any program.
@@ -93,7 +94,19 @@ struct code_ops {
     // Adds to a hash (base/hash.h is the caller's) what of the input is physics and not in code_settings: "" or a text, e.g. the
     // template with its comments and parallelisation keys taken out.
     enum al_err (*physics)(const struct code_settings *s, char **ret_text); // freed by al_free
+    // From here on NULL where there is none.
+    const char *const *probe;   // arguments with which the program tells its version, without a launcher and in an empty directory
+                                // ({NULL}: none, standard input is empty); its exit code does not matter
+    const char *version;        // what stands before the version in that answer; "": its first word
+    const char *const *scratch; // large files and directories of a run, removed after it; NULL-terminated
+    // Valence electrons of the cell by the pseudopotentials and the charge; NaN: not known. The output must agree.
+    double (*electrons)(const struct code_settings *s, const struct al_frame *f);
 };
 extern const struct code_ops code_ops_vasp, code_ops_qe, code_ops_abinit, code_ops_cp2k;
+
+// The lists (list.c), NULL at the end. A new program is a line in each.
+extern const struct code_ops *const code_list[];
+extern const struct code_format *const code_formats[];
+const struct code_ops *code_find(const char *engine); // NULL: not one of them
 
 #endif

@@ -5,10 +5,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/mem.h"
 #include "lammps/lammps.h"
 
@@ -74,25 +73,12 @@ static enum al_err make_environment(const struct lmp_program *p, const char ***r
     return AL_ERR_OK;
 }
 
-// Between fork and exec of a process with threads: system calls only.
-static void become(const struct lmp_program *p, const char *const *argv, const char **env, const char *dir, int in, int out, pid_t parent)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) _exit(127);
-    if (dir && chdir(dir) != 0) _exit(127);
-    execve(p->runner, (char *const *)argv, (char *const *)env);
-    _exit(127);
-}
-
 static enum al_err start(const struct lmp_program *p, const char *const *argv, const char *dir, int in, int out, pid_t *ret)
 {
     AL_AUTOFREE const char **env = NULL;
-    pid_t parent = getpid();
     AL_TRY(make_environment(p, &env));
-    pid_t pid = fork();
-    if (pid < 0) AL_FAIL(al_err_from_errno(errno), "cannot fork: %s", strerror(errno));
-    if (pid == 0) become(p, argv, env, dir, in, out, parent);
-    *ret = pid;
+    struct al_child_spec s = {.program = p->runner, .argv = argv, .env = env, .dir = dir, .in = in, .out = out, .err = out, .death = SIGKILL};
+    AL_TRY(al_child_start(&s, ret));
     return AL_ERR_OK;
 }
 
@@ -116,19 +102,13 @@ enum al_err lmp_start(const struct lmp_program *p, const char *dir, pid_t *ret_p
 
 enum al_err lmp_poll(pid_t pid, bool *ret_ended, int *ret_code)
 {
-    int status;
-    pid_t got = waitpid(pid, &status, WNOHANG);
-    if (got < 0) AL_FAIL(AL_ERR_LOST, "lost the LAMMPS process: %s", strerror(errno));
-    *ret_ended = got == pid;
-    if (*ret_ended) *ret_code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    AL_TRY_MSG(al_child_poll(pid, ret_ended, ret_code), "LAMMPS");
     return AL_ERR_OK;
 }
 
 void lmp_kill(pid_t pid)
 {
-    if (pid <= 0) return;
-    kill(pid, SIGKILL);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+    al_child_kill(pid);
 }
 
 static enum al_err ask(const struct lmp_program *p, int in[2], int out[2], char *text, size_t n)

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Copyright the alnd authors
+#include <string.h>
+
+#include "codes/codes.h"
+
+const struct code_ops *const code_list[] = {
+    NULL,
+};
+
+const struct code_format *const code_formats[] = {
+    NULL,
+};
+
+const struct code_ops *code_find(const char *engine)
+{
+    for (int i = 0; code_list[i]; i++)
+        if (strcmp(code_list[i]->name, engine) == 0) return code_list[i];
+    return NULL;
+}
