@@ -34,7 +34,7 @@ struct code_format {
     // head: the file's first bytes as text, NUL-terminated at n.
     bool (*is)(const char *path, const char *head, size_t n);
     enum al_err (*open)(const char *path, void **ret);
-    // AL_ERR_FORMAT with file and line for what cannot be read; a file that ends in the middle of a step gives the whole steps
+    // AL_ERR_INPUT with file and line for what cannot be read; a file that ends in the middle of a step gives the whole steps
     // before it and then the end.
     enum al_err (*next)(void *reader, struct code_step *ret);
     bool (*complete)(void *reader); // at the end: the program said that it ended in order

@@ -5,10 +5,12 @@
 #include "codes/codes.h"
 
 const struct code_ops *const code_list[] = {
+    &code_ops_qe,
     NULL,
 };
 
 const struct code_format *const code_formats[] = {
+    &code_qe,
     NULL,
 };
 
