@@ -188,7 +188,8 @@ static enum al_err write_frame(const char *path, const struct al_frame *f, const
 enum al_err label_job_task(const struct label_job *j, const struct label_settings *s, int i, bool cube, const char *name,
                            struct bag_task *ret)
 {
-    struct bag_task t = {.verb = "label", .elements = j->elements, .again_with = "failed", .ranks = j->ranks, .threads = j->cfg->resources.label.threads};
+    struct bag_task t = {.verb = "label", .elements = j->elements, .again_with = "failed", .ranks = j->ranks, .threads = j->cfg->resources.label.threads,
+                         .alone = loop_config_label_external(j->cfg)};
     struct al_sha256 h;
     char frame[65], path[AL_PATH];
     al_frame_hash(j->frames->f[i], frame);

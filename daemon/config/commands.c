@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 static const char variable[] = "ALND_ALLOW_COMMANDS";
+enum { ALLOWED_BYTES = 32768 };
 
 static bool uses_lammps(const struct loop_config *c)
 {
@@ -26,12 +27,91 @@ static enum al_err check_owner(const char *run)
     return AL_ERR_OK;
 }
 
-enum al_err commands_may_start(const char *program)
+// A line of what was allowed.
+static bool is_allowed(const char *what)
 {
     const char *allowed = getenv(variable);
-    if (!strchr(program, '/') || (allowed && strcmp(allowed, program) == 0)) return AL_ERR_OK;
-    AL_FAIL_HINT(AL_ERR_INPUT, "if it is the right one: alnd start --allow-commands; or put it into PATH and name it without a path",
-                 "resources.lammps: %.200s would be started because a file says so", program);
+    size_t n = strlen(what);
+    for (const char *p = allowed; p && *p; p += strcspn(p, "\n"), p += *p == '\n')
+        if (strcspn(p, "\n") == n && strncmp(p, what, n) == 0) return true;
+    return false;
+}
+
+// A program by its path, or a line of words: in the order of the configuration.
+struct wanted {
+    const char *key;
+    char text[CFG_WORDS * 514];
+};
+
+static void join(const struct cfg_words *w, char *ret, size_t n)
+{
+    size_t at = 0;
+    ret[0] = '\0';
+    for (int i = 0; i < w->n && at < n; i++)
+        at += (size_t)snprintf(ret + at, n - at, "%s%s", i ? " " : "", w->v[i]);
+}
+
+static bool is_default_launcher(const struct cfg_words *w)
+{
+    static const char *const ours[] = {"mpirun", "--bind-to", "none", "-n", "RANKS"};
+    bool same = w->n == 5 || w->n == 0;
+    for (int i = 0; i < w->n && same; i++)
+        same = strcmp(w->v[i], ours[i]) == 0;
+    return same;
+}
+
+// What labels need the owner's word for; k counts up. False: nothing more.
+static bool wanted_for_labels(const struct loop_config *c, int k, struct wanted *ret)
+{
+    const struct cfg_label *l = &c->label;
+    bool command = strcmp(l->engine, "command") == 0;
+    ret->text[0] = '\0';
+    if (!loop_config_label_external(c) || k > 2) return false;
+    if (k == 0) {
+        ret->key = "label.command";
+        if (command) join(&l->command, ret->text, sizeof ret->text);
+    } else if (k == 1) {
+        ret->key = "label.program";
+        if (strchr(l->program, '/')) snprintf(ret->text, sizeof ret->text, "%s", l->program);
+    } else {
+        ret->key = "label.launcher";
+        if (!command && !is_default_launcher(&l->launcher)) join(&l->launcher, ret->text, sizeof ret->text);
+    }
+    return true;
+}
+
+static enum al_err may(const char *key, const char *what)
+{
+    if (is_allowed(what)) return AL_ERR_OK;
+    AL_FAIL_HINT(AL_ERR_INPUT, "if it is the right one: --allow-commands; or put it into PATH and name it without a path",
+                 "%s: %.200s would be started because a file says so", key, what);
+}
+
+enum al_err commands_may_start(const char *program)
+{
+    if (strchr(program, '/')) AL_TRY(may("resources.lammps", program));
+    return AL_ERR_OK;
+}
+
+enum al_err commands_may_label(const struct loop_config *c)
+{
+    struct wanted w;
+    for (int k = 0; wanted_for_labels(c, k, &w); k++)
+        if (w.text[0]) AL_TRY(may(w.key, w.text));
+    return AL_ERR_OK;
+}
+
+static enum al_err permit(const struct loop_config *c)
+{
+    char text[ALLOWED_BYTES] = "";
+    struct wanted w;
+    size_t at = 0;
+    if (uses_lammps(c) && strchr(c->resources.lammps, '/')) at += (size_t)snprintf(text, sizeof text, "%s\n", c->resources.lammps);
+    for (int k = 0; wanted_for_labels(c, k, &w); k++)
+        if (w.text[0] && at < sizeof text) at += (size_t)snprintf(text + at, sizeof text - at, "%s\n", w.text);
+    if (at >= sizeof text) AL_FAIL(AL_ERR_INPUT, "the commands to allow are too long");
+    if (at && setenv(variable, text, 1) != 0) AL_FAIL(AL_ERR_NOMEM, "no memory for the environment");
+    return AL_ERR_OK;
 }
 
 // Words of a launcher can make any program start; the default one is ours.
@@ -51,9 +131,15 @@ enum al_err commands_check(const struct loop_config *c, const char *run, bool al
 {
     if (!allow) AL_TRY(check_owner(run));
     if (!allow) AL_TRY(check_launcher(c));
-    if (!uses_lammps(c)) return AL_ERR_OK;
-    if (allow && strchr(c->resources.lammps, '/') && setenv(variable, c->resources.lammps, 1) != 0)
-        AL_FAIL(AL_ERR_NOMEM, "no memory for the environment");
-    AL_TRY(commands_may_start(c->resources.lammps));
+    if (allow) AL_TRY(permit(c));
+    if (uses_lammps(c)) AL_TRY(commands_may_start(c->resources.lammps));
+    AL_TRY(commands_may_label(c));
+    return AL_ERR_OK;
+}
+
+enum al_err commands_check_label(const struct loop_config *c, bool allow)
+{
+    if (allow) AL_TRY(permit(c));
+    AL_TRY(commands_may_label(c));
     return AL_ERR_OK;
 }

@@ -3,16 +3,19 @@
 //
 // Who decides which programs alnd starts: its owner, not a file. Without a word from the owner alnd starts its own worker (beside itself, or
 // $ALND_WORKER), mpirun as it was built with (or $ALND_MPIRUN), and programs that a config names without a path, looked up in PATH.
-// A path in a config, or a launcher of Slurm jobs other than the default, asks for --allow-commands, and so does a run directory that another user owns or may write to.
+// A path in a config, a launcher other than the default, or label.command asks for --allow-commands, and so does a run directory that another user owns or may write to.
 #ifndef AL_CONFIG_COMMANDS_H
 #define AL_CONFIG_COMMANDS_H
 
 #include "config/loop_config.h"
 
-// Before anything is created or started. allow: --allow-commands was given; then the path is handed to the workers in $ALND_ALLOW_COMMANDS,
-// and they start that one and no other, whatever the copy of loop.yaml says by then. AL_ERR_INPUT with what is to be allowed.
+// Before anything is created or started. allow: --allow-commands was given; then what was allowed is handed to the workers in $ALND_ALLOW_COMMANDS,
+// one a line, and they start that and no other, whatever the copy of loop.yaml says by then. AL_ERR_INPUT with what is to be allowed.
 enum al_err commands_check(const struct loop_config *c, const char *run, bool allow);
-// In the worker: a name without a slash, or the path that was allowed.
+// The same for the program of labels alone, by hand (no run directory).
+enum al_err commands_check_label(const struct loop_config *c, bool allow);
+// In the worker: a name without a slash, or a path that was allowed; what label.program, launcher and command say.
 enum al_err commands_may_start(const char *program);
+enum al_err commands_may_label(const struct loop_config *c);
 
 #endif

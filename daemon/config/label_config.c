@@ -175,15 +175,25 @@ enum al_err loop_config_pseudo_hash(const struct loop_config *c, int n, const in
 {
     struct al_sha256 s;
     char path[AL_PATH], sha[65];
+    bool none = strcmp(c->label.engine, "command") == 0;
     al_sha256_init(&s);
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && !none; i++) {
         AL_TRY(loop_config_pseudo(c, z[i], path));
         AL_TRY(al_pseudo_hash(path, z[i], sha));
         al_sha256_int(&s, z[i]);
         al_sha256_string(&s, sha);
     }
+    if (c->label.template[0]) {
+        AL_TRY_MSG(al_sha256_file(c->label.template, sha), "label.template");
+        al_sha256_string(&s, sha);
+    }
     al_sha256_hex(&s, ret_hex);
     return AL_ERR_OK;
+}
+
+bool loop_config_label_external(const struct loop_config *c)
+{
+    return strcmp(c->label.engine, "dft") != 0;
 }
 
 enum al_err loop_config_converge_path(const struct loop_config *c, char ret[AL_PATH])

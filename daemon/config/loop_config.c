@@ -48,6 +48,25 @@ static enum al_err read_systems(struct loop_config *c, bool required)
     return AL_ERR_OK;
 }
 
+// What a program of somebody else cannot do, and what only one can have.
+static enum al_err check_label(const struct loop_config *c)
+{
+    const struct al_node *label = al_node_get(c->tree, "label");
+    const struct cfg_label *l = &c->label;
+    bool external = loop_config_label_external(c), command = strcmp(l->engine, "command") == 0;
+    if (!label) return AL_ERR_OK;
+    if (!external && (l->program[0] || l->template[0] || l->command.n))
+        AL_TRY(al_node_error(label, "label.program, template and command go with another engine than dft"));
+    if (command != (l->command.n > 0))
+        AL_TRY(al_node_error(label, command ? "label.engine: command wants label.command: [PROGRAM, ARGUMENT, ..]" : "label.command goes with label.engine: command"));
+    if (command && (l->program[0] || l->template[0])) AL_TRY(al_node_error(label, "label.engine: command has no program or template but label.command"));
+    if (external && l->follow) AL_TRY(al_node_error(label, "label.continue goes with label.engine: dft"));
+    if (external && (l->fft_grid[0] || l->fft_grid[1] || l->fft_grid[2])) AL_TRY(al_node_error(label, "label.fft_grid goes with label.engine: dft"));
+    if (external && c->initial.aimd.temperatures.n)
+        AL_TRY(al_node_error(al_node_get(c->tree, "initial"), "initial.aimd is alnd's own first-principles MD: it goes with label.engine: dft"));
+    return AL_ERR_OK;
+}
+
 // Limits that one row of the table cannot say.
 static enum al_err check_relations(const struct loop_config *c)
 {
@@ -73,6 +92,7 @@ static enum al_err check_relations(const struct loop_config *c)
         AL_TRY(al_node_error(al_node_get(c->tree, "explore"), "explore.pressures goes with explore.ensemble: npt"));
     if (c->initial.aimd.temperatures.n && c->initial.aimd.equilibration >= c->initial.aimd.time)
         AL_TRY(al_node_error(al_node_get(c->tree, "initial"), "aimd.equilibration must be shorter than aimd.time"));
+    AL_TRY(check_label(c));
     if (c->converge.min_iterations > c->converge.max_iterations)
         AL_TRY(al_node_error(conv ? conv : c->tree, "converge.min_iterations is larger than max_iterations"));
     return AL_ERR_OK;
@@ -159,6 +179,7 @@ enum al_err loop_config_use_inputs(struct loop_config *c, const char *run)
         AL_TRY(al_path(c->system[i].structure, "%s/%s", run, name));
     }
     AL_TRY(al_path(c->inputs, "%s/inputs", run));
+    if (c->label.template[0]) AL_TRY(al_path(c->label.template, "%s/inputs/template", run));
     return AL_ERR_OK;
 }
 
@@ -173,9 +194,11 @@ enum al_err loop_config_copy_inputs(const struct loop_config *c, const char *run
         AL_TRY(al_path(to, "%s/%s", run, name));
         AL_TRY(al_file_copy(c->system[i].structure, to));
     }
+    AL_TRY(al_path(to, "%s/inputs/template", run));
+    if (c->label.template[0] && !c->inputs[0]) AL_TRY(al_file_copy(c->label.template, to));
     AL_TRY(loop_config_elements(c, &n, z));
     AL_TRY(al_path(to, "%s/inputs/pseudo", run));
-    for (int i = 0; i < n && !c->inputs[0]; i++) // else they are the copies
+    for (int i = 0; i < n && !c->inputs[0] && strcmp(c->label.engine, "command") != 0; i++) // else they are the copies
         AL_TRY(config_pseudo_copy(c, to, z[i]));
     return AL_ERR_OK;
 }

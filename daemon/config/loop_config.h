@@ -84,8 +84,15 @@ struct cfg_select {
     double min_distance;       // Ang: closer atoms end a trajectory
 };
 
+enum { CFG_WORDS = 16 };
+
+struct cfg_words {
+    int n;
+    char v[CFG_WORDS][512];
+};
+
 struct cfg_label {
-    char engine[16];           // dft
+    char engine[16];           // dft; another one is a program of somebody else
     char functional[128];      // PBE, or a name that base/xcname.h knows
     double cutoff;             // Ha
     enum { KP_GAMMA, KP_MESH, KP_SPACING, KP_POINTS } kmode;
@@ -108,6 +115,9 @@ struct cfg_label {
     enum { SM_NONE, SM_GAUSSIAN, SM_FERMI, SM_COLD } smearing;
     double smearing_width;     // eV
     double force_error;        // eV/Ang, wanted of these settings against converged ones
+    char program[512];         // of another engine: a path, or a name in PATH; "": the usual one
+    char template[AL_PATH];    // the user's part of its input; "": none
+    struct cfg_words launcher, command; // words before the program (RANKS: the number); engine command: the program
     char converge[AL_PATH];    // table of `alnd label --converge`; "" = NAME.converge.yaml beside the file
 };
 
@@ -141,13 +151,6 @@ struct cfg_job {
     int ranks, threads;
     double memory;             // MiB, all ranks together; 0 = no limit
     double time;               // fs! of one attempt; 0 = no limit
-};
-
-enum { CFG_WORDS = 16 };
-
-struct cfg_words {
-    int n;
-    char v[CFG_WORDS][160];
 };
 
 struct cfg_slurm {
@@ -214,7 +217,7 @@ struct cfg_key_value {
 };
 // The section `train` with seed (below 0: the file's) and these keys in their places, as a file that loop_config_read_engine reads.
 enum al_err loop_config_write_train(const struct loop_config *c, long seed, int n, const struct cfg_key_value *set, FILE *out);
-// SHA-256 over the pseudopotential files of z [n].
+// SHA-256 over the pseudopotential files of z [n] (engine command: none), and the template.
 enum al_err loop_config_pseudo_hash(const struct loop_config *c, int n, const int *z, char ret_hex[65]);
 // Where the converge table of this file is: label.converge, else NAME.converge.yaml beside it (NAME.yaml, NAME.yml).
 enum al_err loop_config_converge_path(const struct loop_config *c, char ret[AL_PATH]);
@@ -223,7 +226,9 @@ enum al_err loop_config_converge_path(const struct loop_config *c, char ret[AL_P
 enum al_err loop_config_use_inputs(struct loop_config *c, const char *run);
 // The name of a system's structure below RUN: "inputs/Li3PS4.extxyz", the original's extension kept (".poscar" for none).
 enum al_err loop_config_input_name(const struct cfg_system *s, char ret[AL_PATH]);
-// Copy structures to RUN/inputs and the files of pseudopotentials to RUN/inputs/pseudo/Li.<name>; built-in ones have no
+// Labels by a program of somebody else: one worker process, whose ranks are the program's.
+bool loop_config_label_external(const struct loop_config *c);
+// Copy structures to RUN/inputs, label.template to RUN/inputs/template, and the files of pseudopotentials to RUN/inputs/pseudo/Li.<name>; built-in ones have no
 // file.
 enum al_err loop_config_copy_inputs(const struct loop_config *c, const char *run);
 // Structures exist and can be read, every element (after substitution) has a pseudopotential.

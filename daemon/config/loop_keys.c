@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/xcname.h"
+#include "config/code_keys.h"
 #include "config/loop_config.h"
 #include "config/slurm_keys.h"
 
@@ -400,8 +401,16 @@ const struct schema_key loop_keys[] = {
     {"select.min_distance", KEY_REAL, AL_DIM_LENGTH, AT(select.min_distance), RANGE(0.1, 3), .otherwise = "1.0 Ang", .flags = P,
      .doc = "Atoms closer than this end a trajectory."},
 
-    {"label.engine", KEY_CHOICE, 0, STRING(label.engine), .otherwise = "dft", .flags = P, .choices = "dft",
-     .doc = "Who labels frames."},
+    {"label.engine", KEY_CHOICE, 0, STRING(label.engine), .otherwise = "dft", .flags = P, .choices = "dft|qe|vasp|abinit|cp2k|command",
+     .doc = "Who labels frames: alnd itself (dft), or another program that is installed: Quantum ESPRESSO, VASP, ABINIT, CP2K, or a command of your own (docs/engines.md)."},
+    {"label.program", KEY_STRING, 0, STRING(label.program), .otherwise = "\"\"",
+     .doc = "The program of an engine other than dft: a name in PATH, or a path, which --allow-commands permits; none: its usual name (pw.x, ..)."},
+    {"label.launcher", KEY_CUSTOM, 0, .otherwise = "[mpirun, --bind-to, none, -n, RANKS]", .parse = code_parse_launcher, .hash = code_hash_launcher,
+     .doc = "What starts the ranks of such a program: a list of arguments, RANKS is resources.label.ranks; []: nothing. Another one than the default asks for --allow-commands. Engine command: not used."},
+    {"label.template", KEY_PATH, 0, STRING(label.template), .otherwise = "\"\"",
+     .doc = "Your part of that program's input, merged with what alnd writes (docs/engines.md); a copy goes to RUN/inputs."},
+    {"label.command", KEY_CUSTOM, 0, .otherwise = "[]", .flags = P | KEY_LATER, .parse = code_parse_command, .hash = code_hash_command,
+     .doc = "Engine command: the program and its arguments, to which frame.extxyz and labelled.extxyz are added; asks for --allow-commands."},
     {"label.functional", KEY_CUSTOM, 0, .otherwise = "PBE", .flags = P, .parse = parse_functional, .hash = hash_functional,
      .doc = "Exchange-correlation functional: PBE, PBEsol, revPBE, LDA (Perdew-Wang), PZ, or libxc names of an LDA or GGA: gga_x_b88+gga_c_lyp."},
     {"label.cutoff", KEY_CUSTOM, AL_DIM_ENERGY, .otherwise = "30 Ha", .flags = P, .parse = parse_cutoff, .hash = hash_cutoff,

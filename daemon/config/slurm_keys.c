@@ -19,7 +19,8 @@ static enum al_err take_word(const struct al_node *n, const char *what, const ch
 {
     if (n->kind != AL_NODE_SCALAR) AL_TRY(al_node_error(n, "%s: a word is wanted", what));
     if (strlen(n->text) >= size) AL_TRY(al_node_error(n, "%s is longer than %zu characters", what, size - 1));
-    if (!only(n->text, punctuation) || (!dash && n->text[0] == '-'))
+    if (strchr(n->text, '\n')) AL_TRY(al_node_error(n, "%s: a line end in a word", what));
+    if ((punctuation && !only(n->text, punctuation)) || (!dash && n->text[0] == '-'))
         AL_TRY(al_node_error(n, "%s: '%.60s' holds characters other than letters, digits and %s%s", what, n->text, punctuation,
                              dash ? "" : ", or begins with a dash"));
     snprintf(ret, size, "%s", n->text);
@@ -27,7 +28,7 @@ static enum al_err take_word(const struct al_node *n, const char *what, const ch
 }
 
 // One word or a list of words; empty ones are refused.
-static enum al_err take_words(const struct al_node *n, const char *what, const char *punctuation, bool dash, struct cfg_words *ret)
+enum al_err config_words(const struct al_node *n, const char *what, const char *punctuation, bool dash, struct cfg_words *ret)
 {
     ret->n = 0;
     if (n->kind == AL_NODE_LIST && n->nchild > CFG_WORDS) AL_TRY(al_node_error(n, "%s: more than %d words", what, CFG_WORDS));
@@ -71,7 +72,7 @@ enum al_err slurm_parse_account(const struct al_node *n, void *base)
 enum al_err slurm_parse_modules(const struct al_node *n, void *base)
 {
     struct cfg_words *w = &of(base)->modules;
-    AL_TRY(take_words(n, "modules", "._+-/", false, w));
+    AL_TRY(config_words(n, "modules", "._+-/", false, w));
     for (int i = 0; i < w->n; i++) // a modulefile is a program: those of the cluster, none from a path
         if (!isalnum((unsigned char)w->v[i][0])) AL_TRY(al_node_error(n, "modules: '%.60s' does not begin with a letter or digit", w->v[i]));
     return AL_ERR_OK;
@@ -80,7 +81,7 @@ enum al_err slurm_parse_modules(const struct al_node *n, void *base)
 enum al_err slurm_parse_launcher(const struct al_node *n, void *base)
 {
     struct cfg_words *w = &of(base)->launcher;
-    AL_TRY(take_words(n, "launcher", "._+-/=:,", true, w));
+    AL_TRY(config_words(n, "launcher", "._+-/=:,", true, w));
     if (w->n && w->v[0][0] == '-') AL_TRY(al_node_error(n, "launcher: the first word is a program"));
     return AL_ERR_OK;
 }
@@ -105,7 +106,7 @@ static enum al_err check_option(const struct al_node *at, const char *text)
 enum al_err slurm_parse_extra(const struct al_node *n, void *base)
 {
     struct cfg_words *w = &of(base)->extra;
-    AL_TRY(take_words(n, "extra", "._+-=:,@%&|[]*", true, w));
+    AL_TRY(config_words(n, "extra", "._+-=:,@%&|[]*", true, w));
     for (int i = 0; i < w->n; i++)
         AL_TRY(check_option(n->kind == AL_NODE_LIST ? al_node_at(n, i) : n, w->v[i]));
     return AL_ERR_OK;

@@ -6,6 +6,8 @@
 #ifndef AL_CONFIG_SLURM_KEYS_H
 #define AL_CONFIG_SLURM_KEYS_H
 
+#include <stdbool.h>
+
 #include "base/hash.h"
 #include "base/yaml.h"
 
@@ -19,5 +21,9 @@ void slurm_hash_account(const void *base, struct al_sha256 *s);
 void slurm_hash_modules(const void *base, struct al_sha256 *s);
 void slurm_hash_launcher(const void *base, struct al_sha256 *s);
 void slurm_hash_extra(const void *base, struct al_sha256 *s);
+
+struct cfg_words;
+// One word or a list of words, of letters, digits and these characters (NULL: any). dash: a word may begin with one.
+enum al_err config_words(const struct al_node *n, const char *what, const char *punctuation, bool dash, struct cfg_words *ret);
 
 #endif

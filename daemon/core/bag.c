@@ -71,7 +71,8 @@ static void token_of(const struct bag *b, const struct bag_task *t, char ret[TAS
 
 static struct exec_spec spec_of(const struct bag_task *t, const char *token)
 {
-    return (struct exec_spec){.task = t->id, .verb = t->verb, .token = token, .ranks = t->ranks, .threads = t->threads};
+    return (struct exec_spec){.task = t->id, .verb = t->verb, .token = token, .ranks = t->ranks, .threads = t->threads,
+                              .alone = t->alone};
 }
 
 static enum al_err write_task(const struct bag *b, const struct bag_task *t)

@@ -24,6 +24,7 @@ struct bag_task {
     const char *again_with;      // a finished task whose result has this fact is done again by a later start; NULL: none is
     const char *again_without;   // one whose result lacks this artefact is, too
     int ranks, threads;          // ranks 0: without mpirun
+    bool alone;                  // as in struct exec_spec
     int ninputs;
     struct {
         const char *key;

@@ -158,11 +158,12 @@ static void write_table(FILE *out, const struct batch_script *s)
 static void write_command(FILE *out, const struct batch_script *s)
 {
     const struct exec_spec *t = &s->task[0];
-    for (int i = 0; i < s->nlauncher && t->ranks > 0; i++) {
+    bool parallel = t->ranks > 0 && !t->alone;
+    for (int i = 0; i < s->nlauncher && parallel; i++) {
         quote(out, s->launcher[i]);
         fputc(' ', out);
     }
-    if (t->ranks > 0) fprintf(out, "-n %d ", t->ranks);
+    if (parallel) fprintf(out, "-n %d ", t->ranks);
     quote(out, s->worker);
     fputc(' ', out);
     quote(out, t->verb);
@@ -197,7 +198,7 @@ enum al_err batch_script_write(const char *path, const struct batch_script *s)
     fputs("[ \"$(id -u)\" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1\n", o.out);
     // the signal before the time limit; mpirun would answer one by killing its ranks, so these are asked by the file alone
     fprintf(o.out, "trap 'asked=1; : >\"$task/stop\"%s' TERM\n",
-            t->ranks > 0 ? "" : "; [ -z \"$child\" ] || kill -TERM \"$child\" 2>/dev/null");
+            t->ranks > 0 && !t->alone ? "" : "; [ -z \"$child\" ] || kill -TERM \"$child\" 2>/dev/null");
     write_command(o.out, s);
     fputs("child=$!\nwhile :; do\n    wait \"$child\"\n    code=$?\n    [ \"$code\" -gt 128 ] && kill -0 \"$child\" 2>/dev/null || break\n"
           "done\nfinish \"$code\"\n", o.out);

@@ -85,7 +85,7 @@ static enum al_err add_job(struct exec_local *l, const struct exec_spec *s, stru
         l->capacity = n;
     }
     struct job *j = &l->job[l->njobs++];
-    *j = (struct job){.mpi = s->ranks > 0, .cores = cores_of(s), .memory = s->memory, .time = s->time, .started = al_clock()};
+    *j = (struct job){.mpi = s->ranks > 0 && !s->alone, .cores = cores_of(s), .memory = s->memory, .time = s->time, .started = al_clock()};
     snprintf(j->task, sizeof j->task, "%s", s->task);
     snprintf(j->token, sizeof j->token, "%s", s->token);
     j->beat.last_change = j->weighed = j->started;
@@ -173,7 +173,7 @@ static enum al_err build_command(const struct exec_local *l, const struct exec_s
     snprintf(c->ranks, sizeof c->ranks, "%d", s->ranks);
     // Without mpi_yield_when_idle: on a busy machine two ranks that yield took 21 to 26 s for what took 5.5 to 8.7 s (a label of Li2S,
     // load 13 on two cores), on a quiet one 0.57 s either way.
-    if (s->ranks > 0) {
+    if (s->ranks > 0 && !s->alone) {
         static char options[][16] = {"--oversubscribe", "--bind-to", "none", "-np"};
         c->argv[n++] = (char *)l->mpirun;
         for (int i = 0; i < 4; i++)

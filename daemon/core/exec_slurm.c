@@ -71,7 +71,7 @@ static enum al_err add_job(struct exec_slurm *l, const struct exec_spec *s, enum
     }
     struct slurm_job *j = &l->job[l->njobs++];
     struct task_progress p = {0};
-    *j = (struct slurm_job){.stage = stage, .ranks = s->ranks, .threads = s->threads, .memory = s->memory, .time = s->time,
+    *j = (struct slurm_job){.stage = stage, .ranks = s->ranks, .threads = s->threads, .alone = s->alone, .memory = s->memory, .time = s->time,
                        .submitted = al_clock()};
     snprintf(j->task, sizeof j->task, "%s", s->task);
     snprintf(j->token, sizeof j->token, "%s", s->token);

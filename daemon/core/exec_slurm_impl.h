@@ -20,6 +20,7 @@ enum slurm_stage { WAITING, SENT, UNSURE, LIVE, OVER };
 struct slurm_job {
     char task[TASK_ID], token[TASK_TOKEN], batch[TASK_TOKEN], verb[24], state[24];
     int index, ranks, threads;
+    bool alone;
     double memory, time;
     enum slurm_stage stage;
     long id;

@@ -13,7 +13,7 @@
 
 static bool alike(const struct slurm_job *a, const struct slurm_job *b)
 {
-    return a->ranks == b->ranks && a->threads == b->threads && a->memory == b->memory && a->time == b->time &&
+    return a->ranks == b->ranks && a->threads == b->threads && a->alone == b->alone && a->memory == b->memory && a->time == b->time &&
            strcmp(a->verb, b->verb) == 0;
 }
 
@@ -95,7 +95,8 @@ enum al_err slurm_send(struct exec_slurm *l)
         if (!first) first = j;
         j->index = n;
         memmove(j->batch, first->token, sizeof j->batch);
-        spec[n++] = (struct exec_spec){.task = j->task, .verb = j->verb, .token = j->token, .ranks = j->ranks, .threads = j->threads};
+        spec[n++] = (struct exec_spec){.task = j->task, .verb = j->verb, .token = j->token, .ranks = j->ranks, .threads = j->threads,
+                                       .alone = j->alone};
     }
     if (!first) return AL_ERR_OK;
     AL_TRY(write_script(l, first->batch, n, spec));

@@ -17,6 +17,7 @@ enum { EXEC_UNKNOWN = -1000 }; // exit code of a worker that somebody else start
 struct exec_spec {
     const char *task, *verb, *token;
     int ranks, threads; // ranks 0: one process without mpirun
+    bool alone;         // one process, too, but it starts a program of somebody else on that many ranks: the cores count
     double memory, time; // MiB of all its processes, s of one attempt; 0: no limit
 };
 

@@ -67,7 +67,7 @@ static void limits_of(const struct cfg_resources *r, const char *verb, struct ex
 
 struct exec_spec loop_task_spec(const struct loop *l, const struct plan_task *t, const char *token)
 {
-    struct exec_spec s = {.task = t->id, .verb = t->verb, .token = token, .ranks = t->ranks, .threads = t->threads};
+    struct exec_spec s = {.task = t->id, .verb = t->verb, .token = token, .ranks = t->ranks, .threads = t->threads, .alone = t->alone};
     limits_of(&l->r->config->resources, t->verb, &s);
     return s;
 }

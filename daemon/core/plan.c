@@ -132,6 +132,7 @@ static enum al_err emit_labels(struct walk *w, int iteration)
             d.t->index = k;
             d.t->ranks = w->c->resources.label.ranks;
             d.t->threads = w->c->resources.label.threads;
+            d.t->alone = loop_config_label_external(w->c);
             AL_TRY(draft_artifact(&d, "frames", src.task, src.artifact));
             AL_TRY(draft_int(&d, "from", k * batch));
             AL_TRY(draft_int(&d, "count", left < batch ? left : batch));

@@ -44,6 +44,7 @@ struct plan_task {
     int iteration, index; // -1 outside iterations
     double temperature;   // K; 0 when absent
     int ranks, threads;   // ranks 0: started without mpirun
+    bool alone;           // as in struct exec_spec
     int ninputs, ndeps;
     struct plan_input *input;
     const char **dep; // ids of the tasks whose results it uses; all of them are DONE

@@ -85,6 +85,7 @@ enum al_err walk_emit_noise(struct walk *w, int last)
         d.t->index = k;
         d.t->ranks = w->c->resources.label.ranks;
         d.t->threads = w->c->resources.label.threads;
+        d.t->alone = loop_config_label_external(w->c);
         AL_TRY(draft_artifact(&d, "frames", from, "test.extxyz"));
         AL_TRY(draft_int(&d, "from", spread_out(k, (int)view_fact_int(from, "ntest", 1))));
         AL_TRY(draft_int(&d, "count", 1));

@@ -53,7 +53,7 @@ static enum al_err print_frames(const struct loop_config *c, const char *path, i
 }
 
 // The copy of loop.yaml in a run directory goes with the structures and pseudopotentials copied beside it.
-static enum al_err use_copies(struct loop_config *c)
+enum al_err task_use_copies(struct loop_config *c)
 {
     const char *slash = strrchr(c->path, '/');
     char run[AL_PATH], lock[AL_PATH];
@@ -74,7 +74,7 @@ enum al_err estimate_print(int argc, char **argv, FILE *out)
         AL_TRY(loop_config_set_elements(c, argv[5]));
     } else {
         AL_TRY(loop_config_read(argv[2], &c));
-        AL_TRY(use_copies(c));
+        AL_TRY(task_use_copies(c));
     }
     fprintf(out, "limit: %.0f\nframes:\n", registry_label_memory(c));
     if (argc == 6)

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "comm/comm.h"
+#include "worker/codes.h"
 #include "worker/data.h"
 #include "worker/lammps.h"
 #include "worker/model.h"
@@ -80,6 +81,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "data") == 0) return answer(data_print, argc, argv);
     if (argc > 1 && strcmp(argv[1], "model") == 0) return answer(model_print, argc, argv);
     if (argc > 1 && strcmp(argv[1], "lammps") == 0) return answer(lammps_print, argc, argv);
+    if (argc > 1 && strcmp(argv[1], "code") == 0) return answer(codes_print, argc, argv);
     const struct verb *v = argc == 3 ? find_verb(argv[1]) : NULL;
     if (!v) {
         fputs("usage: alnd-worker VERB TASKDIR/task.yaml   (started by alnd; see docs/TASKS.md)\nverbs:", stderr);

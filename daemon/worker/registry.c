@@ -15,6 +15,7 @@
 #include "dft/potential.h"
 #include "domain/domain.h"
 #include "dp/potential.h"
+#include "worker/codes.h"
 #include "worker/domains.h"
 
 static void dft_step(void *ctx, const struct dft_scf_step *s)
@@ -135,6 +136,10 @@ enum al_err registry_labeler_open(const struct loop_config *c, const struct labe
             AL_TRY(labelers[i].open(c, hooks, comm, ret));
             return AL_ERR_OK;
         }
+    if (codes_know(c->label.engine)) {
+        AL_TRY(codes_open(c, hooks, comm, ret));
+        return AL_ERR_OK;
+    }
     AL_FAIL(AL_ERR_UNSUPPORTED, "label.engine '%s' is not known", c->label.engine);
 }
 
@@ -146,6 +151,10 @@ enum al_err registry_labeler_estimate(const struct loop_config *c, const struct 
             AL_TRY(labelers[i].estimate(c, f, ranks, ret));
             return AL_ERR_OK;
         }
+    if (codes_know(c->label.engine)) {
+        AL_TRY(codes_estimate(c, f, ranks, ret));
+        return AL_ERR_OK;
+    }
     AL_FAIL(AL_ERR_UNSUPPORTED, "label.engine '%s' is not known", c->label.engine);
 }
 

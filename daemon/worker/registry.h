@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // The one list of labelers (engine name in loop.yaml) and of potentials (name or file's extension) -> function that opens it
-// with the configuration's settings. A new one is one file and one line in registry.c.
+// with the configuration's settings. A new one is one file and one line in registry.c; a program of somebody else is one in engines/codes/list.c.
 #ifndef AL_WORKER_REGISTRY_H
 #define AL_WORKER_REGISTRY_H
 
@@ -19,6 +19,9 @@ struct label_progress {
 struct label_hooks {       // all may be NULL
     void (*step)(void *ctx, const struct label_progress *p);
     bool (*stop)(void *ctx);
+    // For programs of somebody else: the directory that the frame at hand may use; time that a run of one takes.
+    enum al_err (*where)(void *ctx, char ret[AL_PATH]);
+    void (*progress)(void *ctx, const char *rung, double seconds);
     // The converged valence density on the grid n, electrons/bohr^3, point (i0, i1, i2) at i0 + n[0] (i1 + n[1] i2).
     enum al_err (*density)(void *ctx, const int n[3], const double *rho);
     void *ctx;

@@ -84,6 +84,8 @@ enum al_err verb_diffusion(struct task *t);
 
 // The base frames of t->sys: supercell, one frame for each arrangement of its substitution.
 enum al_err init_base_frames(const struct task *t, const char *structure, struct al_frames **ret);
+// A loop.yaml of a run directory, not by a task: with the copies beside it (RUN/inputs).
+enum al_err task_use_copies(struct loop_config *c);
 // alnd-worker estimate CONFIG RANKS [FRAMES ELEMENTS]: what labelling takes, as YAML on out; a question, not a task: no file is written.
 // Without FRAMES: the base frames of the systems of a loop.yaml.
 enum al_err estimate_print(int argc, char **argv, FILE *out);

@@ -21,6 +21,7 @@ struct label_ctx {
     struct labeler *labeler;
     int done, total;
     const char *frame_id;
+    int index;                    // of the frame in this task
     const struct al_frame *frame; // the one being labelled
     bool cube;                    // write its density
     double seconds, flops;        // of all frames so far; flops: as estimated before
@@ -36,6 +37,22 @@ static void on_scf_step(void *ctx, const struct label_progress *p)
 static bool on_check_stop(void *ctx)
 {
     return task_should_stop(((struct label_ctx *)ctx)->t);
+}
+
+// For a program of somebody else.
+static enum al_err on_where(void *ctx, char ret[AL_PATH])
+{
+    const struct label_ctx *c = ctx;
+    char name[64];
+    snprintf(name, sizeof name, "frame-%03d.run", c->index);
+    AL_TRY(task_path(c->t, ret, name));
+    return AL_ERR_OK;
+}
+
+static void on_run(void *ctx, const char *rung, double seconds)
+{
+    struct label_ctx *c = ctx;
+    task_progress(c->t, c->done, c->total, "%s %s, %s for %.0f s", c->frame_id, c->t->cfg->label.engine, rung, seconds);
 }
 
 static enum al_err on_density(void *ctx, const int n[3], const double *rho)
@@ -154,12 +171,13 @@ static void write_energies(FILE *out, const struct label_report *r)
     } terms[] = {{"kinetic", u->kinetic}, {"nonlocal", u->nonlocal}, {"local", u->local},       {"hartree", u->hartree},
                  {"xc", u->xc},           {"ewald", u->ewald},       {"smearing", u->smearing}, {"zero_width", u->zero_width}};
     for (size_t i = 0; i < sizeof terms / sizeof *terms; i++)
-        fprintf(out, "energy_%s: %.6f\n", terms[i].key, terms[i].value);
+        if (isfinite(terms[i].value)) fprintf(out, "energy_%s: %.6f\n", terms[i].key, terms[i].value);
     if (isfinite(r->fermi)) fprintf(out, "fermi: %.4f\n", r->fermi);
     fprintf(out, "metallic: %s\nrescue: %s\n", r->metallic ? "true" : "false", r->rung_name ? r->rung_name : "none");
-    fprintf(out, "stress_asymmetry: %.3e\nelectron_error: %.3e\nband_residual: %.3e\n", r->stress_asymmetry, r->electron_error,
-            r->band_residual);
-    fprintf(out, "applies: %ld\nffts: %ld\n", r->applies, r->ffts);
+    if (isfinite(r->stress_asymmetry)) fprintf(out, "stress_asymmetry: %.3e\n", r->stress_asymmetry);
+    if (isfinite(r->electron_error)) fprintf(out, "electron_error: %.3e\n", r->electron_error);
+    if (isfinite(r->band_residual)) fprintf(out, "band_residual: %.3e\n", r->band_residual);
+    if (r->applies) fprintf(out, "applies: %ld\nffts: %ld\n", r->applies, r->ffts);
 }
 
 static enum al_err write_report(const struct label_ctx *c, int i, const struct label_report *r, const struct al_frame *f,
@@ -179,13 +197,15 @@ static enum al_err write_report(const struct label_ctx *c, int i, const struct l
         write_energies(o.out, r);
     }
     al_yaml_int(o.out, 0, "scf_iterations", r->scf_iterations);
-    al_yaml_int(o.out, 0, "nbands", r->nbands);
-    al_yaml_int(o.out, 0, "nkpt", r->nkpt);
-    al_yaml_int(o.out, 0, "npw", r->npw);
-    fprintf(o.out, "fft: %dx%dx%d\n", r->fft[0], r->fft[1], r->fft[2]);
-    al_yaml_int(o.out, 0, "ranks", c->comm->size);
+    if (r->npw) {
+        al_yaml_int(o.out, 0, "nbands", r->nbands);
+        al_yaml_int(o.out, 0, "nkpt", r->nkpt);
+        al_yaml_int(o.out, 0, "npw", r->npw);
+        fprintf(o.out, "fft: %dx%dx%d\n", r->fft[0], r->fft[1], r->fft[2]);
+    }
+    al_yaml_int(o.out, 0, "ranks", loop_config_label_external(c->t->cfg) ? c->t->cfg->resources.label.ranks : c->comm->size);
     struct label_estimate est;
-    if (registry_labeler_estimate(c->t->cfg, c->frame, c->comm->size, &est) == AL_ERR_OK)
+    if (registry_labeler_estimate(c->t->cfg, c->frame, c->comm->size, &est) == AL_ERR_OK && est.bytes > 0)
         fprintf(o.out, "flops: %.6g\nmib_per_rank: %.1f\n", est.flops, est.bytes / 1048576);
     fprintf(o.out, "seconds: %.3f\n", r->seconds);
     al_yaml_str(o.out, 0, "detail", r->detail);
@@ -215,6 +235,7 @@ static enum al_err label_frame(struct label_ctx *c, int i, const struct al_frame
     AL_TRY(frame_path(c, i, "extxyz", path));
     AL_OWN(al_frame) f = NULL;
     c->frame = in;
+    c->index = i;
     AL_TRY_ALL(c->comm, read_checkpoint(c, path, in, &f));
     if (!f) {
         struct label_report rep = {0};
@@ -289,6 +310,7 @@ static enum al_err check_memory(const struct label_ctx *c, const struct al_frame
         natoms = f->natoms;
         memcpy(last, f->cell, sizeof last);
         if (registry_labeler_estimate(c->t->cfg, f, c->comm->size, &e) != AL_ERR_OK) continue; // labelling it tells why
+        if (e.bytes <= 0) return AL_ERR_OK; // a program of somebody else: not known
         if (!c->t->quiet)
             fprintf(stderr, "level=info task=%s ev=estimate natoms=%d bands=%d kpoints=%d plane_waves=%d mib_per_rank=%.0f\n",
                     c->t->id, e.natoms, e.nbands, e.nkpt, e.npw, e.bytes / 1048576);
@@ -336,7 +358,7 @@ enum al_err verb_label(struct task *t)
     struct label_ctx c = {.t = t, .comm = world, .total = (int)count, .frame_id = ""};
     c.cube = al_node_int(t->inputs, "cube", 0) != 0;
     AL_TRY_ALL(world, check_memory(&c, in, from, count));
-    struct label_hooks hooks = {.step = on_scf_step, .stop = on_check_stop, .density = c.cube ? on_density : NULL, .ctx = &c};
+    struct label_hooks hooks = {.step = on_scf_step, .stop = on_check_stop, .where = on_where, .progress = on_run, .density = c.cube ? on_density : NULL, .ctx = &c};
     AL_TRY_ALL(world, registry_labeler_open(t->cfg, &hooks, world, &c.labeler));
     enum al_err e = label_all(&c, in, from, count);
     labeler_destroy(&c.labeler);

@@ -103,6 +103,7 @@ struct code_ops {
     double (*electrons)(const struct code_settings *s, const struct al_frame *f);
 };
 extern const struct code_ops code_ops_vasp, code_ops_qe, code_ops_abinit, code_ops_cp2k;
+extern const struct code_ops code_ops_command; // the user's own program; settings.user: its words, one a line
 
 // The lists (list.c), NULL at the end. A new program is a line in each.
 extern const struct code_ops *const code_list[];

@@ -6,6 +6,7 @@
 
 const struct code_ops *const code_list[] = {
     &code_ops_qe,
+    &code_ops_command,
     NULL,
 };
 
