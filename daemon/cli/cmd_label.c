@@ -16,7 +16,7 @@
 const char cli_label_usage[] = "alnd label FRAMES --config C.yaml --out LABELLED.extxyz [OPTION...]\n"
                                "       alnd label --converge FRAMES --config C.yaml [OPTION...]\n"
                                "\n"
-                               "  --cores N, --ranks R, --json\n"
+                               "  --cores N, --ranks R, --json, --allow-commands\n"
                                "  --cube DIR                            densities; not with --converge\n"
                                "  --force-error \"10 meV/Ang\"            this and the rest with --converge\n"
                                "  --cutoffs \"20, 25, 30, 40 Ha\"\n"
@@ -58,6 +58,8 @@ static int parse(int argc, char **argv, struct request *r)
         int rc;
         if (strcmp(argv[i], "--json") == 0) {
             r->choice.json = true;
+        } else if (strcmp(argv[i], "--allow-commands") == 0) {
+            r->choice.allow = true;
         } else if (strcmp(argv[i], "--converge") == 0) {
             r->converge = true;
         } else if (argv[i][0] == '-' && argv[i][1]) {
@@ -240,9 +242,10 @@ static enum al_err label_all(const struct label_job *j, const struct request *r,
     double bytes, limit;
     AL_TRY(label_job_settings(j, (struct cfg_overrides){0}, &s));
     AL_TRY(label_job_memory(j, &s, &bytes, &limit));
-    fprintf(say, "%d frame%s (%s), %d core%s, %d rank%s per frame; %.0f MiB per rank for the largest, %.0f MiB allowed per frame\n",
-            j->frames->n, j->frames->n > 1 ? "s" : "", j->elements, j->cores, j->cores > 1 ? "s" : "", j->ranks ? j->ranks : 1, j->ranks ? "s" : "",
-            bytes / 1048576, limit / 1048576);
+    fprintf(say, "%d frame%s (%s), %d core%s, %d rank%s per frame; ", j->frames->n, j->frames->n > 1 ? "s" : "", j->elements, j->cores,
+            j->cores > 1 ? "s" : "", j->ranks ? j->ranks : 1, j->ranks ? "s" : "");
+    if (bytes > 0) fprintf(say, "%.0f MiB per rank for the largest, %.0f MiB allowed per frame\n", bytes / 1048576, limit / 1048576);
+    else fprintf(say, "by %s, whose memory alnd does not know\n", j->cfg->label.engine);
     fflush(say);
     for (int i = 0; i < j->frames->n; i++) {
         char name[96];
@@ -263,7 +266,7 @@ static int tell(const struct label_job *j, const struct request *r, const struct
         if (e) return cli_fail(e);
     } else {
         if (good) print_table(j, t);
-        if (good) print_components(j, t);
+        if (good && !loop_config_label_external(j->cfg)) print_components(j, t);
         if (good) printf("\n%d labelled frame%s in %s\n", good, good > 1 ? "s" : "", r->out);
         if (good && r->cube) printf("densities in %s\n", r->cube);
         if (j->cfg->demonstration) cli_demonstration();

@@ -58,10 +58,14 @@ static void print_plan(const struct rundir *r, const struct plan_cost *c, const 
     for (int i = 0; i < c->nstages; i++)
         print_stage(&c->stage[i]);
     print_stage(&c->total);
-    printf("\n  memory    %.0f MiB for the largest label task (%d rank%s), %.0f MiB allowed\n", c->bytes / mib, c->ranks,
-           c->ranks > 1 ? "s" : "", c->limit / mib);
+    bool external = loop_config_label_external(r->config);
+    putchar('\n');
+    if (!external)
+        printf("  memory    %.0f MiB for the largest label task (%d rank%s), %.0f MiB allowed\n", c->bytes / mib, c->ranks,
+               c->ranks > 1 ? "s" : "", c->limit / mib);
     printf("  disk      up to %.2g GB, mostly trajectories\n", c->disk / 1e9);
-    printf("  rate      %.2g operations per core-second (%s)\n", c->rate, c->rate_from);
+    if (!external) printf("  rate      %.2g operations per core-second (%s)\n", c->rate, c->rate_from);
+    else printf("  labels    by %s: alnd knows neither their time nor their memory; alnd label on a few frames tells the time\n", r->config->label.engine);
     puts("  Frames and hours are the most that selection may ask for. Training and MD with the potential are not in the hours.");
     if (r->config->demonstration) cli_demonstration();
     fflush(stdout);

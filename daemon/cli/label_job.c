@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "config/commands.h"
 #include "core/query.h"
 
 static bool is_xyz(const char *path)
@@ -59,8 +60,12 @@ static enum al_err copy_pseudo(struct label_job *j)
     char there[65] = "", path[AL_PATH];
     AL_TRY(al_path(path, "%s/inputs", j->dir));
     AL_TRY(al_path(c->inputs, "%s", path));
+    char *template = c->label.template, own[AL_PATH];
+    AL_TRY(al_path(own, "%s", template));
+    if (own[0]) AL_TRY(al_path(template, "%s/template", path));
     enum al_err e = loop_config_pseudo_hash(c, c->nelements, c->element, there);
     c->inputs[0] = '\0';
+    memcpy(template, own, sizeof own);
     if (!e && strcmp(there, j->pseudo_hash) == 0) return AL_ERR_OK;
     if (al_exists(path)) AL_TRY(al_remove_tree(path));
     AL_TRY(loop_config_copy_inputs(c, j->dir));
@@ -89,6 +94,17 @@ static void choose_ranks(struct label_job *j, const struct label_choice *o)
     j->ranks = ranks > 1 ? ranks : 0;
 }
 
+// A program of somebody else: that it may be started, that it starts and takes the settings.
+static enum al_err check_program(const struct label_job *j, const struct label_choice *o)
+{
+    AL_OWN(al_node) answer = NULL;
+    const char *argv[] = {"code", o->config, j->elements, NULL};
+    if (o->model || !loop_config_label_external(j->cfg)) return AL_ERR_OK;
+    AL_TRY(commands_check_label(j->cfg, o->allow));
+    AL_TRY_MSG(worker_ask(j->worker, argv, &answer), "label.engine is %s", j->cfg->label.engine);
+    return AL_ERR_OK;
+}
+
 static enum al_err open_job(const struct label_choice *o, struct label_job *j)
 {
     char path[AL_PATH];
@@ -101,6 +117,7 @@ static enum al_err open_job(const struct label_choice *o, struct label_job *j)
     }
     if (!o->model) AL_TRY(loop_config_pseudo_hash(j->cfg, j->cfg->nelements, j->cfg->element, j->pseudo_hash));
     AL_TRY(exec_find_worker(j->worker, sizeof j->worker));
+    AL_TRY(check_program(j, o));
     choose_ranks(j, o);
     j->json = o->json;
     AL_TRY(absolute(o->work, j->dir));

@@ -37,6 +37,7 @@ struct label_choice {           // what the command line says
     int cores, ranks;           // 0: not said
     int ntasks;                 // that may run at a time; 0: as many as there are frames
     bool json;
+    bool allow;                 // --allow-commands
     bool model;                 // a potential from a file computes: no pseudopotentials; config may be NULL
 };
 

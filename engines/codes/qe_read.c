@@ -187,7 +187,7 @@ static enum al_err read_stress(struct qe_reader *r)
         AL_TRY(al_lines_need(&r->in, "the stress"));
         AL_TRY(three(r, r->in.line, RY, row));
         for (int k = 0; k < 3; k++)
-            r->geometry->virial[i][k] = -volume * row[k];
+            r->geometry->virial[i][k] = volume * row[k];
     }
     for (int i = 0; i < 3; i++)
         for (int k = 0; k < i; k++)
