@@ -254,10 +254,15 @@ static enum al_err write_system(FILE *out, const struct code_settings *s, const 
     return AL_ERR_OK;
 }
 
-// conv_thr is an error of the cell's energy, Ry.
+// conv_thr is an error of the cell's energy, Ry; that of forces goes as its square root. Below 1e-12 pw.x does not get surely.
+static double threshold(const struct code_settings *s, int natoms)
+{
+    return s->tight ? fmax(1e-13 * natoms, 1e-12) : 1e-10 * natoms;
+}
+
 static void write_electrons(FILE *out, const struct code_settings *s, const struct al_frame *f, const struct template *t, const struct species *sp, int rung)
 {
-    fprintf(out, "&electrons\n  conv_thr = %.3e\n", (s->tight ? 1e-12 : 1e-10) * f->natoms);
+    fprintf(out, "&electrons\n  conv_thr = %.3e\n", threshold(s, f->natoms));
     if (rung || !template_get(t, "electrons", "electron_maxstep")) fprintf(out, "  electron_maxstep = %d\n", s->max_scf * (rung ? 2 : 1));
     if (rung == RUNG_BETA) fputs("  mixing_beta = 0.3\n", out);
     if (rung == RUNG_TF) fputs("  mixing_beta = 0.2\n  mixing_mode = 'local-TF'\n", out);
