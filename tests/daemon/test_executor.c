@@ -141,6 +141,18 @@ static void tasks_are_packed_into_the_cores(void **state)
     executor_destroy(&x);
 }
 
+static void a_worker_alone_counts_the_ranks_that_it_starts(void **state)
+{
+    struct executor *x = make("sleep 0.2; test -z \"$OMPI_COMM_WORLD_SIZE\"", ALND_MPIRUN, 4, 60);
+    struct exec_spec alone = {"t1", "label", "alone", .ranks = 4, .threads = 1, .alone = true}, one = {.task = "t2", .ranks = 1, .threads = 1};
+    long pid;
+    assert_int_equal(x->ops->submit(x, &alone, &pid), AL_ERR_OK);
+    assert_false(x->ops->fits(x, &one));
+    assert_int_equal(wait_end(x).code, 0);
+    (void)state;
+    executor_destroy(&x);
+}
+
 static void a_silent_worker_is_killed_with_its_children(void **state)
 {
     (void)state;
@@ -569,6 +581,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(exit_codes_come_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_environment_is_short, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tasks_are_packed_into_the_cores, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_worker_alone_counts_the_ranks_that_it_starts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_silent_worker_is_killed_with_its_children, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_beating_worker_lives, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stop_is_a_file_and_a_signal, set_up, tear_down),
