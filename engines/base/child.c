@@ -92,10 +92,20 @@ struct relative {
     unsigned long long started; // a process number may be used again
 };
 
+// The k-th number after the name in /proc/PID/stat (proc(5): 4 is the parent, 22 the start).
+static unsigned long long field(const char *after_name, int k)
+{
+    const char *p = after_name;
+    for (int i = 2; i < k && *p; i++) {
+        p += strspn(p, " ");
+        p += strcspn(p, " ");
+    }
+    return strtoull(p, NULL, 10);
+}
+
 static bool look(pid_t pid, struct relative *ret)
 {
     char path[64], buf[1024];
-    int parent;
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof buf - 1);
@@ -103,10 +113,8 @@ static bool look(pid_t pid, struct relative *ret)
     if (n <= 0) return false;
     buf[n] = '\0';
     const char *p = strrchr(buf, ')'); // the name may hold anything
-    *ret = (struct relative){.pid = pid};
-    if (!p || sscanf(p + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &parent, &ret->started) != 2)
-        return false;
-    ret->parent = (pid_t)parent;
+    if (!p) return false;
+    *ret = (struct relative){pid, (pid_t)field(p + 1, 4), field(p + 1, 22)};
     return true;
 }
 

@@ -165,10 +165,11 @@ enum al_err code_probe(const struct code_ops *ops, const char *program, char ret
     ret_version[0] = '\0';
     if (!ops->probe) return AL_ERR_OK;
     AL_TRY(ask_apart(ops, ret_path, &text));
-    const char *at = strstr(text, ops->version);
+    const char *at = text ? strstr(text, ops->version) : NULL;
     if (at) at += strlen(ops->version);
     if (at) at += strspn(at, " \n");
-    if (!at || !*at) AL_FAIL(AL_ERR_UNSUPPORTED, "%s is not the program that label.engine: %s wants; it says: %.200s", ret_path, ops->name, text);
+    if (!at || !*at) AL_FAIL(AL_ERR_UNSUPPORTED, "%s is not the program that label.engine: %s wants; it says: %.200s", ret_path, ops->name,
+                             text ? text : "nothing");
     snprintf(ret_version, 64, "%.*s", (int)strcspn(at, " \t\r\n"), at);
     return AL_ERR_OK;
 }
