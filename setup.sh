@@ -11,7 +11,7 @@ cd "$(dirname "$0")"
 
 packages=(build-essential cmake ninja-build pkg-config python3 python3-pip
     libopenblas-dev liblapacke-dev libfftw3-dev libxc-dev libscalapack-openmpi-dev libopenmpi-dev openmpi-bin
-    libyaml-dev libsqlite3-dev libhdf5-dev libjansson-dev nettle-dev libsymspg-dev libcmocka-dev)
+    libyaml-dev libexpat1-dev libsqlite3-dev libhdf5-dev libjansson-dev nettle-dev libsymspg-dev libcmocka-dev)
 
 say() { printf '== %s\n' "$*"; }
 

@@ -7,11 +7,14 @@
 const struct code_ops *const code_list[] = {
     &code_ops_qe,
     &code_ops_command,
+    &code_ops_vasp,
     NULL,
 };
 
 const struct code_format *const code_formats[] = {
     &code_qe,
+    &code_vasp_outcar,
+    &code_vasp_xml,
     NULL,
 };
 

@@ -80,7 +80,7 @@ def check_layers():
         visit(room, [room])
 
 
-THIRD_PARTY = r'(mpi|fftw3|xc|cblas|lapacke|yaml|sqlite3|hdf5|jansson|spglib|microhttpd|nettle/\w+)\.h'
+THIRD_PARTY = r'(mpi|expat|fftw3|xc|cblas|lapacke|yaml|sqlite3|hdf5|jansson|spglib|microhttpd|nettle/\w+)\.h'
 
 
 def check_headers():
