@@ -115,7 +115,8 @@ static enum al_err add_counts(struct outcar *d, const char *p, int width)
 {
     while (p[strspn(p, " \t")]) {
         char word[16], *end;
-        size_t n = strspn(p, " \t"), k = width ? strnlen(p, (size_t)width) : n + strcspn(p + n, " \t");
+        if (!width) p += strspn(p, " \t");
+        size_t k = width ? strnlen(p, (size_t)width) : strcspn(p, " \t");
         if (k >= sizeof word) AL_FAIL(AL_ERR_INPUT, "%s:%ld: a number of ions is expected", d->path, d->r.lineno);
         memcpy(word, p, k);
         word[k] = '\0';
@@ -127,17 +128,28 @@ static enum al_err add_counts(struct outcar *d, const char *p, int width)
     return AL_ERR_OK;
 }
 
+static double sum_of_words(const char *p)
+{
+    double sum = 0;
+    for (char *end; p[strspn(p, " \t")]; p = end) {
+        sum += (double)strtol(p, &end, 10);
+        if (end == p) return NAN;
+    }
+    return sum;
+}
+
 static enum al_err read_types(struct outcar *d)
 {
     const char *p = strchr(d->r.line, '=');
-    if (!p) AL_FAIL(AL_ERR_INPUT, "%s:%ld: 'ions per type =' is expected", d->path, d->r.lineno);
-    d->ntypes = 0;
-    AL_TRY(add_counts(d, p + 1, 0));
-    if (d->nions && sum_of(d->count, d->ntypes) != d->nions) { // columns that touch: FORMAT I4 behind 12 blanks
-        size_t blanks = strspn(p + 1, " "), digits = strlen(p + 1) - blanks;
-        d->ntypes = 0;
-        AL_TRY(add_counts(d, p + 1 + (blanks > 3 ? blanks - (4 - digits % 4) % 4 : 0), 4));
+    int width = 0;
+    if (!p++) AL_FAIL(AL_ERR_INPUT, "%s:%ld: 'ions per type =' is expected", d->path, d->r.lineno);
+    if (d->nions && sum_of_words(p) != d->nions) { // columns that touch: FORMAT I4 behind blanks
+        size_t blanks = strspn(p, " "), rest = (4 - strlen(p + blanks) % 4) % 4;
+        p += blanks - (blanks < rest ? blanks : rest);
+        width = 4;
     }
+    d->ntypes = 0;
+    AL_TRY(add_counts(d, p, width));
     if (d->nions && sum_of(d->count, d->ntypes) != d->nions)
         AL_FAIL_HINT(AL_ERR_INPUT, "vasprun.xml of the same run has them", "%s:%ld: the numbers of ions do not make NIONS = %d", d->path, d->r.lineno,
                      d->nions);
@@ -148,7 +160,6 @@ static void read_title(struct outcar *d, const char *text)
 {
     if (d->ntitles < MAX_TITLES) d->title_z[d->ntitles++] = vasp_title_z(text);
 }
-
 
 static enum al_err read_header(struct outcar *d, const char *line)
 {
@@ -363,6 +374,23 @@ static enum al_err make_step(struct outcar *d, struct code_step *ret)
     return AL_ERR_OK;
 }
 
+// A line that cannot be read is where the file was cut off, when it is the last.
+static enum al_err read_line_or_end(struct outcar *d, bool *ret_end)
+{
+    enum al_err e = read_line(d, ret_end);
+    if (e == AL_ERR_INPUT) {
+        int c = getc(d->r.in);
+        if (c == EOF) {
+            al_err_clear();
+            *ret_end = true;
+            return AL_ERR_OK;
+        }
+        ungetc(c, d->r.in);
+    }
+    AL_TRY(e);
+    return AL_ERR_OK;
+}
+
 static enum al_err outcar_next(void *reader, struct code_step *ret)
 {
     struct outcar *d = reader;
@@ -378,7 +406,7 @@ static enum al_err outcar_next(void *reader, struct code_step *ret)
             d->stage = NOTHING;
             continue;
         }
-        if (!end) AL_TRY(read_line(d, &end));
+        if (!end) AL_TRY(read_line_or_end(d, &end));
         if (end) break;
     }
     *ret = (struct code_step){.frame = NULL, .energy_zero = NAN, .electrons = NAN};

@@ -169,7 +169,8 @@ static void read_parameter(struct xml *d)
     double v = strtod(d->text, &end);
     if (strcmp(name, "ML_LMLFF") == 0) d->learned = strchr(d->text, 'T') != NULL;
     if (end == d->text || !isfinite(v)) return;
-    if (strcmp(name, "NELM") == 0) d->nelm = (int)fmin(fmax(v, 0), 1e6);
+    // there is another NELM, of response functions
+    if (strcmp(name, "NELM") == 0 && (named(d, 1, "electronic convergence") || is(d, 1, "incar"))) d->nelm = (int)fmin(fmax(v, 0), 1e6);
     if (strcmp(name, "ICHARG") == 0) d->icharg = (int)fmin(fmax(v, -1e3), 1e3);
     if (strcmp(name, "NELECT") == 0) d->nelect = v;
     if (strcmp(name, "PSTRESS") == 0) d->pstress = v;

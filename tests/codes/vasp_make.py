@@ -124,8 +124,10 @@ def vasprun(symbols, steps, nelm=60, nelect=1.0, pstress=0.0, icharg=2):
     t += '  <i name="version" type="string">6.3.0  </i>\n </generator>\n <incar>\n </incar>\n'
     t += ' <kpoints>\n  <varray name="kpointlist" >\n   <v>       0.00000000       0.00000000       0.00000000 </v>\n  </varray>\n'
     t += '  <varray name="weights" >\n   <v>       1.00000000 </v>\n  </varray>\n </kpoints>\n'
-    t += f' <parameters>\n  <separator name="electronic" >\n   <i name="NELECT">{nelect:16.8f}</i>\n   <i type="int" name="NELM">{nelm:6d}</i>\n'
-    t += f'   <i type="int" name="ICHARG">{icharg:6d}</i>\n  </separator>\n  <i name="PSTRESS">{pstress:16.8f}</i>\n </parameters>\n'
+    t += f' <parameters>\n  <separator name="electronic" >\n   <i name="NELECT">{nelect:16.8f}</i>\n   <separator name="electronic convergence" >\n'
+    t += f'    <i type="int" name="NELM">{nelm:6d}</i>\n   </separator>\n'
+    t += f'   <i type="int" name="ICHARG">{icharg:6d}</i>\n  </separator>\n  <i name="PSTRESS">{pstress:16.8f}</i>\n'
+    t += '  <separator name="response functions" >\n   <i type="int" name="NELM">     1</i>\n  </separator>\n </parameters>\n'
     t += f' <atominfo>\n  <atoms>{len(symbols):8d} </atoms>\n  <types>{len(kinds):8d} </types>\n  <array name="atoms" >\n   <set>\n'
     for s in symbols:
         t += f'    <rc><c>{s:2s}</c><c>{kinds.index(s) + 1:4d}</c></rc>\n'
