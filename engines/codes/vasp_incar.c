@@ -263,8 +263,8 @@ static enum al_err meet(const struct vasp_incar *u, const struct vasp_key *k, co
     char hint[128];
     if (t->key[0]) snprintf(hint, sizeof hint, "take it out of the template: it follows from %s", t->key);
     else snprintf(hint, sizeof hint, "take it out of the template: a label needs this value");
-    AL_FAIL_HINT(AL_ERR_INPUT, hint, "%s:%d: %s = %.40s contradicts %s%s%s", u->path, k->line, k->name, k->value, t->value[0] ? "alnd's " : "loop.yaml",
-                 t->value[0] ? t->name : "", t->value[0] ? " = " : "");
+    if (!t->value[0]) AL_FAIL_HINT(AL_ERR_INPUT, hint, "%s:%d: %s = %.40s contradicts loop.yaml", u->path, k->line, k->name, k->value);
+    AL_FAIL_HINT(AL_ERR_INPUT, hint, "%s:%d: %s = %.40s contradicts alnd's %s = %s", u->path, k->line, k->name, k->value, t->name, t->value);
 }
 
 // "Fe:5 O:0.6" -> "4*5 8*0.6" in POSCAR's order. out NULL: only looked at.
