@@ -36,6 +36,19 @@ static int rank(const char *name, const char *symbol)
     return strncmp(p, symbol, n) == 0 ? 2 : 1;
 }
 
+// POTCARs are kept as DIR/Li/POTCAR (DIR/Li_sv/POTCAR for other valences: then DIR/Li_sv is named), or as DIR/POTCAR.Li.
+static enum al_err find_potcar(const char *dir, int z, char ret[AL_PATH])
+{
+    const char *symbol = al_element_symbol(z);
+    AL_TRY(al_path(ret, "%s/%s/POTCAR", dir, symbol));
+    if (al_exists(ret)) return AL_ERR_OK;
+    AL_TRY(al_path(ret, "%s/POTCAR.%s", dir, symbol));
+    if (al_exists(ret)) return AL_ERR_OK;
+    AL_TRY(al_path(ret, "%s/POTCAR", dir));
+    if (!al_exists(ret)) ret[0] = '\0';
+    return AL_ERR_OK;
+}
+
 static enum al_err find_in(const char *dir, int z, char ret[AL_PATH])
 {
     char best[256] = "";
@@ -52,8 +65,12 @@ static enum al_err find_in(const char *dir, int z, char ret[AL_PATH])
         }
     }
     closedir(d);
+    if (!best_rank) {
+        AL_TRY(find_potcar(dir, z, ret));
+        if (ret[0]) return AL_ERR_OK;
+    }
     if (!best_rank)
-        AL_FAIL_HINT(AL_ERR_NOTFOUND, "file names start with the symbol and end in .psp8, .upf or .gth",
+        AL_FAIL_HINT(AL_ERR_NOTFOUND, "file names start with the symbol and end in .psp8, .upf or .gth; VASP's are SYMBOL/POTCAR",
                      "no pseudopotential of %s in %s", al_element_symbol(z), dir);
     AL_TRY(al_path(ret, "%s/%s", dir, best));
     return AL_ERR_OK;

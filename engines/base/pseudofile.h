@@ -4,7 +4,7 @@
 // Names of pseudopotentials, as loop.yaml and the DFT engine share them. The source of an element is
 //   a directory      the file of the element in it: its name starts with the symbol, a number before it allowed
 //                    (Li.upf, Li_ONCV_PBE-1.2.upf, 03_Li_3_1.6_1.6_pbe_v1.0.psp8, li_pbe.upf), and ends in .psp8, .upf,
-//                    .UPF or .gth; of several the first by name
+//                    .UPF or .gth; of several the first by name. Else VASP's: Li/POTCAR, POTCAR.Li in it, or its own POTCAR
 //   a file           FILE, or FILE#ENTRY in a GTH file with several entries for the element
 //   GTH-PBE[-qN]     a built-in parameter set (base/gth.h); without a slash
 // and resolves to a spec: the path of a file, with its #ENTRY, or GTH-PBE-qN.
