@@ -140,7 +140,22 @@ def arrays():
         put('dp_tree', name, bad)
 
 
+def codes():
+    sys.path.insert(0, os.path.join(SOURCE, 'tests/codes'))
+    import vasp_make as make
+    symbols, cell, pos = ['Li', 'S'], [[4.0, 0, 0], [0.5, 4.0, 0], [0, 0, 4.0]], [[0, 0, 0], [2.0, 2.0, 1.9]]
+    e, f, w = make.toy(cell, symbols, pos)
+    step = (cell, pos, f, w, e, e)
+    head = make.header(symbols, cell)
+    put('outcar', 'two', head + make.outcar_step(1, *step, nscf=2, electrons=2.0) + make.outcar_step(2, *step, nscf=1, ended='unconverged') + make.footer())
+    put('outcar', 'ml', head + make.outcar_step(1, *step, nscf=0, ml=True) + make.outcar_step(2, *step, nscf=1, pstress=5.0))
+    put('outcar', 'touching', make.header(['Li'] * 1000 + ['S'] * 1000, cell, four=True))
+    put('vasprun', 'two', make.vasprun(symbols, [(*step, 2), (*step, 1)]))
+    put('vasprun', 'pstress', make.vasprun(symbols, [(*step, 1)], pstress=5.0))
+
+
 structures()
+codes()
 settings()
 pseudo()
 arrays()

@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "base/traj.h"
 #include "base/yaml.h"
+#include "codes/codes.h"
 #include "config/loop_config.h"
 #include "dft/pseudo.h"
 #include "dp/h5.h"
@@ -135,6 +136,40 @@ static void run_dcd(const unsigned char *b, size_t n)
         if (al_dcd_next(d, &f, &time) || !f) break;
         check_frame(f);
     }
+}
+
+// ---- outputs of other programs -------------------------------------------------------------------------------
+
+static void run_code(const struct code_format *format, const unsigned char *b, size_t n)
+{
+    char head[4097];
+    size_t k = n < sizeof head - 1 ? n : sizeof head - 1;
+    memcpy(head, b, k);
+    head[k] = '\0';
+    const char *path = file_of(0, b, n);
+    void *reader = NULL;
+    format->is(path, head, k);
+    if (format->open(path, &reader)) return;
+    for (;;) {
+        struct code_step step = {0};
+        if (format->next(reader, &step) || !step.frame) break;
+        check_frame(step.frame);
+        REQUIRE(!step.converged || (step.frame->have & AL_HAVE_ENERGY));
+        REQUIRE(strlen(step.note) < sizeof step.note);
+        al_frame_destroy(&step.frame);
+    }
+    format->complete(reader);
+    format->close(reader);
+}
+
+static void run_outcar(const unsigned char *b, size_t n)
+{
+    run_code(&code_vasp_outcar, b, n);
+}
+
+static void run_vasprun(const unsigned char *b, size_t n)
+{
+    run_code(&code_vasp_xml, b, n);
 }
 
 // ---- settings, pseudopotentials ------------------------------------------------------------------------------
@@ -257,7 +292,8 @@ int fuzz_seed_models(const char *dir)
 const struct fuzz_reader fuzz_readers[] = {
     {"extxyz", run_extxyz}, {"poscar", run_poscar}, {"cif", run_cif},     {"lammps", run_lammps},   {"xdatcar", run_xdatcar},
     {"dcd", run_dcd},       {"yaml", run_yaml},     {"loop", run_loop},   {"psp8", run_pseudo},     {"upf", run_pseudo},
-    {"gth", run_pseudo},    {"npy", run_npy},       {"dp_tree", run_dp_tree}, {"dp", run_dp},       {NULL, NULL},
+    {"gth", run_pseudo},    {"npy", run_npy},       {"dp_tree", run_dp_tree}, {"dp", run_dp},       {"outcar", run_outcar},
+    {"vasprun", run_vasprun}, {NULL, NULL},
 };
 
 const struct fuzz_reader *fuzz_find(const char *name)
