@@ -142,7 +142,8 @@ static enum al_err read_types(struct outcar *d)
 {
     const char *p = strchr(d->r.line, '=');
     int width = 0;
-    if (!p++) AL_FAIL(AL_ERR_INPUT, "%s:%ld: 'ions per type =' is expected", d->path, d->r.lineno);
+    if (!p) AL_FAIL(AL_ERR_INPUT, "%s:%ld: 'ions per type =' is expected", d->path, d->r.lineno);
+    p++;
     if (d->nions && sum_of_words(p) != d->nions) { // columns that touch: FORMAT I4 behind blanks
         size_t blanks = strspn(p, " "), rest = (4 - strlen(p + blanks) % 4) % 4;
         p += blanks - (blanks < rest ? blanks : rest);

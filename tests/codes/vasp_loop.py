@@ -76,7 +76,8 @@ def loop():
     text, n = re.subn(r'label: \{cutoff: 8 Ha, (.*)pseudopotentials: SPMS\}',
                       rf'label: {{engine: vasp, program: {REPLAY}, launcher: [], cutoff: 8 Ha, \1pseudopotentials: ./potpaw}}', text)
     text, m = re.subn(r'\n  aimd: .*', '', text)
-    check(n == 1 and m == 1, 'mini.yaml has changed')
+    text, k = re.subn('volume: npt, volume_time: 2 ps, pressure: -100 GPa', 'volume: fixed', text)  # nothing holds the toy potential together
+    check(n == m == k == 1, 'mini.yaml has changed')
     text = text.replace('label_noise: 2', 'label_noise: 1').replace('time: 10 ps', 'time: 2 ps')
     with open('mini.yaml', 'w', encoding='utf-8') as f:
         f.write(text)

@@ -150,6 +150,7 @@ def codes():
     put('outcar', 'two', head + make.outcar_step(1, *step, nscf=2, electrons=2.0) + make.outcar_step(2, *step, nscf=1, ended='unconverged') + make.footer())
     put('outcar', 'ml', head + make.outcar_step(1, *step, nscf=0, ml=True) + make.outcar_step(2, *step, nscf=1, pstress=5.0))
     put('outcar', 'touching', make.header(['Li'] * 1000 + ['S'] * 1000, cell, four=True))
+    put('outcar', 'bug-no-equals', ' vasp.6\n   ions per type\n')
     put('vasprun', 'two', make.vasprun(symbols, [(*step, 2), (*step, 1)]))
     put('vasprun', 'pstress', make.vasprun(symbols, [(*step, 1)], pstress=5.0))
 
