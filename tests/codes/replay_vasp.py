@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright the alnd authors
 """Stands in for vasp_std in tests: reads INCAR, POSCAR, KPOINTS and POTCAR of the directory it is started in, as VASP would, and writes OUTCAR
-and vasprun.xml of the toy potential of vasp_make.py. REPLAY_VASP says what goes wrong:
+and vasprun.xml of the toy potential of vasp_make.py. REPLAY_VASP, or SYSTEM = replay:MODE in INCAR, says what goes wrong:
   need-all    converges with ALGO = All only (by VASP 6's words); need-damped: with Damped only (silently, as VASP 5)
   hermitian   breaks with EDDDAV on the screen unless ALGO = All
   bands       stops for TOO FEW BANDS
@@ -17,6 +17,10 @@ sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import vasp_make as make  # noqa: E402
 
 MODE = os.environ.get('REPLAY_VASP', '')
+with open('INCAR', encoding='ascii') as incar_file:
+    for incar_line in incar_file:
+        if incar_line.startswith('SYSTEM = replay:'):
+            MODE = incar_line.split(':')[1].strip()
 
 
 def read_inputs():

@@ -25,8 +25,8 @@ def check(ok, text):
         sys.exit(1)
 
 
-def alnd(*args, **env):
-    return subprocess.run([os.path.join(BIN, 'alnd'), *args], capture_output=True, text=True, timeout=600, env={**ENV, **env}, check=False)
+def alnd(*args):
+    return subprocess.run([os.path.join(BIN, 'alnd'), *args], capture_output=True, text=True, timeout=600, env=ENV, check=False)
 
 
 def potcars():
@@ -62,12 +62,14 @@ def label():
     rows = [line.split() for line in lines[2:5]]
     check([r[0] for r in rows] == symbols, 'order of atoms')
     check(max(abs(float(r[4 + k]) - force[i][k]) for i, r in enumerate(rows) for k in range(3)) < 6e-7, 'forces')
-    p = alnd('label', 'frame.extxyz', '--config', 'c.yaml', '--out', 'm.extxyz', '--allow-commands', REPLAY_VASP='cut')
+    with open('my.incar', 'a', encoding='ascii') as f:
+        f.write('SYSTEM = replay:cut\n')
+    p = alnd('label', 'frame.extxyz', '--config', 'c.yaml', '--out', 'm.extxyz', '--allow-commands')
     check(p.returncode == 1 and 'cut short' in p.stdout + p.stderr, 'cut short: ' + p.stdout + p.stderr)
     with open('my.incar', 'a', encoding='ascii') as f:
         f.write('NSW = 5\n')
     p = alnd('label', 'frame.extxyz', '--config', 'c.yaml', '--out', 'n.extxyz', '--allow-commands')
-    check(p.returncode != 0 and 'NSW = 5' in p.stdout + p.stderr and ':4' in p.stdout + p.stderr, 'NSW: ' + p.stdout + p.stderr)
+    check(p.returncode != 0 and 'NSW = 5' in p.stdout + p.stderr and ':5' in p.stdout + p.stderr, 'NSW: ' + p.stdout + p.stderr)
 
 
 def loop():
