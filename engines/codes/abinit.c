@@ -8,6 +8,8 @@
 #include "codes/abinit.h"
 
 static const char *const arguments[] = {"alnd.abi", NULL};
+static const char *const probe[] = {"--version", NULL};
+static const char *const scratch[] = {"alndo_DDB", "alndo_OUT.nc", "alndo_WFK", "alndo_DEN", "alndo_EIG", NULL};
 static const char *const rungs[ABINIT_RUNGS] = {"default", "cautious mixing", "dielectric matrix"};
 
 struct sign {
@@ -90,4 +92,8 @@ const struct code_ops code_ops_abinit = {
     .write = abinit_write,
     .failure = abinit_failure,
     .physics = abinit_physics,
+    .probe = probe,
+    .version = "",
+    .scratch = scratch,
+    .electrons = abinit_electrons,
 };

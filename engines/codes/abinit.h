@@ -33,5 +33,6 @@ enum { ABINIT_RUNGS = 3 };
 enum al_err abinit_check(const struct code_settings *s);
 enum al_err abinit_write(const struct code_settings *s, const struct al_frame *f, int rung, const char *dir, int *ret_order);
 enum al_err abinit_physics(const struct code_settings *s, char **ret_text);
+double abinit_electrons(const struct code_settings *s, const struct al_frame *f);
 
 #endif

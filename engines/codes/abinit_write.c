@@ -33,7 +33,7 @@ enum { NLADDER = sizeof ladder / sizeof *ladder };
 
 // Written where the user has nothing else.
 static const char *const defaults[][2] = {{"chksymbreak", "0"}, {"prtwf", "0"},  {"prtden", "0"}, {"prteig", "0"},
-                                          {"prtebands", "0"},   {"prtgsr", "0"}, {"prtddb", "0"}};
+                                          {"prtebands", "0"},   {"prtgsr", "0"}};
 enum { NDEFAULTS = sizeof defaults / sizeof *defaults };
 
 static enum al_err parse_user(const struct code_settings *s, struct abinit_keys **ret)
@@ -63,6 +63,19 @@ enum al_err abinit_check(const struct code_settings *s)
     for (int i = 0; i < s->npseudo; i++)
         AL_TRY(abinit_pseudo_charge(&s->pseudo[i], &charge));
     return parse_user(s, &k);
+}
+
+double abinit_electrons(const struct code_settings *s, const struct al_frame *f)
+{
+    double charge[AL_ZMAX + 1] = {0}, sum = -s->charge;
+    for (int i = 0; i < s->npseudo; i++)
+        if (abinit_pseudo_charge(&s->pseudo[i], &charge[s->pseudo[i].z])) {
+            al_err_clear();
+            return NAN;
+        }
+    for (int i = 0; i < f->natoms; i++)
+        sum += charge[f->z[i]] > 0 ? charge[f->z[i]] : NAN;
+    return sum;
 }
 
 // ---- the parts of an input ------------------------------------------------------------------------------------

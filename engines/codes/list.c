@@ -7,11 +7,15 @@
 const struct code_ops *const code_list[] = {
     &code_ops_qe,
     &code_ops_command,
+    &code_ops_abinit,
+    &code_ops_cp2k,
     NULL,
 };
 
 const struct code_format *const code_formats[] = {
     &code_qe,
+    &code_abinit,
+    &code_cp2k,
     NULL,
 };
 

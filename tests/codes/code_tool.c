@@ -14,13 +14,10 @@
 #include "base/mem.h"
 #include "codes/codes.h"
 
-static const struct code_ops *const programs[] = {&code_ops_abinit, &code_ops_cp2k};
-static const struct code_format *const formats[] = {&code_abinit, &code_cp2k};
-
 static const struct code_ops *program(const char *name)
 {
-    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
-        if (strcmp(programs[i]->name, name) == 0) return programs[i];
+    const struct code_ops *ops = code_find(name);
+    if (ops) return ops;
     fprintf(stderr, "no program %s\n", name);
     exit(2);
 }
@@ -104,25 +101,25 @@ static void print_step(const struct code_step *s)
 static int run_read(char **argv)
 {
     char head[4097];
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+    for (int i = 0; code_formats[i]; i++) {
         void *reader;
-        if (strcmp(formats[i]->name, argv[2]) != 0) continue;
+        if (strcmp(code_formats[i]->name, argv[2]) != 0) continue;
         FILE *in = fopen(argv[3], "rb");
         if (!in) return 2;
         size_t n = fread(head, 1, sizeof head - 1, in);
         fclose(in);
         head[n] = '\0';
-        if (!formats[i]->is(argv[3], head, n)) puts("not recognised");
-        if (formats[i]->open(argv[3], &reader)) return failed();
+        if (!code_formats[i]->is(argv[3], head, n)) puts("not recognised");
+        if (code_formats[i]->open(argv[3], &reader)) return failed();
         for (;;) {
             struct code_step s;
-            if (formats[i]->next(reader, &s)) return failed();
+            if (code_formats[i]->next(reader, &s)) return failed();
             if (!s.frame) break;
             print_step(&s);
             al_frame_destroy(&s.frame);
         }
-        puts(formats[i]->complete(reader) ? "complete" : "incomplete");
-        formats[i]->close(reader);
+        puts(code_formats[i]->complete(reader) ? "complete" : "incomplete");
+        code_formats[i]->close(reader);
         return 0;
     }
     return 2;
