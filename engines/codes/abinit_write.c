@@ -74,7 +74,7 @@ double abinit_electrons(const struct code_settings *s, const struct al_frame *f)
             return NAN;
         }
     for (int i = 0; i < f->natoms; i++)
-        sum += charge[f->z[i]] > 0 ? charge[f->z[i]] : NAN;
+        sum += charge[f->z[i]] > 0 ? charge[f->z[i]] : (double)NAN;
     return sum;
 }
 

@@ -28,7 +28,7 @@ enum al_err cp2k_need(struct cp2k_node *root, const char *path, struct cp2k_node
 void cp2k_remove(struct cp2k_node *in, const char *name); // every child of this name
 void cp2k_print(FILE *out, const struct cp2k_node *in, int depth);
 
-// The pseudopotentials of all elements in one file, each under the name "alnd".
+// The pseudopotentials of all elements in one file, each under the name "GTH-ALND".
 enum al_err cp2k_pseudo_put(const struct code_settings *s, const char *path);
 // Charge of the ion. AL_ERR_INPUT: not a text of GTH parameters, or no such entry.
 enum al_err cp2k_pseudo_charge(const struct code_pseudo *p, double *ret);

@@ -144,7 +144,7 @@ enum al_err cp2k_pseudo_put(const struct code_settings *s, const char *path)
             al_outfile_drop(&o);
             AL_TRY(err);
         }
-        fprintf(o.out, "%s alnd\n%.*s", al_element_symbol(s->pseudo[i].z), (int)e->n, e->text);
+        fprintf(o.out, "%s GTH-ALND\n%.*s", al_element_symbol(s->pseudo[i].z), (int)e->n, e->text);
     }
     return al_outfile_publish(&o);
 }

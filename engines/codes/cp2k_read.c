@@ -322,11 +322,10 @@ static enum al_err emit(struct cp2k *d, struct code_step *ret)
     AL_TRY(fill(d, f));
     struct code_step s = {.converged = d->now.converged, .scf = d->now.steps, .electrons = d->electrons, .energy_zero = NAN};
     if (d->now.entropic != 0) s.energy_zero = f->energy - 0.5 * AL_HARTREE_EV * d->now.entropic; // Fermi-Dirac: (E + F)/2
-    snprintf(s.note, sizeof s.note, "%.120s%s%s", d->now.note, d->now.note[0] && d->moves && first ? "; " : "",
-             !first || !d->moves          ? ""
-             : d->cell_moves              ? "the cell moves: only the first evaluation is taken"
-             : d->pos.state == CP2K_XYZ_NONE ? "no -pos-1.xyz beside: only the first evaluation has coordinates"
-                                          : "");
+    const char *left_out = "";
+    if (first && d->cell_moves) left_out = "the cell moves: only the first evaluation is taken";
+    else if (first && d->moves && d->pos.state == CP2K_XYZ_NONE) left_out = "no -pos-1.xyz beside: only the first evaluation has coordinates";
+    snprintf(s.note, sizeof s.note, "%.120s%s%s", d->now.note, d->now.note[0] && *left_out ? "; " : "", left_out);
     s.frame = f;
     f = NULL;
     *ret = s;

@@ -127,7 +127,7 @@ double cp2k_electrons(const struct code_settings *s, const struct al_frame *f)
             return NAN;
         }
     for (int i = 0; i < f->natoms; i++)
-        sum += charge[f->z[i]] > 0 ? charge[f->z[i]] : NAN;
+        sum += charge[f->z[i]] > 0 ? charge[f->z[i]] : (double)NAN;
     return sum;
 }
 
@@ -249,10 +249,11 @@ static enum al_err put_frame(struct cp2k_node *root, const struct code_settings 
         enum al_err e = cp2k_add(in, false, al_element_symbol(f->z[i]), "%.12f %.12f %.12f", f->pos[i][0], f->pos[i][1], f->pos[i][2]);
         if (e) in->child = old;
         AL_TRY(e);
+        memcpy(in->child->name, al_element_symbol(f->z[i]), strlen(in->child->name)); // not in capitals
         in->child->next = old;
     }
     for (int i = 0; i < s->npseudo; i++)
-        if ((kind = cp2k_find(sub, "KIND", al_element_symbol(s->pseudo[i].z)))) AL_TRY(cp2k_add(kind, false, "POTENTIAL", "alnd"));
+        if ((kind = cp2k_find(sub, "KIND", al_element_symbol(s->pseudo[i].z)))) AL_TRY(cp2k_add(kind, false, "POTENTIAL", "GTH-ALND"));
     return AL_ERR_OK;
 }
 
