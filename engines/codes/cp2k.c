@@ -36,7 +36,8 @@ static enum al_err read_signs(struct al_lines *r, struct sign *s)
         const char *line = r->line + strspn(r->line, " ");
         if (strncmp(line, "*   ___", 7) == 0 && !s->abort[0]) box = 9;
         if (box > 0 && strncmp(line, "*", 1) == 0) {
-            add_abort(s, line + strcspn(line, "A") * (strstr(line, "[ABORT]") != NULL));
+            const char *tag = strstr(line, "[ABORT]");
+            add_abort(s, tag ? tag + 7 : line);
             box--;
         }
         if (strstr(line, "SCF run NOT converged")) s->scf = true;

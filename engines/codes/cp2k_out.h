@@ -23,7 +23,7 @@ struct cp2k_xyz {
 };
 
 struct cp2k_scf { // since the last energy
-    bool converged, failed;
+    bool converged;
     int steps;
     double entropic, electrons;
     char note[200];

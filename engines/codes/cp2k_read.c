@@ -204,7 +204,6 @@ static void look_at_scf(struct cp2k *d, const char *line)
         d->scf.steps += v > 0 && v < 1e6 ? (int)v : 0;
     } else if (strstr(line, "SCF run NOT converged") || strstr(line, "outer SCF loop FAILED to converge")) {
         d->scf.converged = false;
-        d->scf.failed = true;
     } else if (strstr(line, "outer SCF loop converged")) {
         d->scf.converged = true;
     } else if (strncmp(line, "Electronic entropic energy:", 27) == 0) {
@@ -213,9 +212,8 @@ static void look_at_scf(struct cp2k *d, const char *line)
     } else if (strncmp(line, "Number of electrons:", 20) == 0) {
         v = strtod(line + 20, NULL);
         d->scf.electrons += isfinite(v) ? v : 0;
-    } else if (strncmp(line, "*** WARNING in", 14) == 0) {
-        add_warning(d, line);
     }
+    if (strncmp(line, "*** WARNING in", 14) == 0) add_warning(d, line);
 }
 
 static void copy_word(const char *from, char *to, size_t size)

@@ -88,7 +88,7 @@ static void moving_atoms(void **state)
     assert_true(r.complete);
     for (int i = 0; i < 3; i++) {
         near(r.step[i].frame->pos[0][2], -(i + 0.5) * bohr, 1e-12);
-        near(r.step[i].frame->energy, -(22.0 + 0.01 * i) * hartree, 1e-10);
+        near(r.step[i].frame->energy, -(22.0 + 0.001 * i) * hartree, 1e-10);
     }
     release(&r);
     free(text);
