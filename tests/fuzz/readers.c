@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "base/traj.h"
 #include "base/yaml.h"
+#include "codes/codes.h"
 #include "config/loop_config.h"
 #include "dft/pseudo.h"
 #include "dp/h5.h"
@@ -135,6 +136,37 @@ static void run_dcd(const unsigned char *b, size_t n)
         if (al_dcd_next(d, &f, &time) || !f) break;
         check_frame(f);
     }
+}
+
+static void run_code(const struct code_format *format, const unsigned char *b, size_t n)
+{
+    char head[4097];
+    size_t k = n < sizeof head - 1 ? n : sizeof head - 1;
+    void *reader = NULL;
+    memcpy(head, b, k);
+    head[k] = '\0';
+    const char *path = file_of(0, b, n);
+    format->is(path, head, k);
+    if (format->open(path, &reader)) return;
+    for (;;) {
+        struct code_step s = {0};
+        if (format->next(reader, &s) || !s.frame) break;
+        check_frame(s.frame);
+        REQUIRE(s.scf >= 0 && memchr(s.note, '\0', sizeof s.note));
+        al_frame_destroy(&s.frame);
+    }
+    format->complete(reader);
+    format->close(reader);
+}
+
+static void run_abinit(const unsigned char *b, size_t n)
+{
+    run_code(&code_abinit, b, n);
+}
+
+static void run_cp2k(const unsigned char *b, size_t n)
+{
+    run_code(&code_cp2k, b, n);
 }
 
 // ---- settings, pseudopotentials ------------------------------------------------------------------------------
@@ -257,7 +289,8 @@ int fuzz_seed_models(const char *dir)
 const struct fuzz_reader fuzz_readers[] = {
     {"extxyz", run_extxyz}, {"poscar", run_poscar}, {"cif", run_cif},     {"lammps", run_lammps},   {"xdatcar", run_xdatcar},
     {"dcd", run_dcd},       {"yaml", run_yaml},     {"loop", run_loop},   {"psp8", run_pseudo},     {"upf", run_pseudo},
-    {"gth", run_pseudo},    {"npy", run_npy},       {"dp_tree", run_dp_tree}, {"dp", run_dp},       {NULL, NULL},
+    {"gth", run_pseudo},    {"npy", run_npy},       {"dp_tree", run_dp_tree}, {"dp", run_dp},
+    {"abinit", run_abinit}, {"cp2k", run_cp2k},     {NULL, NULL},
 };
 
 const struct fuzz_reader *fuzz_find(const char *name)
