@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright the alnd authors
+"""mini.yaml with labels by the real abinit or cp2k.psmp, two iterations to the end: loop.py BIN_DIR SOURCE_DIR abinit|cp2k. Exit 77: skipped (no such program)."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+BIN, SOURCE, ENGINE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3]
+PROGRAM = {'abinit': 'abinit', 'cp2k': 'cp2k.psmp'}[ENGINE]
+LABEL = {'abinit': 'engine: abinit, cutoff: 10 Ha, kpoints: {points: [[0.25, 0.25, 0.25]]}, pseudopotentials: {Li: GTH-PBE-q1, S: GTH-PBE}',
+         'cp2k': 'engine: cp2k, cutoff: 100 Ha, kpoints: {points: [[0.25, 0.25, 0.25]]}, pseudopotentials: GTH-PBE, template: basis.inp'}[ENGINE]
+BASIS = '&FORCE_EVAL\n&SUBSYS\n' + ''.join(f'&KIND {k}\nBASIS_SET SZV-MOLOPT-SR-GTH\n&END KIND\n' for k in ('Li', 'S')) + '&END SUBSYS\n&END FORCE_EVAL\n'
+ENV = dict(os.environ, OMP_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1', OMPI_ALLOW_RUN_AS_ROOT='1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1')
+
+
+def alnd(*args, limit=800):
+    p = subprocess.run([os.path.join(BIN, 'alnd'), *args], capture_output=True, text=True, timeout=limit, env=ENV)
+    if p.returncode != 0:
+        print(f'alnd {" ".join(args)}: exit {p.returncode}\n{p.stdout[-3000:]}{p.stderr[-3000:]}')
+        sys.exit(1)
+    return p.stdout
+
+
+def config():
+    with open(os.path.join(SOURCE, 'tests/system/mini.yaml')) as f:
+        text = f.read()
+    text, n = re.subn(r'label: \{cutoff.*\}\n', f'label: {{{LABEL}}}\n', text)
+    text, m = re.subn(r'  aimd: .*\n', '', text)
+    text, k = re.subn(r'production: \{.*\}\n', 'production: {supercell: [1, 1, 1], volume: fixed, temperatures: [300 K, 500 K], equilibration: 0.1 ps, '
+                      'time: 2 ps, timestep: 1 fs, stride: 50, replicas: 1}\n', text)
+    assert n == m == k == 1, 'mini.yaml has changed'
+    return text
+
+
+def main():
+    if not shutil.which(PROGRAM) or not shutil.which('mpirun'):
+        print('skipped: no', PROGRAM)
+        sys.exit(77)
+    with tempfile.TemporaryDirectory() as work:
+        os.chdir(work)
+        shutil.copy(os.path.join(SOURCE, 'tests/system/li2s.extxyz'), '.')
+        for name, text in (('loop.yaml', config()), ('basis.inp', BASIS)):
+            with open(name, 'w') as f:
+                f.write(text)
+        start = time.monotonic()
+        alnd('start', 'loop.yaml')
+        seconds = time.monotonic() - start
+        for path in ('iterations/000/label', 'iterations/001/label', 'production/Li2S-300K-0/traj.extxyz', 'transport/Li2S.yaml'):
+            assert os.path.exists('run/' + path), path + ' is missing'
+        assert not os.path.isdir('run/iterations/002')
+        with open('run/certificate.yaml') as f:
+            certificate = f.read()
+        print(f'{ENGINE}: the loop of two iterations took {seconds:.0f} s')
+        print('\n'.join(line for line in certificate.splitlines() if re.search('rmse|labels|fingerprint|engine', line))[:2000])
+
+
+
+main()
