@@ -22,7 +22,8 @@ struct pending {
     bool forces, stress, places; // known with all digits, but for the stress
     int scf;
     bool converged;
-    double etot, entropy, cell[3][3], sigma[3][3];
+    bool ending;                // one point: all is here but its energy terms, which come last
+    double etot, minus_ts, cell[3][3], sigma[3][3]; // minus_ts: NaN: not said
     int n, cap;
     int *z;
     double (*pos)[3], (*force)[3];
@@ -33,7 +34,7 @@ struct abinit {
     struct al_lines r;
     char path[AL_PATH];
     struct pending p;
-    double electrons, tsmear;
+    double electrons;
     int occopt;
     bool complete;
 };
@@ -73,9 +74,9 @@ static bool abinit_complete(void *reader)
 
 static void new_cycle(struct pending *p)
 {
-    p->results = p->forces = p->stress = p->places = p->converged = false;
+    p->results = p->forces = p->stress = p->places = p->converged = p->ending = false;
     p->scf = p->n = 0;
-    p->entropy = 0;
+    p->minus_ts = NAN;
     p->note[0] = '\0';
 }
 
@@ -191,7 +192,6 @@ static enum al_err read_results(struct abinit *d)
         }
         in = strncmp(line, "xred", 4) == 0 ? "xred" : "";
         value_of(line, "etotal", &p->etot);
-        value_of(line, "entropy", &p->entropy);
         if (strncmp(line, "lattice_vectors:", 16) == 0) AL_TRY(read_rows(d, "lattice_vectors", 3, p->cell, &whole));
         if (strncmp(line, "cartesian_stress_tensor:", 24) == 0 && !strstr(line, "null")) {
             AL_TRY(read_rows(d, "cartesian_stress_tensor", 3, p->sigma, &whole));
@@ -229,7 +229,8 @@ static enum al_err read_output(struct abinit *d, bool *ret_done)
     return AL_ERR_OK;
 }
 
-// The lists "at end" of one point.
+// The lists "at end" of one point, and what follows them: the document EnergyTerms, of which the entropy is taken (that of ResultsGS is
+// zero in ABINIT 9.6 whatever it is).
 static enum al_err read_end(struct abinit *d, bool *ret_done)
 {
     struct pending *p = &d->p;
@@ -240,7 +241,10 @@ static enum al_err read_end(struct abinit *d, bool *ret_done)
     } else if (strstr(d->r.line, "cartesian forces (hartree/bohr) at end:")) {
         AL_TRY(read_list(d, "forces", 1, p->force, &whole));
         p->forces = whole;
-        *ret_done = p->places && whole;
+        p->ending = p->places && whole;
+    } else if (p->ending) {
+        bool said = value_of(d->r.line, "'-kT*entropy'", &p->minus_ts);
+        *ret_done = said || strncmp(d->r.line, "== ", 3) == 0 || d->complete;
     }
     return AL_ERR_OK;
 }
@@ -282,7 +286,7 @@ static enum al_err emit(struct abinit *d, struct code_step *ret)
     AL_TRY(al_frame_create(p->n, &f));
     AL_TRY(to_frame(d, f));
     // (E + F)/2 with E = F + TS: Fermi-Dirac and Gaussian
-    if (d->occopt == 3 || d->occopt == 7) s.energy_zero = f->energy + 0.5 * AL_HARTREE_EV * p->entropy * d->tsmear;
+    if (d->occopt == 3 || d->occopt == 7) s.energy_zero = f->energy - 0.5 * AL_HARTREE_EV * p->minus_ts;
     memcpy(s.note, p->note, sizeof s.note);
     s.frame = f;
     f = NULL;
@@ -299,8 +303,7 @@ static enum al_err look_at(struct abinit *d)
     if (strncmp(line, "electrons:", 10) == 0) {
         d->electrons = NAN;
         value_of(line, "nelect", &d->electrons);
-        d->tsmear = d->occopt = 0;
-        value_of(line, "tsmear", &d->tsmear);
+        d->occopt = 0;
         if (value_of(line, "occopt", &v) && fabs(v) < 100) d->occopt = (int)v;
     } else if (strncmp(line, "ETOT", 4) == 0) {
         double row[2];
@@ -338,6 +341,7 @@ static enum al_err abinit_next(void *reader, struct code_step *ret)
         if (!done) AL_TRY(read_end(d, &done));
         if (done) return emit(d, ret);
     }
+    if (d->p.results && d->p.ending) return emit(d, ret); // cut off behind it
     *ret = (struct code_step){.energy_zero = NAN, .electrons = NAN};
     return AL_ERR_OK;
 }

@@ -119,7 +119,8 @@ def small_metal(work):
 def by_differences(work):
     """CP2K: units and signs of forces and stress by its own energies. Atoms on a grid: a per cent, not more."""
     pseudo = {'Li': 'GTH-PBE', 'S': 'GTH-PBE'}
-    keys = {'ecut': 200 * HARTREE, 'tight': 1, 'user': template(work, {k: 'SZV-MOLOPT-SR-GTH' for k in pseudo})}
+    keys = {'ecut': 100 * HARTREE, 'smearing': 'fermi', 'width': 0.3, 'mesh': '2,2,1', 'shift': '0.5,0.5,0', 'tight': 1,
+            'user': template(work, {k: 'SZV-MOLOPT-SR-GTH' for k in pseudo})}
 
     def at(shift, strain):
         cell = [[4.2, 0, 0], [0.3, 4.4, 0], [0, 0.2, 4.6 * (1 + strain)]]

@@ -22,7 +22,7 @@ static void put_cycle(FILE *f, int step, bool converged)
     else fputs(" scprqt:  WARNING -\n  nstep=    2 was not enough SCF cycles to converge;\n", f);
     fprintf(f, "--- !ResultsGS\niteration_state: {dtset: 1, itime: %d, }\ncomment   : Summary\nlattice_vectors:\n- [  8.0000000,   0.0000000,   0.0000000, ]\n"
                "- [ -1.0000000,   7.0000000,   0.0000000, ]\n- [  0.0000000,   0.0000000,   6.0000000, ]\n"
-               "convergence: {deltae: -4.779E-11, res2:  1.120E-08, }\netotal    :  -2.20000000E+01\nentropy   :   5.00000000E-01\nfermie    :   5.6E-02\n"
+               "convergence: {deltae: -4.779E-11, res2:  1.120E-08, }\netotal    :  -2.20000000E+01\nentropy   :   0.00000000E+00\nfermie    :   5.6E-02\n"
                "cartesian_stress_tensor: # hartree/bohr^3\n- [ -1.00000000E-04,   2.00000000E-05,   0.00000000E+00, ]\n"
                "- [  2.00000000E-05,   3.00000000E-04,   0.00000000E+00, ]\n- [  0.00000000E+00,   0.00000000E+00,   4.00000000E-04, ]\npressure_GPa:  -2.0\n"
                "xred      :\n- [  0.0000E+00,   0.0000E+00,   0.0000E+00, Li]\n- [  4.8750E-01,   5.0000E-01,   5.2500E-01,  S]\n"
@@ -49,6 +49,7 @@ static char *made(const struct made *m)
     fputs(" cartesian coordinates (angstrom) at end:\n    1      0.00000000000000    -0.25000000000000     0.00000000000000\n"
           "    2      2.00000000000000     2.00000000000000     2.00000000000000\n\n cartesian forces (hartree/bohr) at end:\n"
           "    1     -0.00100000000000     0.00200000000000     0.00000000000000\n    2      0.00100000000000    -0.00200000000000     0.00000000000000\n", f);
+    fputs("\n--- !EnergyTerms\ninternal            : -2.19950000000000E+01\n'-kT*entropy'       : -5.00000000000000E-03\n...\n", f);
     if (m->more) fprintf(f, "%s\n Calculation completed.\n.Delivered   4 WARNINGs\n", m->more);
     fclose(f);
     return text;

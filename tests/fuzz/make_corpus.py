@@ -144,11 +144,11 @@ def codes():
     """Outputs of other people's programs, in their form."""
     cycle = (' ETOT  1  -21.4  -2.149E+01 7.2E-03\n ETOT  2  -22.0  -6.2E-01 1.1E-03\n At SCF step    2 vres2 = 1E-11 < tolvrs= 1E-10 =>converged.\n'
              '--- !ResultsGS\nlattice_vectors:\n- [  8.0,   0.0,   0.0, ]\n- [ -1.0,   7.0,   0.0, ]\n- [  0.0,   0.0,   6.0, ]\netotal    :  -2.2E+01\n'
-             'entropy   :   5.0E-01\ncartesian_stress_tensor: # hartree/bohr^3\n- [ -1E-04,  2E-05,  0.0, ]\n- [  2E-05,  3E-04,  0.0, ]\n'
+             'cartesian_stress_tensor: # hartree/bohr^3\n- [ -1E-04,  2E-05,  0.0, ]\n- [  2E-05,  3E-04,  0.0, ]\n'
              '- [  0.0,  0.0,  4E-04, ]\nxred      :\n- [  0.0,  0.0,  0.0, Li]\n- [  4E-01,  5E-01,  5E-01,  S]\n...\n')
     head = ('.Version 9.6.2 of ABINIT \nelectrons: {nelect:   9.0E+00, charge:   0.0, occopt:   7.0E+00, tsmear:   1.0E-02, }\n')
     end = (' cartesian coordinates (angstrom) at end:\n 1 0.0 -0.25 0.0\n 2 2.0 2.0 2.0\n cartesian forces (hartree/bohr) at end:\n 1 -0.001 0.002 0.0\n'
-           ' 2 0.001 -0.002 0.0\n Calculation completed.\n')
+           " 2 0.001 -0.002 0.0\n--- !EnergyTerms\n'-kT*entropy' : -5.0E-03\n...\n Calculation completed.\n")
     moved = (' Cartesian coordinates (xcart) [bohr]\n 0.0 0.0 -0.5\n 3.9 4.0 4.2\n Cartesian forces (fcart) [Ha/bohr]; max,rms= 4E-03\n -1E-03 2E-03 0.0\n'
              ' 1E-03 -2E-03 0.0\n Real space primitive translations (rprimd) [bohr]\n 8.0 0.0 0.0\n -1.0 7.0 0.0\n 0.0 0.0 6.0\n'
              ' Stress tensor in cartesian coordinates (strten) [Ha/bohr^3]\n 1E-4 0 0\n 0 1E-4 0\n 0 0 1E-4\n Total energy (etotal) [Ha]= -2.2E+01\n')
