@@ -107,7 +107,7 @@ enum al_err cp2k_check(const struct code_settings *s)
     if (!(s->ecut > 0)) AL_FAIL(AL_ERR_INPUT, "no cut-off for CP2K");
     AL_TRY(al_xc_check(s->functional));
     if (s->smearing == CODE_GAUSSIAN || s->smearing == CODE_COLD)
-        AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "label.smearing: fermi-dirac", "CP2K smears by Fermi-Dirac only");
+        AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "label.smearing: none, or {kind: fermi, width: 0.05 eV}", "CP2K smears by Fermi-Dirac only (label.smearing)");
     if (s->smearing != CODE_FIXED && !(s->width > 0)) AL_FAIL(AL_ERR_INPUT, "smearing without a width");
     if (fabs(s->charge - round(s->charge)) > 1e-9) AL_FAIL(AL_ERR_UNSUPPORTED, "CP2K takes whole charges only, not %g", s->charge);
     AL_TRY(parse_user(s, &root));
