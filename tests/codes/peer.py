@@ -117,7 +117,7 @@ def small_metal(work):
 
 
 def by_differences(work):
-    """CP2K: units and signs of forces and stress by its own energies. Atoms on a grid: a per cent, not more."""
+    """CP2K: units and signs of forces and stress by its own energies. Atoms on a grid: not to more digits."""
     pseudo = {'Li': 'GTH-PBE', 'S': 'GTH-PBE'}
     keys = {'ecut': 100 * HARTREE, 'smearing': 'fermi', 'width': 0.3, 'mesh': '2,2,1', 'shift': '0.5,0.5,0', 'tight': 1,
             'user': template(work, {k: 'SZV-MOLOPT-SR-GTH' for k in pseudo})}
@@ -134,8 +134,8 @@ def by_differences(work):
     slope = (at(d, 0)['energy'] - at(-d, 0)['energy']) / (2 * d)
     strained = (at(0, e)['energy'] - at(0, -e)['energy']) / (2 * e)
     print(f"energies: force {-slope:.4f} ({step['atoms'][1][6]:.4f}) eV/Ang, virial zz {-strained:.3f} ({step['virial'][8]:.3f}) eV")
-    check('force against energies, relative', abs(-slope / step['atoms'][1][6] - 1), 0.01)
-    check('virial against energies, relative', abs(-strained / step['virial'][8] - 1), 0.05)
+    check('force against energies, relative', abs(-slope / step['atoms'][1][6] - 1), 0.002)
+    check('virial against energies, relative', abs(-strained / step['virial'][8] - 1), 0.005)
 
 
 def main():
