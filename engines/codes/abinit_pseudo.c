@@ -39,21 +39,13 @@ int abinit_ixc(const char *functional)
     return -(1000 * first + second);
 }
 
-// A number that is an attribute (name="3.0") or that stands before its name ("3.0 Z valence", version 1).
+// Version 1: "3.0 Z valence".
 static bool upf_charge(const char *line, double *ret)
 {
-    const char *at = strstr(line, "z_valence=");
     char *end;
-    if (at) {
-        at += strlen("z_valence=");
-        at += strspn(at, " \"'");
-    } else if (strstr(line, "Z valence")) {
-        at = line;
-    } else {
-        return false;
-    }
-    *ret = strtod(at, &end);
-    return end > at;
+    if (!strstr(line, "Z valence")) return false;
+    *ret = strtod(line, &end);
+    return end > line;
 }
 
 static bool has_end(const char *path, const char *end)
@@ -68,8 +60,10 @@ static enum al_err search_upf(const char *path, struct al_lines *r, double *ret)
     for (;;) {
         AL_TRY(al_lines_next(r, &end));
         if (end) AL_FAIL(AL_ERR_INPUT, "%s: no valence charge in this UPF file", path);
-        if (strstr(r->line, "pseudo_type=\"PAW\"") || strstr(r->line, "pseudo_type=\"US\"") || strstr(r->line, "is_ultrasoft=\"T"))
-            AL_FAIL(AL_ERR_UNSUPPORTED, "%s: ABINIT reads norm-conserving UPF files only", path);
+        if (strstr(r->line, "<UPF version"))
+            AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "take the psp8 file of the same pseudopotential (pseudo-dojo.org has both), or GTH-PBE",
+                         "%s: ABINIT 9 reads UPF files of version 1 only", path);
+        if (strstr(r->line, "Ultrasoft")) AL_FAIL(AL_ERR_UNSUPPORTED, "%s: ABINIT reads norm-conserving UPF files only", path);
         if (upf_charge(r->line, ret)) return AL_ERR_OK;
     }
 }

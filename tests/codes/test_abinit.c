@@ -264,6 +264,32 @@ static void physics_is_what_changes_numbers(void **state)
     al_free(c);
 }
 
+static void pseudopotentials_it_can_read(void **state)
+{
+    (void)state;
+    double q = 0;
+    put("Li.psp8", "Li by hand\n  3.0000  3.0000  180312    zatom,zion,pspd\n", -1);
+    struct code_pseudo p = {3, path_of("Li.psp8")};
+    assert_int_equal(abinit_pseudo_charge(&p, &q), AL_ERR_OK);
+    near(q, 3, 0);
+    p.z = 16;
+    assert_int_equal(abinit_pseudo_charge(&p, &q), AL_ERR_INPUT);
+    has(al_err_message(), "not of S");
+    put("Li.upf", "<PP_HEADER>\n   NC     Norm - Conserving pseudopotential\n    1.00000000000      Z valence\n", -1);
+    p = (struct code_pseudo){3, path_of("Li.upf")};
+    assert_int_equal(abinit_pseudo_charge(&p, &q), AL_ERR_OK);
+    near(q, 1, 0);
+    put("Li2.upf", "<UPF version=\"2.0.1\">\n<PP_HEADER z_valence=\"3.0\"/>\n", -1);
+    p = (struct code_pseudo){3, path_of("Li2.upf")};
+    assert_int_equal(abinit_pseudo_charge(&p, &q), AL_ERR_UNSUPPORTED);
+    put("Li.gth", "Li GTH-PBE-q3 GTH-PBE\n    3\n     0.40000000    4   -14.0 9.6 -1.7 0.08\n", -1); // CP2K's form
+    p = (struct code_pseudo){3, path_of("Li.gth")};
+    assert_int_equal(abinit_pseudo_charge(&p, &q), AL_ERR_INPUT);
+    p = (struct code_pseudo){3, "GTH-PBE-q1"};
+    assert_int_equal(abinit_pseudo_charge(&p, &q), AL_ERR_OK);
+    near(q, 1, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,7 +297,7 @@ int main(void)
         cmocka_unit_test(not_converged_is_said), cmocka_unit_test(cut_off_anywhere),
         cmocka_unit_test(overflown_numbers_are_errors), cmocka_unit_test(failures_in_its_own_words),
         cmocka_unit_test(input_keeps_order),   cmocka_unit_test(conflicts_name_the_line),
-        cmocka_unit_test(physics_is_what_changes_numbers),
+        cmocka_unit_test(physics_is_what_changes_numbers), cmocka_unit_test(pseudopotentials_it_can_read),
     };
     return cmocka_run_group_tests_name("abinit", tests, make_dir, remove_dir);
 }
