@@ -14,7 +14,7 @@ import time
 BIN, SOURCE, ENGINE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3]
 PROGRAM = {'abinit': 'abinit', 'cp2k': 'cp2k.psmp'}[ENGINE]
 LABEL = {'abinit': 'engine: abinit, cutoff: 10 Ha, kpoints: {points: [[0.25, 0.25, 0.25]]}, pseudopotentials: {Li: GTH-PBE-q1, S: GTH-PBE}',
-         'cp2k': 'engine: cp2k, cutoff: 60 Ha, smearing: none, kpoints: gamma, pseudopotentials: GTH-PBE, template: basis.inp'}[ENGINE]
+         'cp2k': 'engine: cp2k, cutoff: 60 Ha, smearing: {kind: fermi, width: 0.1 eV}, kpoints: gamma, max_scf: 60, pseudopotentials: GTH-PBE, template: basis.inp'}[ENGINE]
 BASIS = '&FORCE_EVAL\n&DFT\n&QS\nEPS_DEFAULT 1e-8\n&END\n&END\n&SUBSYS\n' + ''.join(f'&KIND {k}\nBASIS_SET SZV-MOLOPT-SR-GTH\n&END KIND\n' for k in ('Li', 'S')) + '&END SUBSYS\n&END FORCE_EVAL\n'
 ENV = dict(os.environ, OMP_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1', OMPI_ALLOW_RUN_AS_ROOT='1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1')
 
