@@ -8,6 +8,8 @@ const struct code_ops *const code_list[] = {
     &code_ops_qe,
     &code_ops_command,
     &code_ops_vasp,
+    &code_ops_abinit,
+    &code_ops_cp2k,
     NULL,
 };
 
@@ -15,6 +17,8 @@ const struct code_format *const code_formats[] = {
     &code_qe,
     &code_vasp_outcar,
     &code_vasp_xml,
+    &code_abinit,
+    &code_cp2k,
     NULL,
 };
 

@@ -6,6 +6,7 @@ fuzzer changes in a long table is seldom of interest. Files named bug-* are inpu
 are written here, the others are kept as they were found."""
 import math
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -140,7 +141,16 @@ def arrays():
         put('dp_tree', name, bad)
 
 
+def qe_pieces():
+    """The output of pw.x that its test has, by name."""
+    with open(os.path.join(SOURCE, 'tests/codes/test_qe.c'), encoding='utf-8') as f:
+        text = f.read()
+    return {name: ''.join(re.findall(r'"((?:[^"\\]|\\.)*)"', body)).encode().decode('unicode_escape')
+            for name, body in re.findall(r'^static const char (\w+)\[\] =(.*?);\n', text, re.S | re.M)}
+
+
 def codes():
+    """Outputs of other people's programs, in their form."""
     sys.path.insert(0, os.path.join(SOURCE, 'tests/codes'))
     import vasp_make as make
     symbols, cell, pos = ['Li', 'S'], [[4.0, 0, 0], [0.5, 4.0, 0], [0, 0, 4.0]], [[0, 0, 0], [2.0, 2.0, 1.9]]
@@ -153,6 +163,36 @@ def codes():
     put('outcar', 'bug-no-equals', ' vasp.6\n   ions per type\n')
     put('vasprun', 'two', make.vasprun(symbols, [(*step, 2), (*step, 1)]))
     put('vasprun', 'pstress', make.vasprun(symbols, [(*step, 1)], pstress=5.0))
+    piece = qe_pieces()
+    put('qe', 'one', piece['head'] + piece['step1'] + piece['done'])
+    put('qe', 'moved', piece['head'] + piece['step1'] + piece['moved'] + piece['step2'])
+    cycle = (' ETOT  1  -21.4  -2.149E+01 7.2E-03\n ETOT  2  -22.0  -6.2E-01 1.1E-03\n At SCF step    2 vres2 = 1E-11 < tolvrs= 1E-10 =>converged.\n'
+             '--- !ResultsGS\nlattice_vectors:\n- [  8.0,   0.0,   0.0, ]\n- [ -1.0,   7.0,   0.0, ]\n- [  0.0,   0.0,   6.0, ]\netotal    :  -2.2E+01\n'
+             'cartesian_stress_tensor: # hartree/bohr^3\n- [ -1E-04,  2E-05,  0.0, ]\n- [  2E-05,  3E-04,  0.0, ]\n'
+             '- [  0.0,  0.0,  4E-04, ]\nxred      :\n- [  0.0,  0.0,  0.0, Li]\n- [  4E-01,  5E-01,  5E-01,  S]\n...\n')
+    head = ('.Version 9.6.2 of ABINIT \nelectrons: {nelect:   9.0E+00, charge:   0.0, occopt:   7.0E+00, tsmear:   1.0E-02, }\n')
+    end = (' cartesian coordinates (angstrom) at end:\n 1 0.0 -0.25 0.0\n 2 2.0 2.0 2.0\n cartesian forces (hartree/bohr) at end:\n 1 -0.001 0.002 0.0\n'
+           " 2 0.001 -0.002 0.0\n--- !EnergyTerms\n'-kT*entropy' : -5.0E-03\n...\n Calculation completed.\n")
+    moved = (' Cartesian coordinates (xcart) [bohr]\n 0.0 0.0 -0.5\n 3.9 4.0 4.2\n Cartesian forces (fcart) [Ha/bohr]; max,rms= 4E-03\n -1E-03 2E-03 0.0\n'
+             ' 1E-03 -2E-03 0.0\n Real space primitive translations (rprimd) [bohr]\n 8.0 0.0 0.0\n -1.0 7.0 0.0\n 0.0 0.0 6.0\n'
+             ' Stress tensor in cartesian coordinates (strten) [Ha/bohr^3]\n 1E-4 0 0\n 0 1E-4 0\n 0 0 1E-4\n Total energy (etotal) [Ha]= -2.2E+01\n')
+    put('abinit', 'one', head + cycle + end)
+    put('abinit', 'moved', head + 2 * (cycle + moved) + end)
+    put('abinit', 'unconverged', head + cycle.replace('At SCF step', 'nstep= 2 was not enough SCF cycles to converge') + end)
+    head = (' CP2K| version string: CP2K version 2023.1\n CP2K| Input file name mine.inp\n GLOBAL| Project name proj\n GLOBAL| Run type %s\n'
+            ' CELL| Vector a [angstrom]: 4.000 0.000 0.000 |a| = 4.0004\n CELL| Vector b [angstrom]: 1.000 5.000 0.000 |b| = 5.09902\n'
+            ' CELL| Vector c [angstrom]: 0.000 0.000 3.000 |c| = 3.0\n CELL| Angle (b,c), alpha [degree]: 90.0\n CELL| Angle (a,c), beta  [degree]: 90.0\n'
+            ' CELL| Angle (a,b), gamma [degree]: 78.690068\n MODULE QUICKSTEP: ATOMIC COORDINATES IN ANGSTROM\n\n Atom\n 1 1 Li 3 0.1 0.0 0.0 3.0 6.9\n'
+            ' 2 2 S 16 2.1 2.1 -2.2 6.0 32.0\n\n')
+    step = (' Number of electrons: 9\n *** SCF run converged in 14 steps ***\n Electronic entropic energy: -0.009\n'
+            ' ENERGY| Total FORCE_EVAL ( QS ) energy [a.u.]: -24.8\n')
+    old = ' ATOMIC FORCES in [a.u.]\n\n # Atom\n 1 1 Li -0.001 0.002 0.0\n 2 2 S 0.001 -0.002 0.0\n'
+    new = ' FORCES| Atomic forces [hartree/bohr]\n FORCES| Atom x y z |f|\n FORCES| 1 -0.001 0.002 0.0 0.1\n FORCES| 2 0.001 -0.002 0.0 0.1\n'
+    stress = ' STRESS| Analytical stress tensor [%s]\n STRESS|   x   y   z\n STRESS| x 1.0 0.5 0.0\n STRESS| y 0.5 2.0 0.0\n STRESS| z 0.0 0.0 -3.0\n'
+    md = ' MD| Step number 1\n MD| Cell lengths [ang] 4.1 5.1 3.0\n MD| Cell angles [deg] 90.0 90.0 78.0\n'
+    put('cp2k', 'one', head % 'ENERGY_FORCE' + step + old + stress % 'GPa' + ' **** PROGRAM ENDED AT\n')
+    put('cp2k', 'later', head % 'ENERGY_FORCE' + ' *** WARNING in qs_scf.F:598 :: SCF run NOT converged ***\n' + step + new + stress % 'bar' + ' **** PROGRAM ENDED AT\n')
+    put('cp2k', 'md', head % 'MD' + 2 * (step + old + stress % 'GPa' + md))
 
 
 structures()

@@ -172,6 +172,21 @@ static void run_vasprun(const unsigned char *b, size_t n)
     run_code(&code_vasp_xml, b, n);
 }
 
+static void run_qe(const unsigned char *b, size_t n)
+{
+    run_code(&code_qe, b, n);
+}
+
+static void run_abinit(const unsigned char *b, size_t n)
+{
+    run_code(&code_abinit, b, n);
+}
+
+static void run_cp2k(const unsigned char *b, size_t n)
+{
+    run_code(&code_cp2k, b, n);
+}
+
 // ---- settings, pseudopotentials ------------------------------------------------------------------------------
 
 static size_t walk(const struct al_node *n)
@@ -292,8 +307,8 @@ int fuzz_seed_models(const char *dir)
 const struct fuzz_reader fuzz_readers[] = {
     {"extxyz", run_extxyz}, {"poscar", run_poscar}, {"cif", run_cif},     {"lammps", run_lammps},   {"xdatcar", run_xdatcar},
     {"dcd", run_dcd},       {"yaml", run_yaml},     {"loop", run_loop},   {"psp8", run_pseudo},     {"upf", run_pseudo},
-    {"gth", run_pseudo},    {"npy", run_npy},       {"dp_tree", run_dp_tree}, {"dp", run_dp},       {"outcar", run_outcar},
-    {"vasprun", run_vasprun}, {NULL, NULL},
+    {"gth", run_pseudo},    {"npy", run_npy},       {"dp_tree", run_dp_tree}, {"dp", run_dp},       {"qe", run_qe},
+    {"outcar", run_outcar}, {"vasprun", run_vasprun}, {"abinit", run_abinit}, {"cp2k", run_cp2k},   {NULL, NULL},
 };
 
 const struct fuzz_reader *fuzz_find(const char *name)
