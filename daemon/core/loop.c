@@ -67,24 +67,53 @@ static void fill_status(struct loop *l, struct status *s)
     fill_pace(l, s);
 }
 
+// The label tasks that a gathering goes on without, as facts to be written with it.
+static enum al_err late_facts(const struct plan_task *t, struct jr_new *n, struct view_fact **ret)
+{
+    const struct plan_input *late = plan_task_late(t);
+    AL_AUTOFREE struct view_fact *fact = NULL;
+    *ret = NULL;
+    if (!late) return AL_ERR_OK;
+    AL_ALLOC(fact, late->n);
+    for (int i = 0; i < late->n; i++)
+        fact[i] = (struct view_fact){PLAN_LATE, late->value[i]};
+    n->nfacts = late->n;
+    n->fact = *ret = fact;
+    fact = NULL;
+    return AL_ERR_OK;
+}
+
+static enum al_err add_to_view(struct loop *l, const struct jr_new *n)
+{
+    struct view_task *t;
+    AL_TRY(view_add(l->v, n->id, n->verb, n->identity, &t));
+    al_log(AL_LOG_INFO, "daemon", "ev=planned task=%s identity=%.12s", t->id, t->identity);
+    for (int k = 0; k < n->nfacts; k++) {
+        AL_TRY(view_add_fact(l->v, t, n->fact[k].key, n->fact[k].value));
+        al_log(AL_LOG_WARN, "daemon", "ev=late task=%s by=%s", n->fact[k].value, t->id);
+    }
+    if (n->nfacts)
+        loop_say(l, "%s goes on without %s%s: late, for the next gathering", t->id, n->fact[0].value, n->nfacts > 1 ? " and others" : "");
+    return AL_ERR_OK;
+}
+
 static enum al_err plan_add_new(struct loop *l)
 {
     AL_AUTOFREE struct jr_new *fresh = NULL;
+    AL_AUTOFREE struct view_fact *late = NULL; // one gathering at most is new
     int n = 0;
     AL_ALLOC(fresh, l->p->ntasks);
     for (int i = 0; i < l->p->ntasks; i++) {
         const struct plan_task *t = &l->p->task[i];
-        if (!view_find(l->v, t->id))
-            fresh[n++] = (struct jr_new){
-                .id = t->id, .verb = t->verb, .identity = t->identity, .iteration = t->iteration};
+        if (view_find(l->v, t->id)) continue;
+        fresh[n] = (struct jr_new){.id = t->id, .verb = t->verb, .identity = t->identity, .iteration = t->iteration};
+        if (!late) AL_TRY(late_facts(t, &fresh[n], &late));
+        n++;
     }
     if (!n) return AL_ERR_OK;
     AL_TRY(journal_add(l->j, n, fresh));
-    for (int i = 0; i < n; i++) {
-        struct view_task *t;
-        AL_TRY(view_add(l->v, fresh[i].id, fresh[i].verb, fresh[i].identity, &t));
-        al_log(AL_LOG_INFO, "daemon", "ev=planned task=%s identity=%.12s", t->id, t->identity);
-    }
+    for (int i = 0; i < n; i++)
+        AL_TRY(add_to_view(l, &fresh[i]));
     return AL_ERR_OK;
 }
 

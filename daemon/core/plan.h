@@ -52,12 +52,22 @@ struct plan_task {
 
 struct plan_arena;
 
+// A label task that its iteration went on without (resources.straggler); by id, and how many frames it has.
+struct plan_late {
+    const char *task;
+    int frames;
+};
+
 struct plan {
     int ntasks, capacity;
     struct plan_task *task;
     char stage[96];              // "iteration 1: train"
     int iteration;               // -1 before the first and after the last
     int stage_done, stage_total; // tasks of the stage; total 0: not known yet
+    int wait_frames;             // of labels that must still come in before the stage is over; 0: it waits for something else
+    bool wait_all;               // also for labels that are late
+    int nlate;
+    struct plan_late *late;      // in no gathering so far, whatever their state
     bool finished;               // every task of the loop is DONE
     bool converged;
     int niterations;          // evaluated so far
@@ -70,6 +80,9 @@ enum al_err plan_build(const struct loop_config *c, const struct plan_env *env, 
                        struct plan **ret);
 void plan_destroy(struct plan **p);
 const struct plan_task *plan_find(const struct plan *p, const char *id);
+// Label tasks that a gathering goes on without; they become facts PLAN_LATE of it, in the transaction that adds it to the journal. NULL: none.
+#define PLAN_LATE "late"
+const struct plan_input *plan_task_late(const struct plan_task *t);
 
 // Sections of loop.yaml that results of a verb depend on; NULL-terminated.
 const char *const *plan_verb_sections(const char *verb);

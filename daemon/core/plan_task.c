@@ -57,6 +57,12 @@ enum al_err plan_text(struct plan *p, const char **ret, const char *fmt, ...)
     return AL_ERR_OK;
 }
 
+enum al_err plan_array(struct plan *p, int n, size_t size, void *array_ptr)
+{
+    AL_TRY(arena_take(p, (size_t)n * size, array_ptr));
+    return AL_ERR_OK;
+}
+
 // Frees text and all that was taken since; nothing when it is not of the arena.
 static void arena_back_to(struct plan *p, const char *text)
 {

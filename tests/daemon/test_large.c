@@ -135,7 +135,7 @@ static void fill(void)
             const struct plan_task *t = &p->task[i];
             struct view_task *vt = view_find(v, t->id);
             if (vt) continue;
-            fresh[n++] = (struct jr_new){t->id, t->verb, t->identity, t->iteration};
+            fresh[n++] = (struct jr_new){.id = t->id, .verb = t->verb, .identity = t->identity, .iteration = t->iteration};
             assert_int_equal(view_add(v, t->id, t->verb, t->identity, &vt), AL_ERR_OK);
         }
         if (n) assert_int_equal(journal_add(j, n, fresh), AL_ERR_OK);
