@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/deaths.h"
 #include "core/loop_impl.h"
 #include "core/retry.h"
 
@@ -295,6 +296,29 @@ static void describe_end(const struct loop *l, const struct view_task *t, const 
     if (tail[0]) snprintf(why + k, n - k, "; last line of its log: %s", tail);
 }
 
+// A worker that died at a frame of its task: the frame's fault as long as it may still be tried, and no failure of the task.
+static enum al_err blame_frame(struct loop *l, struct view_task *t, const struct exec_end *end, const char *why, struct end_of e, bool *ret_blamed)
+{
+    const int limit = l->r->config->resources.label_deaths;
+    char reason[AL_ERR_TEXT], text[AL_ERR_TEXT];
+    struct death d;
+    *ret_blamed = false;
+    if (end->refused || strcmp(t->verb, "label") != 0) return AL_ERR_OK;
+    death_reason(end, reason, sizeof reason);
+    AL_TRY(death_record(l->r->path, t->id, t->token, reason, &d));
+    *ret_blamed = d.frame >= 0 && d.count <= limit;
+    if (!*ret_blamed) return AL_ERR_OK;
+    snprintf(text, sizeof text, "at frame %s (%d of %d times): %.300s", d.name, d.count, limit, why);
+    struct jr_change c = change_of(t);
+    c.ended = e.ended;
+    c.exit = e.code;
+    c.cause = "transient";
+    c.message = text;
+    AL_TRY(apply(l, t, EV_LOST, &c));
+    loop_say(l, "%s: %s; %s", t->id, text, d.count < limit ? "starting again" : "the others go on without it");
+    return AL_ERR_OK;
+}
+
 enum al_err loop_task_ended(struct loop *l, const struct exec_end *end)
 {
     struct view_task *t = view_find(l->v, end->task);
@@ -315,7 +339,10 @@ enum al_err loop_task_ended(struct loop *l, const struct exec_end *end)
         loop_say(l, "%s: %s; it goes on", t->id, end->why);
         return AL_ERR_OK;
     }
+    bool blamed;
     describe_end(l, t, end, why, sizeof why);
+    AL_TRY(blame_frame(l, t, end, why, e, &blamed));
+    if (blamed) return AL_ERR_OK;
     AL_TRY(fail_task(l, t, end->refused ? AL_CLASS_FAULT : AL_CLASS_TRANSIENT, why, "", e));
     return AL_ERR_OK;
 }

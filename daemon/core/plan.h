@@ -83,6 +83,8 @@ const struct plan_task *plan_find(const struct plan *p, const char *id);
 // Label tasks that a gathering goes on without; they become facts PLAN_LATE of it, in the transaction that adds it to the journal. NULL: none.
 #define PLAN_LATE "late"
 const struct plan_input *plan_task_late(const struct plan_task *t);
+// The gathering that a label task of an iteration goes to: the first that does not go on without it. NULL: not planned yet.
+const struct view_task *plan_gather_of(const struct view *v, int iteration, const char *label, int *ret_iteration);
 
 // Sections of loop.yaml that results of a verb depend on; NULL-terminated.
 const char *const *plan_verb_sections(const char *verb);

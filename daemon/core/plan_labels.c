@@ -335,6 +335,18 @@ const struct plan_input *plan_task_late(const struct plan_task *t)
     return NULL;
 }
 
+const struct view_task *plan_gather_of(const struct view *v, int iteration, const char *label, int *ret_iteration)
+{
+    char id[TASK_ID] = "initial/gather";
+    const struct view_task *g;
+    for (int i = iteration;; i++) {
+        if (i >= 0) snprintf(id, sizeof id, "iterations/%03d/gather", i);
+        g = view_find(v, id);
+        *ret_iteration = i;
+        if (!g || !view_has_fact(g, PLAN_LATE, label)) return g;
+    }
+}
+
 static enum al_err append_new(void *ctx, const char *id, const struct view_task *done)
 {
     struct gathering *g = ctx;

@@ -102,7 +102,7 @@ static bool gathered_once(const struct place *p)
             char label[64], item[80];
             int found = 0;
             snprintf(label, sizeof label, "iterations/%03d/label/A-%03d", i, chunk);
-            snprintf(item, sizeof item, "- \"%s\"\n", label);
+            snprintf(item, sizeof item, "- %s\n", label);
             for (int g = 0; g < 3; g++) {
                 char name[64];
                 snprintf(name, sizeof name, "run/iterations/%03d/gather/task.yaml", g);
