@@ -303,19 +303,19 @@ static enum al_err blame_frame(struct loop *l, struct view_task *t, const struct
     char reason[AL_ERR_TEXT], text[AL_ERR_TEXT];
     struct death d;
     *ret_blamed = false;
-    if (end->refused || strcmp(t->verb, "label") != 0) return AL_ERR_OK;
+    if (end->refused) return AL_ERR_OK; // label, explore and aimd say what they are at
     death_reason(end, reason, sizeof reason);
     AL_TRY(death_record(l->r->path, t->id, t->token, reason, &d));
     *ret_blamed = d.frame >= 0 && d.count <= limit;
     if (!*ret_blamed) return AL_ERR_OK;
-    snprintf(text, sizeof text, "at frame %s (%d of %d times): %.300s", d.name, d.count, limit, why);
+    snprintf(text, sizeof text, "at %s (%d of %d times): %.300s", d.name, d.count, limit, why);
     struct jr_change c = change_of(t);
     c.ended = e.ended;
     c.exit = e.code;
     c.cause = "transient";
     c.message = text;
     AL_TRY(apply(l, t, EV_LOST, &c));
-    loop_say(l, "%s: %s; %s", t->id, text, d.count < limit ? "starting again" : "the others go on without it");
+    loop_say(l, "%s: %s; %s", t->id, text, d.count < limit ? "starting again" : "going on without it");
     return AL_ERR_OK;
 }
 

@@ -9,6 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hash.h"
+#include "base/mem.h"
+
 enum al_err deaths_read(const struct task *t, struct al_node **ret)
 {
     char path[AL_PATH];
@@ -42,12 +45,15 @@ static long hook(const char *variable, const char *name, const char **ret_rest)
     return value;
 }
 
-// ALND_SLOW_FRAME=NAME:MILLISECONDS, ALND_CRASH_FRAME=NAME:SIGNAL[:N] (at its first N starts; always).
+// ALND_SLOW_FRAME=NAME:MILLISECONDS (less where TASKDIR/go appears), ALND_CRASH_FRAME=NAME:SIGNAL[:N] (at its first N starts; always).
 static void test_hooks(const struct task *t, const char *name, int deaths)
 {
     const char *rest = "";
+    if (hook("ALND_CRASH_FRAME", t->id, NULL) > 0) name = t->id; // a trajectory
     long ms = hook("ALND_SLOW_FRAME", name, NULL), signal_number = hook("ALND_CRASH_FRAME", name, &rest);
-    for (; ms > 0 && !task_should_stop((void *)(uintptr_t)t); ms -= 20)
+    char go[AL_PATH];
+    if (task_path(t, go, "go") != AL_ERR_OK) return;
+    for (; ms > 0 && !al_exists(go) && !task_should_stop((void *)(uintptr_t)t); ms -= 20)
         nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     if (signal_number > 0 && (rest[0] != ':' || deaths < strtol(rest + 1, NULL, 10))) kill(getpid(), (int)signal_number);
 }
@@ -64,6 +70,28 @@ enum al_err deaths_begin(const struct task *t, long frame, const char *name, int
     al_yaml_str(o.out, 0, "name", name);
     AL_TRY(al_outfile_publish(&o));
     test_hooks(t, name, deaths);
+    return AL_ERR_OK;
+}
+
+enum al_err deaths_begin_trajectory(const struct task *t, const char *checkpoint, char room[160], const char **ret)
+{
+    AL_OWN(al_node) list = NULL;
+    char how[AL_ERR_TEXT] = "", sha[65] = "";
+    long place = 0;
+    *ret = NULL;
+    if (al_exists(checkpoint)) {
+        AL_TRY(al_sha256_file(checkpoint, sha));
+        sha[7] = '\0';
+        place = strtol(sha, NULL, 16);
+    }
+    AL_TRY(deaths_read(t, &list));
+    int deaths = deaths_at(list, place, how, sizeof how);
+    if (deaths >= t->cfg->resources.label_deaths) {
+        snprintf(room, 160, "its worker died %d times (%.80s) at this place", deaths, how);
+        *ret = room;
+        return AL_ERR_OK;
+    }
+    AL_TRY(deaths_begin(t, place, al_exists(checkpoint) ? "its last checkpoint" : "its beginning", deaths));
     return AL_ERR_OK;
 }
 

@@ -121,6 +121,13 @@ def test_poison():
         check(not os.path.exists(os.path.join(d, 'run', task, 'at.yaml')), 'the note of the frame at work is left behind')
         check(victim not in open(os.path.join(d, 'run/initial/gather/train.extxyz')).read(), 'the frame was gathered')
         print(f'{victim}, {how}: in quarantine, the others are those of the undisturbed run')
+    # a trajectory that cannot go on ends where it is
+    task = 'iterations/000/explore/Li2S-500K'
+    d = campaign('trajectory', short(resources), {'ALND_CRASH_FRAME': task + ':11'})
+    text = open(os.path.join(d, 'run', task, 'result.yaml')).read()
+    check('its worker died 2 times (signal 11) at this place' in text and re.search(r'nframes: 0$', text, re.M), text)
+    check(len([f for f in ask(d, 'errors', 'run')['failures'] if f['task'] == task]) == 2, 'failures of the trajectory')
+    print(f'{task}, signal 11: it ended there, the campaign went on')
 
 
 def test_late():
@@ -133,7 +140,7 @@ def test_late():
     first = frames(os.path.join(plain, 'run/iterations/000/label/Li2S-000/labelled.extxyz'))
     slow = list(first)[0]
     d = prepare('late', edits('straggler: 60 %, '))
-    daemon = start(d, {'ALND_SLOW_FRAME': f'{slow}:4000'})
+    daemon = start(d, {'ALND_SLOW_FRAME': f'{slow}:200000'})
     task, seen = 'iterations/000/label/Li2S-000', None
     while daemon.poll() is None:
         if os.path.exists(os.path.join(d, 'run/alnd.db')):
@@ -141,11 +148,15 @@ def test_late():
             if not seen and s['late']:
                 seen = s
                 text = told(d, 'status', 'run')
-                check('late        1 frame of 1 label task, for the next gathering: ' + task in text or not ask(d, 'status', 'run')['late'], text)
+                check(re.search(r'(?m)^late +\d+ frames? of \d+ label tasks?, for the next gathering: ' + task + r' \(INFLIGHT\)', text), text)
+                w = told(d, 'why', 'run', slow)
+                check('iteration 0 went on without it; for the gathering of iteration 1' in w, w)
+                check(task + ' (INFLIGHT): for the gathering of iteration 1' in told(d, 'errors', 'run'), told(d, 'errors', 'run'))
+                open(os.path.join(d, 'run', task, 'go'), 'w').close()
         time.sleep(0.05)
     out = open(os.path.join(d, 'out.log')).read()
     check(daemon.returncode == 0, out[-3000:])
-    check(seen and seen['late'][0] == {'task': task, 'state': 'INFLIGHT', 'frames': 1} and seen['late_frames'] == 1, f'status: {seen}')
+    check(seen and seen['late'][0] == {'task': task, 'state': 'INFLIGHT', 'frames': 1} and seen['late_frames'] == seen['late_tasks'] >= 1, f'status: {seen}')
     check('iteration 1' in seen['stage'], f'late, but the loop is at {seen["stage"]}')
     late = [x for x in ask(d, 'errors', 'run')['late'] if x['task'] == task]
     check(late and late[0] == {'iteration': 0, 'task': task, 'state': 'DONE', 'gathered_by': late[0]['gathered_by']}, f'errors: {late}')
