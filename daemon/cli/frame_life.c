@@ -46,6 +46,7 @@ static void read_row(char *const *head, int nhead, char *const *field, int n, st
     column(head, nhead, field, n, "trust_high", l->trust_high, sizeof l->trust_high);
     column(head, nhead, field, n, "distance", l->distance, sizeof l->distance);
     column(head, nhead, field, n, "reason", l->why_not, sizeof l->why_not);
+    column(head, nhead, field, n, "nearest", l->duplicate_of, sizeof l->duplicate_of); // of near duplicates alone
     l->selected = strcmp(text, "yes") == 0;
 }
 

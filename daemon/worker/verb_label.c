@@ -344,9 +344,8 @@ static void comm_owner_destroy(struct comm **c)
     comm_destroy(c);
 }
 
-// Settings whose errors are small beside those of the settings asked for: what certificate.yaml calls the noise of the labels. Points
-// given by hand, and gamma, stay: nobody knows a denser set.
-static void tighten(struct cfg_label *l)
+// Points given by hand, and gamma, stay: nobody knows a denser set.
+void label_tighten(struct cfg_label *l)
 {
     snprintf(l->convergence, sizeof l->convergence, "tight");
     l->cutoff *= 1.3;
@@ -359,7 +358,7 @@ static void tighten(struct cfg_label *l)
 
 enum al_err verb_label(struct task *t)
 {
-    if (al_node_int(t->inputs, "tight", 0)) tighten(&t->cfg->label);
+    if (al_node_int(t->inputs, "tight", 0)) label_tighten(&t->cfg->label);
     const char *frames;
     long from, count;
     AL_TRY(task_input(t, "frames", &frames));
