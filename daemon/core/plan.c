@@ -380,6 +380,7 @@ static enum al_err emit_replica(struct walk *w, int s, int t, int r, int last, c
     AL_TRY(depend_on_models(&d, last));
     AL_TRY(draft_artifact(&d, "start", init_task(w, s), "base.extxyz"));
     if (volume) AL_TRY(draft_artifact(&d, "volume", volume, "volume.yaml"));
+    AL_TRY(draft_production_window(&d, last));
     walk_finish(&d, ret);
     return AL_ERR_OK;
 }

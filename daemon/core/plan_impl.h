@@ -68,6 +68,8 @@ enum al_err walk_emit_aimd(struct walk *w);
 enum al_err draft_append_aimd(struct draft *d, struct plan_input *list);
 // plan_measure.c. trust: auto: what the iteration before measured, as input `calibration`.
 enum al_err draft_calibration(struct draft *d, int iteration);
+// The same for a production run after iteration `last`: what counts as uncertain there. No part of the identity, which the models are.
+enum al_err draft_production_window(struct draft *d, int last);
 // test.supercell: the test trajectory of the last of explore.temperatures and of every second below it gets the input `supercell`.
 enum al_err draft_test_cell(struct draft *d, int temperature);
 // Test frames of the last iteration labelled again at tighter settings; their ids as the report's input `noise`.
