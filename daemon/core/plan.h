@@ -28,6 +28,8 @@ struct plan_env {
     int label_batch;     // frames of a label task
     bool open_only;      // leave finished tasks out of the plan; one that was done with other inputs stays in, to be told
     struct plan_settled settled; // only with open_only
+    void (*breathe)(void *ctx);  // called many times while a plan is made, for those who wait; changes nothing that the plan reads. May be NULL
+    void *ctx;
 };
 
 struct plan_input {

@@ -12,6 +12,7 @@ enum { PLAN_MAX_SECTIONS = 12 };
 
 // One call of plan_build.
 struct walk {
+    unsigned breaths;
     const struct loop_config *c;
     const struct plan_env *env;
     const struct view *v;
@@ -31,6 +32,7 @@ struct draft {
     struct al_sha256 sha;
 };
 
+void walk_breathe(struct walk *w);
 enum al_err walk_sections(struct walk *w);
 void plan_arena_destroy(struct plan_arena **a);
 [[gnu::format(printf, 3, 4)]] enum al_err plan_text(struct plan *p, const char **ret, const char *fmt, ...);
