@@ -69,7 +69,7 @@ static enum al_err emit_label(struct walk *w, int iteration, int s, const struct
     d.t->index = chunk;
     d.t->ranks = w->c->resources.label.ranks;
     d.t->threads = w->c->resources.label.threads;
-            d.t->alone = loop_config_label_external(w->c);
+    d.t->alone = loop_config_label_external(w->c);
     AL_TRY(draft_artifact(&d, "frames", src->task, src->artifact));
     AL_TRY(draft_int(&d, "from", chunk * w->env->label_batch));
     AL_TRY(draft_int(&d, "count", frames_of(w, src, chunk)));
