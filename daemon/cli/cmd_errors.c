@@ -20,7 +20,7 @@ struct report {
     int iteration;         // -1: all
     struct json_doc *json; // NULL: text
     struct view *view;     // the tasks
-    int nfailures, nframes;
+    int nfailures, nframes, nlate;
     bool demonstration, certificate;
 };
 
@@ -229,6 +229,35 @@ static enum al_err show_failed_frames(struct report *r)
     return AL_ERR_OK;
 }
 
+// A label task that the iteration of this gathering went on without, and what became of it.
+static void show_late_task(struct report *r, const struct view_task *gather, const char *label)
+{
+    int own = (int)strtol(label + strlen("iterations/"), NULL, 10), iteration;
+    const struct view_task *t = view_find(r->view, label), *taken = plan_gather_of(r->view, own, label, &iteration);
+    const char *state = t ? task_state_name(t->state) : "";
+    if (r->json) {
+        json_doc_open_map(r->json, NULL);
+        json_doc_int(r->json, "iteration", strtol(gather->id + strlen("iterations/"), NULL, 10));
+        json_doc_str(r->json, "task", label);
+        json_doc_str(r->json, "state", state);
+        json_doc_str(r->json, "gathered_by", taken ? taken->id : NULL);
+        json_doc_close(r->json);
+        return;
+    }
+    if (!r->nlate++) puts("labels that an iteration went on without (resources.straggler)");
+    printf("  %s went on without %s (%s): %s iteration %d\n", gather->id, label, state, taken ? "gathered with" : "for the gathering of", iteration);
+}
+
+static void show_late(struct report *r)
+{
+    for (int i = 0; i < r->view->ntasks; i++) {
+        const struct view_task *t = &r->view->task[i];
+        if (strcmp(t->verb, "gather") != 0 || !of_iteration(r, t->id)) continue;
+        for (int k = 0; k < t->nfacts; k++)
+            if (strcmp(t->fact[k].key, PLAN_LATE) == 0) show_late_task(r, t, t->fact[k].value);
+    }
+}
+
 static enum al_err show_all(struct report *r)
 {
     AL_OWN(journal) j = NULL;
@@ -252,6 +281,11 @@ static enum al_err show_all(struct report *r)
     }
     if (chdir(r->run) != 0) AL_FAIL(AL_ERR_IO, "cannot enter %s", r->run);
     AL_TRY(show_failed_frames(r));
+    if (r->json) {
+        json_doc_close(r->json);
+        json_doc_open_list(r->json, "late");
+    }
+    show_late(r);
     if (r->json) json_doc_close(r->json);
     if (!r->json && !r->nfailures) puts("no task has failed");
     if (!r->json && !r->nframes) puts("every frame could be labelled");

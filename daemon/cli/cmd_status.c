@@ -7,6 +7,17 @@
 #include "cli/cli.h"
 #include "core/rundir.h"
 
+// Labels that their iteration did not wait for (resources.straggler).
+static void print_late(const struct status *s)
+{
+    if (!s->late_tasks) return;
+    printf("late        %d frame%s of %d label task%s, for the next gathering:", s->late_frames, s->late_frames == 1 ? "" : "s", s->late_tasks,
+           s->late_tasks == 1 ? "" : "s");
+    for (int i = 0; i < s->nlate; i++)
+        printf("%s %s (%s)", i ? "," : "", s->late[i].id, s->late[i].state);
+    puts(s->nlate < s->late_tasks ? ", ..." : "");
+}
+
 static void print_status(const struct status *s)
 {
     char line[512], time[32];
@@ -28,6 +39,7 @@ static void print_status(const struct status *s)
         display_bar(&s->running[i], DISPLAY_NAME, 0, line, sizeof line);
         puts(line);
     }
+    print_late(s);
     if (s->message[0]) printf("message     %s\n", s->message);
     if (s->hint[0])
         printf("hint        %s\n", s->hint);

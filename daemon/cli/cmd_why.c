@@ -81,6 +81,7 @@ static void json_label(struct json_doc *d, const struct frame_life *l)
     json_text(d, "code", l->code);
     json_text(d, "reason", l->reason);
     json_text(d, "fingerprint", l->fingerprint);
+    json_doc_int(d, "late", l->late);
     json_doc_close(d);
 }
 
@@ -166,6 +167,10 @@ static void print_label(const struct frame_life *l)
 
 static void print_use(const struct frame_life *l)
 {
+    if (l->late > 0)
+        printf("late        iteration%s %d%s%.0d went on without it; %s iteration %d\n", l->late > 1 ? "s" : "", l->iteration,
+               l->late > 1 ? " to " : "", l->late > 1 ? l->gathered - 1 : 0, l->part[0] ? "gathered with" : "for the gathering of",
+               l->gathered);
     if (!l->part[0]) {
         printf("used        in no set%s\n", strcmp(l->label_status, "labelled") == 0 ? " yet" : "");
         return;

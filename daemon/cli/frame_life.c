@@ -46,6 +46,7 @@ static void read_row(char *const *head, int nhead, char *const *field, int n, st
     column(head, nhead, field, n, "trust_high", l->trust_high, sizeof l->trust_high);
     column(head, nhead, field, n, "distance", l->distance, sizeof l->distance);
     column(head, nhead, field, n, "reason", l->why_not, sizeof l->why_not);
+    column(head, nhead, field, n, "nearest", l->duplicate_of, sizeof l->duplicate_of); // of near duplicates alone
     l->selected = strcmp(text, "yes") == 0;
 }
 
@@ -220,11 +221,13 @@ static enum al_err find_set(struct frame_life *l)
 
 static const char *const part_names[] = {"train", "valid", "test"};
 
-static enum al_err tell_set(struct frame_life *l)
+static enum al_err tell_set(const struct view *v, struct frame_life *l)
 {
     char path[AL_PATH];
-    if (l->iteration < 0) snprintf(l->gather_task, sizeof l->gather_task, "initial/gather");
-    else snprintf(l->gather_task, sizeof l->gather_task, "iterations/%03d/gather", l->iteration);
+    (void)plan_gather_of(v, l->iteration, l->label_task, &l->gathered);
+    l->late = l->gathered - l->iteration;
+    if (l->gathered < 0) snprintf(l->gather_task, sizeof l->gather_task, "initial/gather");
+    else snprintf(l->gather_task, sizeof l->gather_task, "iterations/%03d/gather", l->gathered);
     for (int i = 0; i < 3; i++) {
         struct place p = {l->id, -1};
         AL_TRY(al_path(path, "%s/%s.extxyz", l->gather_task, part_names[i]));
@@ -249,7 +252,7 @@ static void tell_trainings(const struct view *v, struct frame_life *l)
         const struct view_task *t = &v->task[i];
         if (strcmp(t->verb, "train") != 0 || t->state != TASK_DONE || strncmp(t->id, "iterations/", 11) != 0) continue;
         int it = (int)strtol(t->id + 11, NULL, 10);
-        if (it <= l->iteration) continue;
+        if (it <= l->gathered) continue;
         l->ntrained++;
         if (l->first_model < 0 || it < l->first_model) l->first_model = it;
         if (it > l->last_model) l->last_model = it;
@@ -265,7 +268,7 @@ enum al_err frame_life_tell(const struct loop_config *c, const struct plan_env *
         if (l->class_name[0]) AL_TRY(explain(c, &t, l));
     }
     AL_TRY(tell_label(env, v, l));
-    AL_TRY(tell_set(l));
+    AL_TRY(tell_set(v, l));
     tell_trainings(v, l);
     return AL_ERR_OK;
 }

@@ -26,6 +26,7 @@ struct frame_life {
     int attempts;
     char scf[16], rescue[64], gap[32], residual[32], energy[40], fingerprint[80], code[32], reason[AL_ERR_TEXT];
     // use
+    int late, gathered; // late: iterations that went on without its label; gathered: the one that has taken it or may (-1: initial)
     char part[8], set[TASK_ID + 32], gather_task[TASK_ID]; // part: train | valid | test; "": in no set (yet)
     int ntrained;              // finished trainings that had it
     int first_model, last_model; // iterations of them

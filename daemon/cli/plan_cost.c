@@ -20,7 +20,7 @@ static enum al_err take_answer(const struct rundir *r, const struct al_node *ans
     c->nsystems = r->config->nsystems;
     AL_TRY(al_node_need_double(answer, "limit", &c->limit));
     for (const struct al_node *n = list ? list->child : NULL; n; n = n->next) {
-        const char *name;
+        const char *name, *kind = al_node_str(n, "kind", "");
         double bytes, flops;
         long natoms;
         AL_TRY(al_node_need_str(n, "system", &name));
@@ -29,16 +29,19 @@ static enum al_err take_answer(const struct rundir *r, const struct al_node *ans
         AL_TRY(al_node_need_int(n, "natoms", &natoms));
         for (int s = 0; s < c->nsystems; s++) {
             if (strcmp(r->config->system[s].name, name) != 0) continue;
-            c->flops[s] += flops;
-            c->narr[s]++;
-            c->natoms[s] = (int)natoms;
+            double *sum = kind[0] == 's' ? c->large : kind[0] == 'n' ? c->tight : c->flops;
+            sum[s] += flops;
+            c->narr[s] += !kind[0];
+            if (!kind[0]) c->natoms[s] = (int)natoms;
         }
-        c->narrangements++;
+        c->narrangements += !kind[0];
         c->bytes = fmax(c->bytes, bytes * c->ranks);
     }
     for (int s = 0; s < c->nsystems; s++) {
         if (!c->narr[s]) AL_FAIL(AL_ERR_CORRUPT, "the worker's estimate leaves out the system %s", r->config->system[s].name);
         c->flops[s] /= c->narr[s];
+        c->large[s] /= c->narr[s];
+        c->tight[s] /= c->narr[s];
     }
     return AL_ERR_OK;
 }
@@ -134,6 +137,35 @@ static int explore_points(const struct loop_config *cfg)
     return cfg->explore.temperatures.n * (cfg->explore.pressures.n ? cfg->explore.pressures.n : 1);
 }
 
+// Of the test trajectories those in the cells of test.supercell: the last of explore.temperatures and every second below it (plan_measure.c).
+static double large_share(const struct loop_config *cfg)
+{
+    const int *n = cfg->test.supercell, temperatures = cfg->explore.temperatures.n;
+    return n[0] * n[1] * n[2] > 1 && temperatures ? (double)((temperatures + 1) / 2) / temperatures : 0;
+}
+
+// What test frames in larger cells take more than the others, in the stage that labels them.
+static void add_large(struct plan_cost *c, const struct loop_config *cfg)
+{
+    struct plan_stage *st = &c->stage[c->nstages - 1];
+    for (int s = 0; s < c->nsystems; s++)
+        for (int k = 0; k < 2 && c->large[s] > 0; k++)
+            st->hours[k] += c->iterations[k] * cfg->test.frames * large_share(cfg) * (c->large[s] - c->flops[s]) / c->rate / 3600;
+}
+
+// A task for each of the frames that are labelled again, at most as many as the last iteration has test frames of.
+static void add_noise(struct plan_cost *c, const struct loop_config *cfg)
+{
+    int have = cfg->test.frames * c->nsystems, n = cfg->converge.label_noise < have ? cfg->converge.label_noise : have;
+    if (!n) return;
+    struct plan_stage *st = add_stage(c, "label noise", n, n);
+    for (int k = 0; k < 2; k++) {
+        st->frames[k] = n;
+        for (int s = 0; s < c->nsystems; s++)
+            st->hours[k] += n * c->tight[s] / c->nsystems / c->rate / 3600;
+    }
+}
+
 static void add_stages(const struct loop_config *cfg, struct plan_cost *c)
 {
     double initial[CFG_MAX_SYSTEMS] = {0}, selected[CFG_MAX_SYSTEMS] = {0};
@@ -152,10 +184,12 @@ static void add_stages(const struct loop_config *cfg, struct plan_cost *c)
     add_stage(c, "explore", (long)it[0] * explore, (long)it[1] * explore);
     add_stage(c, "select", it[0], it[1]);
     add_labels(c, cfg, "label", selected, it);
+    add_large(c, cfg);
     add_stage(c, "gather and evaluate", 2L * it[0], 2L * it[1]);
     add_stage(c, "publish", 1, 1);
     if (strcmp(cfg->production.volume, "npt") == 0) add_stage(c, "volume", volumes, volumes);
     add_stage(c, "produce", produce, produce);
+    add_noise(c, cfg);
     add_stage(c, "analyze and report", ns + 1, ns + 1);
     c->total.name = "total";
     for (int i = 0; i < c->nstages; i++) {
@@ -179,7 +213,9 @@ static void add_disk(const struct loop_config *cfg, struct plan_cost *c)
         double labels = c->narr[s] * cfg->initial.frames + (double)c->iterations[1] * (cfg->select.max_frames + cfg->test.frames);
         c->disk += labels * atoms * (LABEL_BYTES + NPY_BYTES);
         c->disk += steps * big * ATOM_BYTES * cfg->production.temperatures.n * cfg->production.replicas;
-        c->disk += 2.0 * c->iterations[1] * steps_explore * atoms * ATOM_BYTES * explore_points(cfg);
+        double more = large_share(cfg) * (cfg->test.supercell[0] * cfg->test.supercell[1] * cfg->test.supercell[2] - 1); // of test frames
+        c->disk += c->iterations[1] * cfg->test.frames * more * atoms * (LABEL_BYTES + NPY_BYTES);
+        c->disk += (2.0 + more) * c->iterations[1] * steps_explore * atoms * ATOM_BYTES * explore_points(cfg);
     }
 }
 

@@ -166,6 +166,8 @@ struct cfg_resources {
     char lammps[512];          // lmp: a path, or a name in PATH
     int retries;               // starts of a task that failed for a transient reason
     int label_batch;           // frames per label task
+    int label_deaths;          // of a worker at one frame, after which the frame is in quarantine
+    double straggler;          // fraction of an iteration's label frames with which it goes on; 1: all
     struct cfg_job label, train, explore, produce;
     double label_memory;       // MiB a label task may take, all its ranks together; 0 = 90 % of the machine's / concurrent tasks
     double heartbeat;          // fs! (unit of AL_DIM_TIME): a worker silent for longer counts as hung

@@ -15,7 +15,7 @@
 #include "core/crash.h"
 #include "core/journal_disk.h"
 
-enum { KEPT = 16, SCHEMA_VERSION = 1, BUSY_MS = 10000 };
+enum { KEPT = 16, SCHEMA_VERSION = 1, BUSY_MS = 10000, FIRST_FACT = -(1 << 30) /* of those written when a task is planned */ };
 
 struct journal {
     sqlite3 *db;
@@ -340,12 +340,20 @@ enum al_err journal_set(struct journal *j, int n, const char *const *key, const 
     return AL_ERR_OK;
 }
 
+static enum al_err put_facts(struct journal *j, const char *task, int first, int n, const struct view_fact *f)
+{
+    for (int i = 0; i < n; i++)
+        RUN_SQL(j, "write the fact", "INSERT INTO fact VALUES(?, ?, ?, ?)", "siss", task, (long)first + i, f[i].key, f[i].value);
+    return AL_ERR_OK;
+}
+
 static enum al_err add_all(struct journal *j, int n, const struct jr_new *t)
 {
     for (int i = 0; i < n; i++) {
         RUN_SQL(j, "add the task",
                 "INSERT INTO task(id, verb, identity, iteration, state) VALUES(?, ?, ?, ?, 'PENDING')",
                 "sssi", t[i].id, t[i].verb, t[i].identity, (long)t[i].iteration);
+        AL_TRY(put_facts(j, t[i].id, FIRST_FACT, t[i].nfacts, t[i].fact));
         AL_TRY(append_event(j, t[i].id, "planned", "", task_state_name(TASK_PENDING), ""));
     }
     return AL_ERR_OK;
@@ -409,9 +417,7 @@ static enum al_err change_all(struct journal *j, const struct jr_change *c)
         RUN_SQL(j, "write the cause", "UPDATE task SET cause = ?, message = ? WHERE id = ?", "sss", c->cause,
                 c->message ? c->message : "", c->task);
     AL_TRY(change_attempt(j, c));
-    for (int i = 0; i < c->nfacts; i++)
-        RUN_SQL(j, "write the fact", "INSERT INTO fact VALUES(?, ?, ?, ?)", "siss", c->task, (long)i,
-                c->fact[i].key, c->fact[i].value);
+    AL_TRY(put_facts(j, c->task, 0, c->nfacts, c->fact));
     for (int i = 0; i < c->nartifacts; i++)
         RUN_SQL(j, "write the artefact", "INSERT INTO artifact VALUES(?, ?, ?, ?)", "siss", c->task, (long)i,
                 c->artifact[i].path, c->artifact[i].sha256);

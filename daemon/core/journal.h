@@ -40,6 +40,8 @@ struct jr_change {
 struct jr_new {
     const char *id, *verb, *identity;
     int iteration;
+    int nfacts; // what was decided when it was planned; they come before those of its result
+    const struct view_fact *fact;
 };
 
 struct jr_attempt {

@@ -43,6 +43,19 @@ static json_t *running_to_json(const struct status_task *t)
     return j;
 }
 
+static json_t *late_to_json(const struct status *s)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < s->nlate; i++) {
+        json_t *j = json_object();
+        json_object_set_new(j, "task", text_of(s->late[i].id));
+        json_object_set_new(j, "state", text_of(s->late[i].state));
+        json_object_set_new(j, "frames", json_integer(s->late[i].frames));
+        json_array_append_new(list, j);
+    }
+    return list;
+}
+
 enum al_err status_to_json(const struct status *s, char **ret_text)
 {
     json_t *j = json_object(), *counts = json_object(), *running = json_array();
@@ -70,6 +83,9 @@ enum al_err status_to_json(const struct status *s, char **ret_text)
     for (int i = 0; i < s->nrunning; i++)
         json_array_append_new(running, running_to_json(&s->running[i]));
     json_object_set_new(j, "running", running);
+    json_object_set_new(j, "late_tasks", json_integer(s->late_tasks));
+    json_object_set_new(j, "late_frames", json_integer(s->late_frames));
+    json_object_set_new(j, "late", late_to_json(s));
     AL_TRY(dump(j, ret_text));
     return AL_ERR_OK;
 }
@@ -83,6 +99,22 @@ static void get_text(const json_t *j, const char *key, char *ret, size_t n)
 static int get_int(const json_t *j, const char *key)
 {
     return (int)json_integer_value(json_object_get(j, key));
+}
+
+static void late_from_json(const json_t *j, struct status *s)
+{
+    const json_t *list = json_object_get(j, "late"), *r;
+    size_t k;
+    s->late_tasks = get_int(j, "late_tasks");
+    s->late_frames = get_int(j, "late_frames");
+    json_array_foreach(list, k, r)
+    {
+        if (s->nlate == STATUS_LATE) break;
+        struct status_late *l = &s->late[s->nlate++];
+        get_text(r, "task", l->id, sizeof l->id);
+        get_text(r, "state", l->state, sizeof l->state);
+        l->frames = get_int(r, "frames");
+    }
 }
 
 enum al_err status_from_json(const char *text, struct status *ret)
@@ -126,6 +158,7 @@ enum al_err status_from_json(const char *text, struct status *ret)
         t->seconds = json_number_value(json_object_get(r, "seconds"));
         t->attempt = get_int(r, "attempt");
     }
+    late_from_json(j, &s);
     json_decref(j);
     *ret = s;
     return AL_ERR_OK;

@@ -17,7 +17,8 @@
 #include "core/loop_impl.h"
 #include "core/signals.h"
 
-enum { POLL_MS = 150 };
+enum { POLL_MS = 150, ADD_TASKS = 500 /* in one transaction */ };
+#define BREATH_S 5e-3
 
 void loop_say(struct loop *l, const char *fmt, ...)
 {
@@ -67,23 +68,57 @@ static void fill_status(struct loop *l, struct status *s)
     fill_pace(l, s);
 }
 
+// The label tasks that a gathering goes on without, as facts to be written with it.
+static enum al_err late_facts(const struct plan_task *t, struct jr_new *n, struct view_fact **ret)
+{
+    const struct plan_input *late = plan_task_late(t);
+    AL_AUTOFREE struct view_fact *fact = NULL;
+    *ret = NULL;
+    if (!late) return AL_ERR_OK;
+    AL_ALLOC(fact, late->n);
+    for (int i = 0; i < late->n; i++)
+        fact[i] = (struct view_fact){PLAN_LATE, late->value[i]};
+    n->nfacts = late->n;
+    n->fact = *ret = fact;
+    fact = NULL;
+    return AL_ERR_OK;
+}
+
+static enum al_err add_to_view(struct loop *l, const struct jr_new *n)
+{
+    struct view_task *t;
+    AL_TRY(view_add(l->v, n->id, n->verb, n->identity, &t));
+    al_log(AL_LOG_INFO, "daemon", "ev=planned task=%s identity=%.12s", t->id, t->identity);
+    for (int k = 0; k < n->nfacts; k++) {
+        AL_TRY(view_add_fact(l->v, t, n->fact[k].key, n->fact[k].value));
+        al_log(AL_LOG_WARN, "daemon", "ev=late task=%s by=%s", n->fact[k].value, t->id);
+    }
+    if (n->nfacts)
+        loop_say(l, "%s goes on without %s%s: late, for the next gathering", t->id, n->fact[0].value, n->nfacts > 1 ? " and others" : "");
+    return AL_ERR_OK;
+}
+
+static void breathe(void *ctx);
+
 static enum al_err plan_add_new(struct loop *l)
 {
     AL_AUTOFREE struct jr_new *fresh = NULL;
+    AL_AUTOFREE struct view_fact *late = NULL; // one gathering at most is new
     int n = 0;
     AL_ALLOC(fresh, l->p->ntasks);
     for (int i = 0; i < l->p->ntasks; i++) {
         const struct plan_task *t = &l->p->task[i];
-        if (!view_find(l->v, t->id))
-            fresh[n++] = (struct jr_new){
-                .id = t->id, .verb = t->verb, .identity = t->identity, .iteration = t->iteration};
+        if (view_find(l->v, t->id)) continue;
+        fresh[n] = (struct jr_new){.id = t->id, .verb = t->verb, .identity = t->identity, .iteration = t->iteration};
+        if (!late) AL_TRY(late_facts(t, &fresh[n], &late));
+        n++;
     }
-    if (!n) return AL_ERR_OK;
-    AL_TRY(journal_add(l->j, n, fresh));
-    for (int i = 0; i < n; i++) {
-        struct view_task *t;
-        AL_TRY(view_add(l->v, fresh[i].id, fresh[i].verb, fresh[i].identity, &t));
-        al_log(AL_LOG_INFO, "daemon", "ev=planned task=%s identity=%.12s", t->id, t->identity);
+    for (int first = 0; first < n; first += ADD_TASKS) {
+        int some = n - first < ADD_TASKS ? n - first : ADD_TASKS;
+        AL_TRY(journal_add(l->j, some, fresh + first));
+        for (int i = first; i < first + some; i++)
+            AL_TRY(add_to_view(l, &fresh[i]));
+        breathe(l);
     }
     return AL_ERR_OK;
 }
@@ -95,6 +130,7 @@ static enum al_err plan_check(struct loop *l)
     for (int i = 0; i < l->p->ntasks; i++) {
         const struct plan_task *pt = &l->p->task[i];
         struct view_task *t = view_find(l->v, pt->id);
+        if (i % 1024 == 0) breathe(l);
         if (!t || strcmp(t->identity, pt->identity) == 0) continue;
         if (t->attempts || t->state != TASK_PENDING)
             AL_FAIL(AL_ERR_CORRUPT, "task %s was done with other inputs (identity %.12s..., now %.12s...)",
@@ -197,6 +233,26 @@ static enum al_err answer(void *ctx, const char *request, char **ret_text)
         AL_TRY(json_reply(false, "unknown request", ret_text));
     }
     return AL_ERR_OK;
+}
+
+// In the middle of a plan: those who only ask are answered (from the plan before); what changes tasks comes afterwards.
+static enum al_err answer_planning(void *ctx, const char *request, char **ret_text)
+{
+    char cmd[32] = "";
+    if (json_read_request(request, cmd) == AL_ERR_OK && strcmp(cmd, "retry") == 0)
+        AL_TRY(json_reply(false, "the daemon is making its plan: ask again in a moment", ret_text));
+    else
+        AL_TRY(answer(ctx, request, ret_text));
+    return AL_ERR_OK;
+}
+
+static void breathe(void *ctx)
+{
+    struct loop *l = ctx;
+    double now = al_clock();
+    if (now - l->breath < BREATH_S) return;
+    l->breath = now;
+    control_serve(l->control, answer_planning, l);
 }
 
 static void take_signals(struct loop *l)
@@ -315,6 +371,8 @@ static enum al_err open_all(struct loop *l, const char *worker)
     AL_TRY(view_create(&l->v));
     l->v->lean = true;
     l->r->env.open_only = true;
+    l->r->env.breathe = breathe;
+    l->r->env.ctx = l;
     AL_TRY(journal_load(l->j, l->v));
     AL_TRY(rundir_commit(l->r, l->j, l->v, changes));
     if (changes[0]) {
@@ -368,6 +426,7 @@ static enum al_err run_and_close(struct loop *l, const char *worker, struct loop
     if (!e) e = run_open(l, worker);
     if (e)
         al_log(AL_LOG_ERROR, "daemon", "ev=error code=%s message=\"%s\"", al_err_name(e), al_err_message());
+    l->r->env.breathe = NULL;
     control_destroy(&l->control);
     executor_destroy(&l->x);
     plan_destroy(&l->p);

@@ -19,6 +19,7 @@ struct loop {
     struct executor *x;
     struct control *control;
     const struct loop_observer *o;
+    double breath;          // al_clock of the last answer in the middle of a plan
     bool replan;            // a task has ended since the plan was made
     bool stopping, killing; // asked to end; asked twice
     bool failed, cancelled; // a task that the loop needs has failed; the others have been told to stop

@@ -3,11 +3,13 @@
 #include <math.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/deaths.h"
 #include "core/loop_impl.h"
 #include "core/retry.h"
 
@@ -19,29 +21,54 @@ static struct jr_change change_of(const struct view_task *t)
 
 // Labels, trainings and explorations unlock nothing before the last of their iteration is done (plan.c). A plan of a large campaign
 // takes its time, during which nobody is answered.
-static bool unlocks_nothing(const struct loop *l, const struct view_task *t)
+static bool unlocks_nothing(const struct loop *l, const struct plan_task *own)
 {
-    const struct plan_task *own = l->p ? plan_find(l->p, t->id) : NULL;
-    if (!own || (strcmp(t->verb, "label") != 0 && strcmp(t->verb, "train") != 0 && strcmp(t->verb, "explore") != 0)) return false;
     for (int i = 0; i < l->p->ntasks; i++) {
         const struct plan_task *pt = &l->p->task[i];
-        if (pt->iteration != own->iteration || strcmp(pt->verb, t->verb) != 0) continue;
+        if (pt->iteration != own->iteration || strcmp(pt->verb, own->verb) != 0) continue;
         const struct view_task *other = view_find(l->v, pt->id);
         if (!other || other->state != TASK_DONE) return true;
     }
     return false;
 }
 
+static int label_frames(const struct plan_task *t)
+{
+    for (int i = 0; i < t->ninputs; i++)
+        if (strcmp(t->input[i].key, "count") == 0) return atoi(t->input[i].value[0]);
+    return 0;
+}
+
+// A label task of an iteration is in: the stage may have been waiting for its frames. One that is late joins the next gathering,
+// whenever that comes.
+static void label_came(struct loop *l, const struct plan_task *own)
+{
+    struct plan *p = l->p;
+    bool of_stage = own->iteration == p->iteration;
+    if (of_stage) p->stage_done++;
+    if (p->wait_frames <= 0 || !(of_stage || p->wait_all)) return;
+    p->wait_frames -= label_frames(own);
+    l->replan = l->replan || p->wait_frames <= 0;
+}
+
+// A task is done: on with the plan, or just one more of its stage.
+static void count_done(struct loop *l, const struct view_task *t)
+{
+    const struct plan_task *own = l->p ? plan_find(l->p, t->id) : NULL;
+    bool label = strcmp(t->verb, "label") == 0, many = label || strcmp(t->verb, "train") == 0 || strcmp(t->verb, "explore") == 0;
+    if (own && label && own->iteration >= 0)
+        label_came(l, own);
+    else if (own && many && unlocks_nothing(l, own))
+        l->p->stage_done++;
+    else
+        l->replan = true;
+}
+
 static enum al_err apply(struct loop *l, struct view_task *t, enum task_event ev, struct jr_change *c)
 {
     char quoted[AL_ERR_TEXT];
     AL_TRY(fsm_apply(l->j, l->v, t, ev, c));
-    if (ev == EV_COLLECTED) {
-        if (unlocks_nothing(l, t))
-            l->p->stage_done++;
-        else
-            l->replan = true;
-    }
+    if (ev == EV_COLLECTED) count_done(l, t);
     al_log(c->cause && c->cause[0] ? AL_LOG_WARN : AL_LOG_INFO, "daemon",
            "ev=%s task=%s state=%s attempt=%d%s%s", c->ev, t->id, task_state_name(t->state), t->attempts,
            c->message && c->message[0] ? " message=" : "",
@@ -269,6 +296,29 @@ static void describe_end(const struct loop *l, const struct view_task *t, const 
     if (tail[0]) snprintf(why + k, n - k, "; last line of its log: %s", tail);
 }
 
+// A worker that died at a frame of its task: the frame's fault as long as it may still be tried, and no failure of the task.
+static enum al_err blame_frame(struct loop *l, struct view_task *t, const struct exec_end *end, const char *why, struct end_of e, bool *ret_blamed)
+{
+    const int limit = l->r->config->resources.label_deaths;
+    char reason[AL_ERR_TEXT], text[AL_ERR_TEXT];
+    struct death d;
+    *ret_blamed = false;
+    if (end->refused) return AL_ERR_OK; // label, explore and aimd say what they are at
+    death_reason(end, reason, sizeof reason);
+    AL_TRY(death_record(l->r->path, t->id, t->token, reason, &d));
+    *ret_blamed = d.frame >= 0 && d.count <= limit;
+    if (!*ret_blamed) return AL_ERR_OK;
+    snprintf(text, sizeof text, "at %s (%d of %d times): %.300s", d.name, d.count, limit, why);
+    struct jr_change c = change_of(t);
+    c.ended = e.ended;
+    c.exit = e.code;
+    c.cause = "transient";
+    c.message = text;
+    AL_TRY(apply(l, t, EV_LOST, &c));
+    loop_say(l, "%s: %s; %s", t->id, text, d.count < limit ? "starting again" : "going on without it");
+    return AL_ERR_OK;
+}
+
 enum al_err loop_task_ended(struct loop *l, const struct exec_end *end)
 {
     struct view_task *t = view_find(l->v, end->task);
@@ -289,7 +339,10 @@ enum al_err loop_task_ended(struct loop *l, const struct exec_end *end)
         loop_say(l, "%s: %s; it goes on", t->id, end->why);
         return AL_ERR_OK;
     }
+    bool blamed;
     describe_end(l, t, end, why, sizeof why);
+    AL_TRY(blame_frame(l, t, end, why, e, &blamed));
+    if (blamed) return AL_ERR_OK;
     AL_TRY(fail_task(l, t, end->refused ? AL_CLASS_FAULT : AL_CLASS_TRANSIENT, why, "", e));
     return AL_ERR_OK;
 }

@@ -43,8 +43,7 @@ static bool stage_complete(const struct walk *w)
     return w->p->stage_done == w->p->stage_total;
 }
 
-// Seals the identity and counts the task; *ret is the finished task or NULL.
-static void finish(struct draft *d, const struct view_task **ret)
+void walk_finish(struct draft *d, const struct view_task **ret)
 {
     draft_finish(d);
     const struct view_task *t = walk_done(d->w, d->t->id);
@@ -67,102 +66,8 @@ static enum al_err emit_init(struct walk *w)
         d.t->system = name;
         AL_TRY(draft_plain(&d, "structure", path));
         al_sha256_string(&d.sha, w->env->structure_sha[s]);
-        finish(&d, NULL);
+        walk_finish(&d, NULL);
     }
-    return AL_ERR_OK;
-}
-
-// Where the frames to label come from: init's perturbed frames or the selection of an iteration. task NULL:
-// not there.
-struct source {
-    const struct view_task *task;
-    const char *artifact;
-    int nframes, nchunks;
-};
-
-static enum al_err find_source(struct walk *w, int iteration, int s, struct source *ret)
-{
-    const char *name = w->c->system[s].name, *id, *key;
-    struct source src = {0};
-    if (iteration < 0) {
-        AL_TRY(plan_text(w->p, &id, "initial/%s", name));
-        key = "nframes";
-        src.artifact = "frames.extxyz";
-    } else {
-        AL_TRY(plan_text(w->p, &id, "iterations/%03d/select", iteration));
-        AL_TRY(plan_text(w->p, &key, "frames.%s", name));
-        AL_TRY(plan_text(w->p, &src.artifact, "%s.extxyz", name));
-    }
-    src.task = walk_done(w, id);
-    if (src.task) {
-        long n = view_fact_int(src.task, key, -1);
-        if (n < 0 || n > 100000000)
-            AL_FAIL(AL_ERR_CORRUPT, "task %s is done but its fact %s is missing or no count", id, key);
-        src.nframes = (int)n;
-        src.nchunks = (src.nframes + w->env->label_batch - 1) / w->env->label_batch;
-    }
-    *ret = src;
-    return AL_ERR_OK;
-}
-
-static enum al_err label_id(struct walk *w, int iteration, int s, int chunk, const char **ret)
-{
-    const char *name = w->c->system[s].name;
-    if (iteration < 0)
-        AL_TRY(plan_text(w->p, ret, "initial/%s/label/%03d", name, chunk));
-    else
-        AL_TRY(plan_text(w->p, ret, "iterations/%03d/label/%s-%03d", iteration, name, chunk));
-    return AL_ERR_OK;
-}
-
-static enum al_err emit_labels(struct walk *w, int iteration)
-{
-    int batch = w->env->label_batch;
-    for (int s = 0; s < w->c->nsystems; s++) {
-        struct source src;
-        AL_TRY(find_source(w, iteration, s, &src));
-        if (!src.task) w->p->stage_total++; // its labels are not known yet: the stage is not complete
-        for (int k = 0; src.task && k < src.nchunks; k++) {
-            const char *id;
-            struct draft d;
-            int left = src.nframes - k * batch;
-            AL_TRY(label_id(w, iteration, s, k, &id));
-            AL_TRY(draft_start(w, "label", id, iteration, &d));
-            d.t->system = w->c->system[s].name;
-            d.t->index = k;
-            d.t->ranks = w->c->resources.label.ranks;
-            d.t->threads = w->c->resources.label.threads;
-            d.t->alone = loop_config_label_external(w->c);
-            AL_TRY(draft_artifact(&d, "frames", src.task, src.artifact));
-            AL_TRY(draft_int(&d, "from", k * batch));
-            AL_TRY(draft_int(&d, "count", left < batch ? left : batch));
-            finish(&d, NULL);
-        }
-    }
-    return AL_ERR_OK;
-}
-
-static enum al_err emit_gather(struct walk *w, int iteration, const struct view_task **ret)
-{
-    const char *id = "initial/gather";
-    struct draft d;
-    struct plan_input *list;
-    if (iteration >= 0) AL_TRY(plan_text(w->p, &id, "iterations/%03d/gather", iteration));
-    AL_TRY(draft_start(w, "gather", id, iteration, &d));
-    AL_TRY(draft_list(&d, "labelled", &list));
-    for (int s = 0; s < w->c->nsystems; s++) {
-        struct source src;
-        AL_TRY(find_source(w, iteration, s, &src));
-        for (int k = 0; k < src.nchunks; k++) {
-            const char *label;
-            AL_TRY(label_id(w, iteration, s, k, &label));
-            AL_TRY(draft_append(&d, list, label));
-            AL_TRY(draft_dep(&d, walk_done(w, label)));
-        }
-    }
-    if (iteration < 0) AL_TRY(draft_append_aimd(&d, list));
-    AL_TRY(draft_int(&d, "set", iteration + 1));
-    finish(&d, ret);
     return AL_ERR_OK;
 }
 
@@ -215,7 +120,7 @@ static enum al_err emit_train(struct walk *w, int iteration)
         AL_TRY(depend_on_sets(&d, iteration + 1));
         if (iteration > 0 && w->c->train.warm_start)
             AL_TRY(draft_artifact(&d, "init", train_task(w, iteration - 1, k), "model.dp"));
-        finish(&d, NULL);
+        walk_finish(&d, NULL);
     }
     return AL_ERR_OK;
 }
@@ -269,7 +174,7 @@ static enum al_err emit_explore_task(struct walk *w, int iteration, int s, int k
     }
     AL_TRY(draft_calibration(&d, iteration));
     if (test) AL_TRY(draft_test_cell(&d, p->n ? k / p->n : k));
-    finish(&d, NULL);
+    walk_finish(&d, NULL);
     return AL_ERR_OK;
 }
 
@@ -308,7 +213,7 @@ static enum al_err emit_select(struct walk *w, int iteration)
     AL_TRY(depend_on_models(&d, iteration)); // their descriptors tell new frames from known ones
     AL_TRY(depend_on_sets(&d, iteration + 1));
     AL_TRY(draft_calibration(&d, iteration));
-    finish(&d, NULL);
+    walk_finish(&d, NULL);
     return AL_ERR_OK;
 }
 
@@ -316,42 +221,26 @@ static enum al_err emit_evaluate(struct walk *w, int iteration, const struct vie
 {
     const char *id, *select;
     struct draft d;
-    struct plan_input *list;
     AL_TRY(plan_text(w->p, &id, "iterations/%03d/evaluate", iteration));
     AL_TRY(plan_text(w->p, &select, "iterations/%03d/select", iteration));
     AL_TRY(draft_start(w, "evaluate", id, iteration, &d));
     AL_TRY(depend_on_models(&d, iteration));
     AL_TRY(depend_on_sets(&d, iteration + 2));
-    AL_TRY(draft_list(&d, "new", &list));
-    for (int s = 0; s < w->c->nsystems; s++) {
-        struct source src;
-        AL_TRY(find_source(w, iteration, s, &src));
-        for (int k = 0; k < src.nchunks; k++) {
-            const char *label, *path;
-            AL_TRY(label_id(w, iteration, s, k, &label));
-            const struct view_task *t = walk_done(w, label);
-            const struct view_artifact *a = view_artifact(t, "labelled.extxyz");
-            if (!a) continue; // every frame of the chunk failed
-            AL_TRY(plan_text(w->p, &path, "%s", a->path));
-            AL_TRY(draft_append(&d, list, path));
-            AL_TRY(draft_dep_sha(&d, t, a->sha256));
-        }
-    }
+    AL_TRY(draft_append_labelled(&d, iteration));
     AL_TRY(draft_plain(&d, "select", select));
     AL_TRY(draft_dep(&d, walk_done(w, select)));
-    finish(&d, ret);
+    walk_finish(&d, ret);
     return AL_ERR_OK;
 }
 
-// Trains, explores, selects, labels, gathers, evaluates. *ret: the finished evaluation, or NULL when not
-// there yet.
-static enum al_err walk_iteration(struct walk *w, int i, const struct view_task **ret)
+// Trains, explores, selects, labels, gathers, evaluates. *ret: the finished evaluation, or NULL when not there yet. all: waits for
+// every label, those that are late from before as well.
+static enum al_err walk_iteration(struct walk *w, int i, bool all, const struct view_task **ret)
 {
     static const struct {
         const char *name;
         enum al_err (*emit)(struct walk *w, int iteration);
-    } stages[] = {
-        {"train", emit_train}, {"explore", emit_explore}, {"select", emit_select}, {"label", emit_labels}};
+    } stages[] = {{"train", emit_train}, {"explore", emit_explore}, {"select", emit_select}};
     *ret = NULL;
     for (unsigned k = 0; k < sizeof stages / sizeof stages[0]; k++) {
         enter(w, i, stages[k].name);
@@ -359,8 +248,12 @@ static enum al_err walk_iteration(struct walk *w, int i, const struct view_task 
         if (!stage_complete(w)) return AL_ERR_OK;
     }
     const struct view_task *gathered;
+    bool enough;
+    enter(w, i, "label");
+    AL_TRY(walk_emit_labels(w, i, all, &enough));
+    if (!enough) return AL_ERR_OK;
     enter(w, i, "gather");
-    AL_TRY(emit_gather(w, i, &gathered));
+    AL_TRY(walk_emit_gather(w, i, &gathered));
     if (!gathered) return AL_ERR_OK;
     enter(w, i, "evaluate");
     AL_TRY(emit_evaluate(w, i, ret));
@@ -371,14 +264,15 @@ static enum al_err walk_iteration(struct walk *w, int i, const struct view_task 
 static enum al_err walk_initial(struct walk *w, bool *ret_done)
 {
     const struct view_task *gathered;
+    bool enough;
     *ret_done = false;
     enter(w, -1, "initial structures and labels");
     AL_TRY(emit_init(w));
-    AL_TRY(emit_labels(w, -1));
+    AL_TRY(walk_emit_labels(w, -1, true, &enough));
     AL_TRY(walk_emit_aimd(w));
     if (!stage_complete(w)) return AL_ERR_OK;
     enter(w, -1, "initial data");
-    AL_TRY(emit_gather(w, -1, &gathered));
+    AL_TRY(walk_emit_gather(w, -1, &gathered));
     if (!gathered) return AL_ERR_OK;
     *ret_done = view_fact_int(gathered, "ntrain", 0) > 0;
     if (!*ret_done)
@@ -388,8 +282,16 @@ static enum al_err walk_initial(struct walk *w, bool *ret_done)
     return AL_ERR_OK;
 }
 
+// Whether the loop may end with iteration i, before anything of it is known: then its verdict is to be one on all labels.
+static bool may_be_last(const struct loop_config *c, int i, int streak)
+{
+    const struct cfg_converge *cv = &c->converge;
+    return i + 1 >= cv->max_iterations || (streak + 1 >= cv->patience && i + 1 >= cv->min_iterations);
+}
+
 // The iterations. *ret_last: the last iteration once the loop is closed, else -1. Closed is closed: when
-// `models` has been planned, limits of `converge` that were changed later do not open the loop again.
+// `models` has been planned, limits of `converge` that were changed later do not open the loop again. It does not end while labels
+// are late (limits that were changed in between): another iteration takes them.
 static enum al_err walk_iterations(struct walk *w, int *ret_last)
 {
     const struct cfg_converge *cv = &w->c->converge;
@@ -398,17 +300,19 @@ static enum al_err walk_iterations(struct walk *w, int *ret_last)
     *ret_last = -1;
     w->p->niterations = w->env->settled.n;
     w->p->settled = w->env->settled;
+    AL_TRY(walk_emit_late(w, w->env->settled.n - 1));
     for (int i = w->env->settled.n;; i++) {
         const struct view_task *e;
-        AL_TRY(walk_iteration(w, i, &e));
+        AL_TRY(walk_iteration(w, i, may_be_last(w->c, i, streak), &e));
         if (!e) return AL_ERR_OK;
         w->p->settled = (struct plan_settled){i, streak}; // the latest evaluation is looked at again: the loop may end with it
         w->p->niterations = i + 1;
         streak = view_fact_int(e, "below", 0) == 1 ? streak + 1 : 0;
-        w->p->converged = streak >= cv->patience && i + 1 >= cv->min_iterations;
+        bool late = walk_has_late(w, i);
+        w->p->converged = streak >= cv->patience && i + 1 >= cv->min_iterations && !late;
         char next[TASK_ID];
         snprintf(next, sizeof next, "iterations/%03d/train/0", i + 1);
-        bool stop = closed ? !view_find(w->v, next) : w->p->converged || i + 1 >= cv->max_iterations;
+        bool stop = closed ? !view_find(w->v, next) : !late && (w->p->converged || i + 1 >= cv->max_iterations);
         if (stop) {
             *ret_last = i;
             return AL_ERR_OK;
@@ -426,7 +330,7 @@ static enum al_err emit_publish(struct walk *w, int last, const struct view_task
     AL_TRY(draft_plain(&d, "evaluate", evaluate));
     AL_TRY(draft_dep(&d, walk_done(w, evaluate)));
     AL_TRY(draft_plain(&d, "converged", w->p->converged ? "1" : "0"));
-    finish(&d, ret);
+    walk_finish(&d, ret);
     return AL_ERR_OK;
 }
 
@@ -457,7 +361,7 @@ static enum al_err emit_volume(struct walk *w, int s, int t, int last, const str
     set_cores(&d);
     AL_TRY(depend_on_models(&d, last));
     AL_TRY(draft_artifact(&d, "start", init_task(w, s), "base.extxyz"));
-    finish(&d, ret);
+    walk_finish(&d, ret);
     return AL_ERR_OK;
 }
 
@@ -476,7 +380,8 @@ static enum al_err emit_replica(struct walk *w, int s, int t, int r, int last, c
     AL_TRY(depend_on_models(&d, last));
     AL_TRY(draft_artifact(&d, "start", init_task(w, s), "base.extxyz"));
     if (volume) AL_TRY(draft_artifact(&d, "volume", volume, "volume.yaml"));
-    finish(&d, ret);
+    AL_TRY(draft_production_window(&d, last));
+    walk_finish(&d, ret);
     return AL_ERR_OK;
 }
 
@@ -516,7 +421,7 @@ static enum al_err emit_analyze(struct walk *w, int s)
             AL_TRY(draft_append(&d, list, from));
             AL_TRY(draft_dep(&d, walk_done(w, from)));
         }
-    finish(&d, NULL);
+    walk_finish(&d, NULL);
     return AL_ERR_OK;
 }
 
@@ -542,7 +447,7 @@ static enum al_err emit_report(struct walk *w, int last, const struct view_task 
         AL_TRY(draft_dep(&d, walk_done(w, id)));
     }
     AL_TRY(draft_append_noise(&d, last));
-    finish(&d, ret);
+    walk_finish(&d, ret);
     return AL_ERR_OK;
 }
 
@@ -578,6 +483,7 @@ static enum al_err walk_all(struct walk *w)
     if (!initial) AL_TRY(walk_initial(w, &initial));
     if (!initial) return AL_ERR_OK;
     AL_TRY(walk_iterations(w, &last));
+    AL_TRY(walk_list_late(w));
     if (last >= 0) AL_TRY(walk_production(w, last));
     return AL_ERR_OK;
 }

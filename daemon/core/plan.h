@@ -28,6 +28,8 @@ struct plan_env {
     int label_batch;     // frames of a label task
     bool open_only;      // leave finished tasks out of the plan; one that was done with other inputs stays in, to be told
     struct plan_settled settled; // only with open_only
+    void (*breathe)(void *ctx);  // called many times while a plan is made, for those who wait; changes nothing that the plan reads. May be NULL
+    void *ctx;
 };
 
 struct plan_input {
@@ -52,12 +54,22 @@ struct plan_task {
 
 struct plan_arena;
 
+// A label task that its iteration went on without (resources.straggler); by id, and how many frames it has.
+struct plan_late {
+    const char *task;
+    int frames;
+};
+
 struct plan {
     int ntasks, capacity;
     struct plan_task *task;
     char stage[96];              // "iteration 1: train"
     int iteration;               // -1 before the first and after the last
     int stage_done, stage_total; // tasks of the stage; total 0: not known yet
+    int wait_frames;             // of labels that must still come in before the stage is over; 0: it waits for something else
+    bool wait_all;               // also for labels that are late
+    int nlate;
+    struct plan_late *late;      // in no gathering so far, whatever their state
     bool finished;               // every task of the loop is DONE
     bool converged;
     int niterations;          // evaluated so far
@@ -70,6 +82,11 @@ enum al_err plan_build(const struct loop_config *c, const struct plan_env *env, 
                        struct plan **ret);
 void plan_destroy(struct plan **p);
 const struct plan_task *plan_find(const struct plan *p, const char *id);
+// Label tasks that a gathering goes on without; they become facts PLAN_LATE of it, in the transaction that adds it to the journal. NULL: none.
+#define PLAN_LATE "late"
+const struct plan_input *plan_task_late(const struct plan_task *t);
+// The gathering that a label task of an iteration goes to: the first that does not go on without it. NULL: not planned yet.
+const struct view_task *plan_gather_of(const struct view *v, int iteration, const char *label, int *ret_iteration);
 
 // Sections of loop.yaml that results of a verb depend on; NULL-terminated.
 const char *const *plan_verb_sections(const char *verb);

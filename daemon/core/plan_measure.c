@@ -15,6 +15,20 @@ enum al_err draft_calibration(struct draft *d, int iteration)
     return AL_ERR_OK;
 }
 
+enum al_err draft_production_window(struct draft *d, int last)
+{
+    char id[TASK_ID];
+    const char *path;
+    if (!d->w->c->select.trust_auto) return AL_ERR_OK;
+    snprintf(id, sizeof id, "iterations/%03d/evaluate", last);
+    const struct view_task *t = walk_done(d->w, id);
+    const struct view_artifact *a = t ? view_artifact(t, "calibration.csv") : NULL;
+    if (!a) return AL_ERR_OK; // a run of before it was measured
+    AL_TRY(plan_text(d->w->p, &path, "%s", a->path));
+    AL_TRY(draft_plain(d, "calibration", path));
+    return AL_ERR_OK;
+}
+
 enum al_err draft_test_cell(struct draft *d, int temperature)
 {
     const int *n = d->w->c->test.supercell;

@@ -57,6 +57,12 @@ enum al_err plan_text(struct plan *p, const char **ret, const char *fmt, ...)
     return AL_ERR_OK;
 }
 
+enum al_err plan_array(struct plan *p, int n, size_t size, void *array_ptr)
+{
+    AL_TRY(arena_take(p, (size_t)n * size, array_ptr));
+    return AL_ERR_OK;
+}
+
 // Frees text and all that was taken since; nothing when it is not of the arena.
 static void arena_back_to(struct plan *p, const char *text)
 {
@@ -139,9 +145,17 @@ static enum al_err hash_sections(struct draft *d)
     return AL_ERR_OK;
 }
 
+enum { BREATH = 64 };
+
+void walk_breathe(struct walk *w)
+{
+    if (w->env->breathe && ++w->breaths % BREATH == 0) w->env->breathe(w->env->ctx);
+}
+
 enum al_err draft_start(struct walk *w, const char *verb, const char *id, int iteration, struct draft *ret)
 {
     struct plan *p = w->p;
+    walk_breathe(w);
     if (strlen(id) >= TASK_ID) AL_FAIL(AL_ERR_INPUT, "the task name %.100s... is too long", id);
     if (p->ntasks == p->capacity) {
         int n = p->capacity ? 2 * p->capacity : 64;
@@ -203,6 +217,7 @@ enum al_err draft_list(struct draft *d, const char *key, struct plan_input **ret
 
 static enum al_err add_dep(struct draft *d, const char *id)
 {
+    walk_breathe(d->w);
     // once is enough; of tens of thousands only the latest are looked at, and a name that comes again does no harm
     for (int i = d->t->ndeps > RECENT ? d->t->ndeps - RECENT : 0; i < d->t->ndeps; i++)
         if (strcmp(d->t->dep[i], id) == 0) return AL_ERR_OK;

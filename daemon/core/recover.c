@@ -20,6 +20,9 @@ struct found {
     int iteration, attempts;
     enum task_state state;
     long index, from, count; // of a label: its number, its frames
+    int nlate;               // of a gathering: the label tasks that it went on without
+    struct view_fact *late;
+    struct al_node *tree;    // owns their names
     struct task_result *result; // NULL: none that can be used
 };
 
@@ -29,10 +32,18 @@ struct findings {
     struct found *task;
 };
 
+static void found_clear(struct found *t)
+{
+    task_result_destroy(&t->result);
+    al_node_destroy(&t->tree);
+    al_free(t->late);
+    t->late = NULL;
+}
+
 static void findings_clear(struct findings *f)
 {
     for (int i = 0; i < f->n; i++)
-        task_result_destroy(&f->task[i].result);
+        found_clear(&f->task[i]);
     al_free(f->task);
 }
 
@@ -49,6 +60,16 @@ static int count_attempts(const char *dir)
     }
     if (d) closedir(d);
     return most + 1;
+}
+
+static enum al_err read_late(const struct al_node *inputs, struct found *t)
+{
+    const struct al_node *list = al_node_get(inputs, PLAN_LATE);
+    if (strcmp(t->verb, "gather") != 0 || !list || list->kind != AL_NODE_LIST) return AL_ERR_OK;
+    AL_ALLOC(t->late, list->nchild);
+    for (const struct al_node *n = list->child; n; n = n->next)
+        if (n->kind == AL_NODE_SCALAR) t->late[t->nlate++] = (struct view_fact){PLAN_LATE, n->text};
+    return AL_ERR_OK;
 }
 
 // What task.yaml says; a damaged one leaves the task out: the planner plans it again, and finds the result by its identity.
@@ -68,6 +89,9 @@ static bool read_task(const char *path, const char *id, struct found *t)
     t->index = al_node_int(n, "index", 0);
     t->from = al_node_int(inputs, "from", 0);
     t->count = al_node_int(inputs, "count", 0);
+    if (read_late(inputs, t) != AL_ERR_OK) return false;
+    t->tree = n;
+    n = NULL;
     return true;
 }
 
@@ -77,7 +101,11 @@ static enum al_err add_task(struct findings *f, const char *id)
     struct found t = {.state = TASK_PENDING};
     AL_TRY(al_path(dir, "%s/%s", f->run, id));
     AL_TRY(al_path(path, "%s/task.yaml", dir));
-    if (strlen(id) >= TASK_ID || !al_exists(path) || !read_task(path, id, &t)) return AL_ERR_OK;
+    if (strlen(id) >= TASK_ID || !al_exists(path)) return AL_ERR_OK;
+    if (!read_task(path, id, &t)) {
+        found_clear(&t);
+        return AL_ERR_OK;
+    }
     t.attempts = count_attempts(dir);
     enum al_err e = task_result_read(f->run, id, &t.result);
     if (!e) e = task_result_check(f->run, t.result, t.identity);
@@ -149,7 +177,7 @@ static enum al_err write_tasks(struct journal *j, const struct findings *f)
     for (int i = 0; i < f->n; i++) {
         const struct found *t = &f->task[i];
         const struct task_result *r = t->result;
-        fresh[i] = (struct jr_new){.id = t->id, .verb = t->verb, .identity = t->identity, .iteration = t->iteration};
+        fresh[i] = (struct jr_new){.id = t->id, .verb = t->verb, .identity = t->identity, .iteration = t->iteration, .nfacts = t->nlate, .fact = t->late};
         change[i] = (struct jr_change){.task = t->id, .ev = "recovered", .was = TASK_PENDING, .now = t->state,
                                        .attempts = t->attempts, .token = "", .ended = true};
         if (!r) continue;

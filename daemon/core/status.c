@@ -10,6 +10,19 @@
 #include "core/rundir.h"
 #include "core/taskfile.h"
 
+// The plan may be older than the latest of them is done: their states are those of now.
+static void add_late(struct status *s, const struct plan_late *late, const struct view *v)
+{
+    const struct view_task *t = view_find(v, late->task);
+    s->late_tasks++;
+    s->late_frames += late->frames;
+    if (s->nlate == STATUS_LATE) return;
+    struct status_late *l = &s->late[s->nlate++];
+    snprintf(l->id, sizeof l->id, "%s", late->task);
+    snprintf(l->state, sizeof l->state, "%s", t ? task_state_name(t->state) : "?");
+    l->frames = late->frames;
+}
+
 void status_from_plan(struct status *s, const struct plan *p, const struct view *v)
 {
     snprintf(s->stage, sizeof s->stage, "%s", p->stage);
@@ -21,6 +34,8 @@ void status_from_plan(struct status *s, const struct plan *p, const struct view 
     s->ntasks = v->ntasks;
     for (int i = 0; i < TASK_NSTATES; i++)
         s->count[i] = v->count[i];
+    for (int i = 0; i < p->nlate; i++)
+        add_late(s, &p->late[i], v);
 }
 
 enum al_err status_add_running(struct status *s, const char *run, const struct view_task *t, double seconds)

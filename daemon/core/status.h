@@ -9,12 +9,17 @@
 #include "base/yaml.h"
 #include "core/plan.h"
 
-enum { STATUS_RUNNING = 64, STATUS_TEXT = 2 * AL_ERR_TEXT };
+enum { STATUS_RUNNING = 64, STATUS_LATE = 16, STATUS_TEXT = 2 * AL_ERR_TEXT };
 
 struct status_task {
     char id[TASK_ID], verb[16], text[96];
     double done, total, seconds; // total 0: not known
     int attempt;
+};
+
+struct status_late { // a label task that its iteration went on without
+    char id[TASK_ID], state[16];
+    int frames;
 };
 
 struct status {
@@ -30,6 +35,9 @@ struct status {
     long pid;       // of the daemon, 0: none
     int nrunning;
     struct status_task running[STATUS_RUNNING];
+    int late_tasks, late_frames; // in no gathering so far
+    int nlate;                   // of them told here
+    struct status_late late[STATUS_LATE];
 };
 
 enum al_err status_to_json(const struct status *s, char **ret_text);

@@ -254,6 +254,13 @@ const char *view_fact(const struct view_task *t, const char *key)
     return NULL;
 }
 
+bool view_has_fact(const struct view_task *t, const char *key, const char *value)
+{
+    for (int i = 0; i < t->nfacts; i++)
+        if (strcmp(t->fact[i].key, key) == 0 && strcmp(t->fact[i].value, value) == 0) return true;
+    return false;
+}
+
 long view_fact_int(const struct view_task *t, const char *key, long otherwise)
 {
     const char *text = view_fact(t, key);

@@ -76,6 +76,7 @@ enum al_err view_add_fact(struct view *v, struct view_task *t, const char *key, 
 enum al_err view_add_artifact(struct view *v, struct view_task *t, const char *path, const char *sha256);
 
 const char *view_fact(const struct view_task *t, const char *key); // NULL when absent
+bool view_has_fact(const struct view_task *t, const char *key, const char *value);
 long view_fact_int(const struct view_task *t, const char *key, long otherwise);
 // The artefact whose path ends in "/name" (or is name); NULL when absent.
 const struct view_artifact *view_artifact(const struct view_task *t, const char *name);

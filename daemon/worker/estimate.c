@@ -10,7 +10,8 @@
 #include "worker/registry.h"
 #include "worker/task.h"
 
-static enum al_err print_frame(const struct loop_config *c, const struct al_frame *f, const char *system, int ranks, FILE *out)
+// kind: NULL, or what is not one of the usual labels.
+static enum al_err print_frame(const struct loop_config *c, const struct al_frame *f, const char *system, const char *kind, int ranks, FILE *out)
 {
     struct label_estimate e;
     AL_TRY(registry_labeler_estimate(c, f, ranks, &e));
@@ -20,8 +21,27 @@ static enum al_err print_frame(const struct loop_config *c, const struct al_fram
         al_yaml_quote(out, system);
         fputs(", ", out);
     }
+    if (kind) fprintf(out, "kind: %s, ", kind);
     fprintf(out, "natoms: %d, nbands: %d, nkpt: %d, npw: %d, nproj: %d, fft: %dx%dx%d, bytes: %.0f, flops: %.6g}\n", e.natoms,
             e.nbands, e.nkpt, e.npw, e.nproj, e.fft[0], e.fft[1], e.fft[2], e.bytes, e.flops);
+    return AL_ERR_OK;
+}
+
+// Labels that are dearer: in the larger cells of test.supercell, and at the settings of converge.label_noise.
+static enum al_err print_dear(struct loop_config *c, const struct al_frame *f, const char *system, int ranks, FILE *out)
+{
+    const int *n = c->test.supercell;
+    const struct cfg_label usual = c->label;
+    if (n[0] * n[1] * n[2] > 1) {
+        AL_OWN(al_frame) large = NULL;
+        AL_TRY(al_frame_supercell(f, n, &large));
+        AL_TRY(print_frame(c, large, system, "supercell", ranks, out));
+    }
+    if (!c->converge.label_noise) return AL_ERR_OK;
+    label_tighten(&c->label);
+    enum al_err e = print_frame(c, f, system, "noise", ranks, out);
+    c->label = usual;
+    AL_TRY(e);
     return AL_ERR_OK;
 }
 
@@ -31,8 +51,10 @@ static enum al_err print_systems(struct loop_config *c, int ranks, FILE *out)
         AL_OWN(al_frames) base = NULL;
         struct task t = {.cfg = c, .sys = &c->system[i], .isystem = i};
         AL_TRY(init_base_frames(&t, c->system[i].structure, &base));
-        for (int k = 0; k < base->n; k++)
-            AL_TRY(print_frame(c, base->f[k], c->system[i].name, ranks, out));
+        for (int k = 0; k < base->n; k++) {
+            AL_TRY(print_frame(c, base->f[k], c->system[i].name, NULL, ranks, out));
+            AL_TRY(print_dear(c, base->f[k], c->system[i].name, ranks, out));
+        }
     }
     return AL_ERR_OK;
 }
@@ -47,7 +69,7 @@ static enum al_err print_frames(const struct loop_config *c, const char *path, i
         if (was && was->natoms == f->natoms && memcmp(was->cell, f->cell, sizeof f->cell) == 0 &&
             memcmp(was->z, f->z, (size_t)f->natoms * sizeof *f->z) == 0)
             continue;
-        AL_TRY_MSG(print_frame(c, f, NULL, ranks, out), "frame %d", i + 1);
+        AL_TRY_MSG(print_frame(c, f, NULL, NULL, ranks, out), "frame %d", i + 1);
     }
     return AL_ERR_OK;
 }

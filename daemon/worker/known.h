@@ -18,4 +18,7 @@ void known_destroy(struct known **k);
 enum al_err known_choose(struct known *k, const bool allowed[], const int order[], int want, double duplicate, int ret_index[],
                          int *ret_n, struct distance ret_at[]);
 
+// The frame that is nearest to most of the atoms of pool frame i, by its frame_id; "" when it has none.
+enum al_err known_nearest(const struct known *k, int i, char ret[128]);
+
 #endif

@@ -12,6 +12,7 @@
 #include "comm/comm.h"
 #include "md/integrators.h"
 #include "md/output.h"
+#include "worker/deaths.h"
 #include "worker/registry.h"
 
 static const double checkpoint_seconds = 20;
@@ -183,17 +184,21 @@ static enum al_err run(struct mdrun *x, struct md_state *s, struct integrator *g
                                 {m->stride, x, on_frame, NULL, 0}};
     // Plane waves that follow the cell make steps in the energy, of eV at a cut-off of demonstrations.
     const bool steps = (x->p->ops->caps & POT_HISTORY) && strcmp(m->ensemble, "npt") == 0;
+    char why[160];
+    const char *give_up = NULL;
     struct md_output *outputs[3];
     int noutputs = 0;
     if (x->traj) outputs[noutputs++] = x->traj;
     if (x->dcd) outputs[noutputs++] = x->dcd;
     outputs[noutputs++] = x->thermo;
+    if (m->labels) AL_TRY(deaths_begin_trajectory(x->t, m->checkpoint, why, &give_up));
     struct md_run_options o = {
         .nsteps = x->nsteps,
         .dt = m->timestep,
         .removed_dof = 3,
         .checkpoint = m->checkpoint,
         .checkpoint_interval = checkpoint_seconds,
+        .give_up = give_up,
         .identity = m->identity,
         .min_distance = x->t->cfg->select.min_distance / 2,
         .max_temperature = 10 * fmax(m->velocities, m->ramp ? m->temperature_end : 0) + 3000,
@@ -207,6 +212,7 @@ static enum al_err run(struct mdrun *x, struct md_state *s, struct integrator *g
         .noutputs = noutputs,
     };
     AL_TRY(md_run(&o, s, x->p, g, &ret->md));
+    if (m->labels) deaths_over(x->t);
     long outside = registry_potential_outside(x->p);
     if (outside > 0)
         al_log(AL_LOG_WARN, "worker", "ev=outside_tables inputs=%ld note=\"atoms closer than in training; nets evaluated there\"",

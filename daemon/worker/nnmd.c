@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "domain/domain.h"
 #include "md/integrators.h"
+#include "worker/deaths.h"
 #include "worker/domains.h"
 #include "worker/lammps.h"
 
@@ -150,6 +151,9 @@ enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result 
     struct integrator *g = NULL;
     if (strcmp(r->engine, "lammps") == 0) return lammps_run(n, r, ret);
     AL_TRY(task_path(t, checkpoint, r->checkpoint));
+    char why[160];
+    const char *give_up = NULL;
+    if (strcmp(t->verb, "explore") == 0) AL_TRY(deaths_begin_trajectory(t, checkpoint, why, &give_up));
     AL_TRY(open_integrator(n, r, &g));
     struct md_observer observers[] = {*r->observer, {1, n, on_step, &n->overflow, sizeof n->overflow}};
     struct md_run_options o = {
@@ -158,6 +162,7 @@ enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result 
         .removed_dof = 3,
         .checkpoint = checkpoint,
         .checkpoint_interval = checkpoint_seconds,
+        .give_up = give_up,
         .identity = t->identity,
         .min_distance = t->cfg->select.min_distance,
         .max_temperature = 10 * t->temperature + 3000,
@@ -173,6 +178,7 @@ enum al_err nnmd_run(struct nnmd *n, const struct nnmd_run *r, struct md_result 
     enum al_err e = md_run(&o, n->s, n->mover, g, ret);
     integrator_destroy(&g);
     AL_TRY(e);
+    deaths_over(t);
     long outside = domain_is(n->mover) ? domains_outside(n->mover) : committee_outside(n->committee);
     if (outside > 0)
         al_log(AL_LOG_WARN, "worker", "ev=outside_tables inputs=%ld note=\"atoms closer than in training; nets evaluated there\"",

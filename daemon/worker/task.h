@@ -66,6 +66,8 @@ const char *task_note(const struct task *t);
 // The verbs (verb_*.c).
 enum al_err verb_init(struct task *t);
 enum al_err verb_label(struct task *t);
+// Settings whose errors are small beside those of the settings asked for: what certificate.yaml calls the noise of the labels.
+void label_tighten(struct cfg_label *l);
 enum al_err verb_gather(struct task *t);
 enum al_err verb_train(struct task *t);
 enum al_err verb_explore(struct task *t);

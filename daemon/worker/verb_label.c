@@ -12,6 +12,7 @@
 #include "base/units.h"
 #include "comm/comm.h"
 #include "dft/dft.h"
+#include "worker/deaths.h"
 #include "worker/registry.h"
 #include "worker/task.h"
 
@@ -24,6 +25,7 @@ struct label_ctx {
     int index;                    // of the frame in this task
     const struct al_frame *frame; // the one being labelled
     bool cube;                    // write its density
+    struct al_node *deaths;       // of earlier workers, by frame; NULL: none
     double seconds, flops;        // of all frames so far; flops: as estimated before
 };
 
@@ -228,6 +230,18 @@ static enum al_err take_report(struct label_ctx *c, int i, bool single)
     return AL_ERR_OK;
 }
 
+// A frame at which worker after worker has died is not tried again.
+static enum al_err try_frame(struct label_ctx *c, int i, struct al_frame *f, struct label_report *rep, bool *ret_given_up)
+{
+    char how[AL_ERR_TEXT] = "";
+    int deaths = deaths_at(c->deaths, i, how, sizeof how);
+    *ret_given_up = deaths >= c->t->cfg->resources.label_deaths;
+    if (*ret_given_up) AL_FAIL(AL_ERR_LOST, "its worker died %d times (%.200s)", deaths, how);
+    if (!c->t->quiet) AL_TRY(deaths_begin(c->t, i, c->frame_id, deaths));
+    AL_TRY(c->labeler->ops->label(c->labeler, f, rep));
+    return AL_ERR_OK;
+}
+
 // Labels frame i or takes its checkpoint; expected failures become a frame with a reason.
 static enum al_err label_frame(struct label_ctx *c, int i, const struct al_frame *in, struct al_frame **ret)
 {
@@ -240,8 +254,9 @@ static enum al_err label_frame(struct label_ctx *c, int i, const struct al_frame
     if (!f) {
         struct label_report rep = {0};
         AL_TRY(al_frame_copy(in, &f));
-        enum al_err e = c->labeler->ops->label(c->labeler, f, &rep);
-        if (e == AL_ERR_STOPPED || (e && al_err_class(e) != AL_CLASS_EXPECTED)) AL_TRY(e);
+        bool given_up = false;
+        enum al_err e = try_frame(c, i, f, &rep, &given_up);
+        if (e && !given_up && (e == AL_ERR_STOPPED || al_err_class(e) != AL_CLASS_EXPECTED)) AL_TRY(e);
         AL_TRY(note_result(f, &rep, e, c->labeler->ops->fingerprint(c->labeler)));
         if (!c->t->quiet) {
             if (e) log_label(c, &rep, e); // while the reason is at hand
@@ -271,6 +286,7 @@ static enum al_err label_all(struct label_ctx *c, const struct al_frames *in, lo
         AL_TRY(take_report(c, (int)i, count == 1));
         AL_TRY(al_frames_push(al_frame_info(f, "failed") ? bad : good, &f));
     }
+    if (!c->t->quiet) deaths_over(c->t); // what kills it now is no frame
     task_progress(c->t, count, count, "done");
     AL_TRY(task_fact_int(c->t, "nframes", good->n));
     AL_TRY(task_fact_int(c->t, "nfailed", bad->n));
@@ -328,9 +344,8 @@ static void comm_owner_destroy(struct comm **c)
     comm_destroy(c);
 }
 
-// Settings whose errors are small beside those of the settings asked for: what certificate.yaml calls the noise of the labels. Points
-// given by hand, and gamma, stay: nobody knows a denser set.
-static void tighten(struct cfg_label *l)
+// Points given by hand, and gamma, stay: nobody knows a denser set.
+void label_tighten(struct cfg_label *l)
 {
     snprintf(l->convergence, sizeof l->convergence, "tight");
     l->cutoff *= 1.3;
@@ -343,7 +358,7 @@ static void tighten(struct cfg_label *l)
 
 enum al_err verb_label(struct task *t)
 {
-    if (al_node_int(t->inputs, "tight", 0)) tighten(&t->cfg->label);
+    if (al_node_int(t->inputs, "tight", 0)) label_tighten(&t->cfg->label);
     const char *frames;
     long from, count;
     AL_TRY(task_input(t, "frames", &frames));
@@ -360,8 +375,10 @@ enum al_err verb_label(struct task *t)
     AL_TRY_ALL(world, check_memory(&c, in, from, count));
     struct label_hooks hooks = {.step = on_scf_step, .stop = on_check_stop, .where = on_where, .progress = on_run, .density = c.cube ? on_density : NULL, .ctx = &c};
     AL_TRY_ALL(world, registry_labeler_open(t->cfg, &hooks, world, &c.labeler));
-    enum al_err e = label_all(&c, in, from, count);
+    enum al_err e = comm_agree(world, deaths_read(t, &c.deaths));
+    if (!e) e = label_all(&c, in, from, count);
     labeler_destroy(&c.labeler);
+    al_node_destroy(&c.deaths);
     AL_TRY(e);
     return AL_ERR_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "worker/calibration.h"
 #include "worker/nnmd.h"
 #include "worker/series.h"
 
@@ -17,6 +18,7 @@ struct produce {
     struct task *t;
     struct nnmd *n;
     struct md_output *traj, *thermo, *deviation;
+    struct trust_window window; // given, or measured (trust: auto)
     const char *stage;
     long nsteps;
     struct { // restored with a checkpoint
@@ -28,7 +30,6 @@ struct produce {
 // Every DEVIATION_EVERY-th frame: how far the members are apart where production goes.
 static enum al_err sample_deviation(struct produce *x, const struct md_state *s)
 {
-    const struct cfg_select *c = &x->t->cfg->select;
     struct deviation d = {0};
     FILE *out = x->deviation->out;
     AL_TRY(nnmd_deviation(x->n, &d));
@@ -37,8 +38,8 @@ static enum al_err sample_deviation(struct produce *x, const struct md_state *s)
             d.e);
     x->memory.sum += d.max_f;
     x->memory.samples++;
-    x->memory.above_low += !(d.max_f < c->trust_low);
-    x->memory.above_high += !(d.max_f < c->trust_high);
+    x->memory.above_low += !(d.max_f < x->window.low);
+    x->memory.above_high += !(d.max_f < x->window.high);
     if (d.max_f > x->memory.max) x->memory.max = d.max_f;
     return AL_ERR_OK;
 }
@@ -135,8 +136,10 @@ static enum al_err deviation_facts(struct task *t, const struct produce *x)
     AL_TRY(task_fact_int(t, "deviation_samples", x->memory.samples));
     AL_TRY(task_fact_real(t, "deviation_mean", n > 0 ? x->memory.sum / n : (double)NAN));
     AL_TRY(task_fact_real(t, "deviation_max", x->memory.max));
-    AL_TRY(task_fact_int(t, "extrapolating", x->memory.above_high)); // samples above select.trust.high
-    AL_TRY(task_fact_int(t, "uncertain", x->memory.above_low));      // above select.trust.low, those included
+    AL_TRY(task_fact_real(t, "trust_low", x->window.low));
+    AL_TRY(task_fact_real(t, "trust_high", x->window.high));
+    AL_TRY(task_fact_int(t, "extrapolating", x->memory.above_high)); // samples above the window
+    AL_TRY(task_fact_int(t, "uncertain", x->memory.above_low));      // above its lower end, those included
     return AL_ERR_OK;
 }
 
@@ -212,6 +215,16 @@ static enum al_err open_trajectory(const struct task *t, const struct nnmd *n, s
     return AL_ERR_OK;
 }
 
+static enum al_err find_window(const struct task *t, struct trust_window *ret)
+{
+    AL_OWN(calibration_list) known = NULL;
+    struct window w;
+    AL_TRY(calibration_of_task(t, &known));
+    AL_TRY(calibration_window(&t->cfg->select, known, t->system, t->temperature, &w));
+    *ret = w.w;
+    return AL_ERR_OK;
+}
+
 enum al_err verb_produce(struct task *t)
 {
     const uint64_t key[3] = {(uint64_t)t->isystem, (uint64_t)(t->temperature * 1000), (uint64_t)t->index};
@@ -229,6 +242,7 @@ enum al_err verb_produce(struct task *t)
     struct md_output *const outputs[] = {traj, thermo, deviation};
     struct md_result r = {0};
     bool any;
+    AL_TRY(find_window(t, &x.window));
     AL_TRY(run_all(&x, n, &r, &any));
     for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
         if (!any) AL_TRY(al_file_write(outputs[i]->path, "", 0));

@@ -200,15 +200,16 @@ static enum al_err write_classes(struct task *t, const struct pool *p)
     struct al_outfile o;
     AL_TRY(task_path(t, path, "classes.csv"));
     AL_TRY(al_outfile_open(path, &o));
-    fputs("frame_id,system,purpose,temperature_K,deviation_eV_per_Ang,class,selected,trust_low,trust_high,distance,reason\n", o.out);
+    fputs("frame_id,system,purpose,temperature_K,deviation_eV_per_Ang,class,selected,trust_low,trust_high,distance,nearest,reason\n", o.out);
     for (int i = 0; i < p->n; i++) {
         const struct al_frame *f = p->fs->f[i];
         const char *id = al_frame_info(f, "frame_id"), *sys = al_frame_info(f, "system");
         const char *purpose = al_frame_info(f, "purpose"), *temp = al_frame_info(f, "temperature");
-        char far[32] = "";
+        char far[32] = "", nearest[128] = "";
+        if (p->known && p->fate[i] == FATE_NEAR) AL_TRY_MSG(known_nearest(p->known, i, nearest), "%s", path);
         if (p->at[i].rms >= 0) snprintf(far, sizeof far, "%.4f", p->at[i].rms);
-        fprintf(o.out, "%s,%s,%s,%s,%.6f,%s,%s,%.6g,%.6g,%s,%s\n", id ? id : "", sys ? sys : "", purpose ? purpose : "", temp ? temp : "",
-                p->dev[i], trust_name(p->cls[i]), p->fate[i] == FATE_SELECTED ? "yes" : "no", p->w[i]->w.low, p->w[i]->w.high, far,
+        fprintf(o.out, "%s,%s,%s,%s,%.6f,%s,%s,%.6g,%.6g,%s,%s,%s\n", id ? id : "", sys ? sys : "", purpose ? purpose : "", temp ? temp : "",
+                p->dev[i], trust_name(p->cls[i]), p->fate[i] == FATE_SELECTED ? "yes" : "no", p->w[i]->w.low, p->w[i]->w.high, far, nearest,
                 reason(p, i));
     }
     AL_TRY(al_outfile_publish(&o));

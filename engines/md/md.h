@@ -49,7 +49,8 @@ void md_thermo_get(const struct md_state *s, const struct integrator *g, int rem
     X(ENERGY, "conserved energy ran away")                                                                   \
     X(VOLUME, "the cell ran away")                                                                           \
     X(OBSERVER, "an observer ended it")                                                                      \
-    X(NOTCONV, "the potential did not converge")
+    X(NOTCONV, "the potential did not converge")                                                             \
+    X(GIVEN_UP, "it was not to go on")
 #define MD_END_ENUM(name, text) MD_END_##name,
 enum md_end { MD_ENDS(MD_END_ENUM) MD_END_COUNT };
 #undef MD_END_ENUM
@@ -98,6 +99,7 @@ struct md_run_options {
     int removed_dof;               // 3, or 0 with an external field
     const char *checkpoint;        // file; NULL = none. When it exists the run goes on from it.
     double checkpoint_interval;    // s of wall time; 0 = after every step
+    const char *give_up;           // not NULL: no step is tried any more; the run ends where the checkpoint is, for this reason
     const char *identity;          // of the inputs (task hash): a checkpoint of another is AL_ERR_CORRUPT
     double min_distance;           // Ang, 0 = not checked
     double max_temperature;        // K, 0 = not checked

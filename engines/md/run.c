@@ -268,10 +268,15 @@ static enum al_err run_all(struct run *r, struct md_result *ret)
     if (r->o->checkpoint && al_exists(r->o->checkpoint)) {
         AL_TRY(md_checkpoint_read(r->o, r->s, &r->progress));
         resumed = r->sane = r->saved_step = r->s->step;
-        AL_TRY(load_history(r));
+        if (!r->o->give_up) AL_TRY(load_history(r));
+    } else if (r->o->give_up) {
+        for (int i = 0; i < r->o->noutputs; i++)
+            AL_TRY(md_output_start(r->o->outputs[i], 0));
+        r->sane = 0;
     } else {
         AL_TRY_MSG(start_fresh(r), "MD start");
     }
+    if (r->o->give_up && !r->progress.end && r->s->step < r->o->nsteps) end_run(r, MD_END_GIVEN_UP, "%s", r->o->give_up);
     r->saved = al_clock();
     AL_TRY(loop(r));
     report(r, resumed, ret);

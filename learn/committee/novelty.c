@@ -97,6 +97,8 @@ struct novelty {
     const struct env_frame *pool;
     double **nearest; // [n][natoms] squared distances
     double *room;
+    int **whose, *whose_room; // [n][natoms] to which of the nlearned frames
+    int nlearned;
 };
 
 void novelty_destroy(struct novelty **vp)
@@ -106,6 +108,8 @@ void novelty_destroy(struct novelty **vp)
     if (!v) return;
     al_free(v->nearest);
     al_free(v->room);
+    al_free(v->whose);
+    al_free(v->whose_room);
     al_free(v);
 }
 
@@ -119,11 +123,17 @@ enum al_err novelty_create(int width, int n, const struct env_frame *pool, struc
     AL_ALLOC(v, 1);
     AL_ALLOC(v->nearest, n);
     AL_ALLOC(v->room, atoms);
-    for (size_t a = 0; a < atoms; a++)
+    AL_ALLOC(v->whose, n);
+    AL_ALLOC(v->whose_room, atoms);
+    for (size_t a = 0; a < atoms; a++) {
         v->room[a] = INFINITY;
-    double *at = v->room;
-    for (int i = 0; i < n; at += pool[i].natoms, i++)
-        v->nearest[i] = at;
+        v->whose_room[a] = -1;
+    }
+    size_t at = 0;
+    for (int i = 0; i < n; at += (size_t)pool[i].natoms, i++) {
+        v->nearest[i] = v->room + at;
+        v->whose[i] = v->whose_room + at;
+    }
     v->width = width;
     v->n = n;
     v->pool = pool;
@@ -154,9 +164,26 @@ void novelty_learn(struct novelty *v, const struct env_frame *known)
             for (int b = 0; b < known->natoms; b++) {
                 if (known->z[b] != f->z[a]) continue;
                 double d = squared(v->width, f->x + (size_t)a * w, known->x + (size_t)b * w);
-                if (d < v->nearest[i][a]) v->nearest[i][a] = d;
+                if (!(d < v->nearest[i][a])) continue;
+                v->nearest[i][a] = d;
+                v->whose[i][a] = v->nlearned;
             }
     }
+    v->nlearned++;
+}
+
+enum al_err novelty_nearest(const struct novelty *v, int i, int *ret)
+{
+    AL_AUTOFREE int *count = NULL;
+    AL_ALLOC(count, v->nlearned + 1);
+    *ret = -1;
+    for (int a = 0; a < v->pool[i].natoms; a++) {
+        int k = v->whose[i][a];
+        if (k < 0) continue;
+        count[k]++;
+        if (*ret < 0 || count[k] > count[*ret] || (count[k] == count[*ret] && k < *ret)) *ret = k;
+    }
+    return AL_ERR_OK;
 }
 
 struct distance novelty_distance(const struct novelty *v, int i)

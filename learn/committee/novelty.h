@@ -34,6 +34,8 @@ struct novelty;
 enum al_err novelty_create(int width, int n, const struct env_frame *pool, struct novelty **ret);
 void novelty_destroy(struct novelty **v);
 void novelty_learn(struct novelty *v, const struct env_frame *known);
+// Which of the frames learned so far (by their order, from 0; chosen ones too) is the nearest of most of frame i's atoms; -1: of none.
+enum al_err novelty_nearest(const struct novelty *v, int i, int *ret);
 struct distance {
     double rms, max; // over the frame's atoms
 };

@@ -145,6 +145,10 @@ static void farthest_points_on_a_line(void **state)
     near(d[3].rms, 3, 1e-12);
     near(d[0].max, 0.1, 1e-12);
     near(d[4].max, 0.01, 1e-12);
+    MUST(novelty_nearest(v, 0, &n));
+    assert_int_equal(n, 0); // what was learned first
+    MUST(novelty_nearest(v, 4, &n));
+    assert_int_equal(n, 1); // the first that was chosen
 }
 
 static void given_order_and_what_is_not_allowed(void **state)
@@ -183,6 +187,9 @@ static void environments_of_several_frames(void **state)
     near(novelty_distance(v, 0).max, 0, 0); // 0 from one frame, 1 from another
     near(novelty_distance(v, 1).max, 4, 1e-12); // 5: helium at the same place does not count
     near(novelty_distance(v, 1).rms, sqrt(8), 1e-12);
+    int whose;
+    MUST(novelty_nearest(v, 0, &whose));
+    assert_int_equal(whose, 0); // one atom is of each: the first
     struct env_frame scaled[2] = {{2, hydrogen, a[0]}, {1, hydrogen, b[0]}};
     MUST(env_scale(W, 1, scaled, 1, scaled + 1)); // 0 and 5: 2.5 from their mean
     near(a[1][0], 2, 1e-12);

@@ -98,7 +98,8 @@ static void plan(void)
     int n = 0;
     must(al_alloc((size_t)p->ntasks + 1, sizeof *fresh, &fresh));
     for (int i = 0; i < p->ntasks; i++)
-        if (!view_find(b.v, p->task[i].id)) fresh[n++] = (struct jr_new){p->task[i].id, p->task[i].verb, p->task[i].identity, p->task[i].iteration};
+        if (!view_find(b.v, p->task[i].id)) fresh[n++] = (struct jr_new){.id = p->task[i].id, .verb = p->task[i].verb, .identity = p->task[i].identity,
+                                                                         .iteration = p->task[i].iteration};
     t0 = al_clock();
     if (n) must(journal_add(b.j, n, fresh));
     b.journal_s += al_clock() - t0;

@@ -47,6 +47,7 @@ struct sim_script { // what a campaign's configuration and physics are
     uint64_t seed;
     int systems, temperatures, committee, batch, frames, patience, min_iterations, max_iterations, retries, cores, label_ranks,
         label_threads, train_threads, replicas, pressures;
+    int straggler;            // %
     bool npt, aimd, hopeless; // hopeless: no initial frame can be labelled
     char doomed[TASK_ID];     // this task's starts all fail as expected; "": none
     double p[NFATES], p_submit, p_frames;
@@ -58,7 +59,7 @@ struct sim {
     char dir[96], run[112];
     struct al_rng rng; // of the machine
     double now, heartbeat;
-    int njobs, ntasks, session, most_cores;
+    int njobs, ntasks, session, most_cores, late; // late: gatherings that went on without a label task, summed over these
     struct sim_job job[SIM_JOBS];
     struct sim_task task[SIM_TASKS];
     // this session's daemon

@@ -132,7 +132,10 @@ static enum al_err perform(const struct sim *m, struct view *v, const struct pla
     struct view_task *vt;
     struct sim_work w = {t->verb, t->id, t->identity, t->iteration, input_int(t, "from"), input_int(t, "count"), input_int(t, "set")};
     sim_outcome(&m->s, &w, &o);
+    const struct plan_input *late = plan_task_late(t);
     AL_TRY(view_add(v, t->id, t->verb, t->identity, &vt));
+    for (int i = 0; late && i < late->n; i++)
+        AL_TRY(view_add_fact(v, vt, PLAN_LATE, late->value[i]));
     view_set_state(v, vt, TASK_DONE);
     for (int i = 0; i < o.nfacts; i++)
         AL_TRY(view_add_fact(v, vt, o.key[i], o.value[i]));
@@ -141,18 +144,92 @@ static enum al_err perform(const struct sim *m, struct view *v, const struct pla
     return AL_ERR_OK;
 }
 
-// The campaign without a daemon, journal or trouble: every planned task is done at once.
-static enum al_err undisturbed(const struct sim *m, const struct loop_config *c, const struct plan_env *env, struct view *v)
+static bool is_late_in(const struct view_task *gather, const char *label)
+{
+    for (int i = 0; gather && i < gather->nfacts; i++)
+        if (strcmp(gather->fact[i].key, PLAN_LATE) == 0 && strcmp(gather->fact[i].value, label) == 0) return true;
+    return false;
+}
+
+static const struct view_task *gather_of(const struct view *v, int iteration)
+{
+    char id[64];
+    snprintf(id, sizeof id, "iterations/%03d/gather", iteration);
+    return view_find(v, id);
+}
+
+// In the undisturbed campaign a label takes its time until the gatherings have been planned that went on without it in this one.
+static bool is_slow(const struct view *v, const struct view *ref, const struct plan_task *t)
+{
+    if (strcmp(t->verb, "label") != 0 || t->iteration < 0) return false;
+    for (int k = t->iteration; is_late_in(gather_of(v, k), t->id); k++)
+        if (!gather_of(ref, k)) return true;
+    return false;
+}
+
+// The campaign without a daemon, journal or trouble: every planned task is done at once, but for those that were late.
+static enum al_err undisturbed(const struct sim *m, const struct loop_config *c, const struct plan_env *env, const struct view *v,
+                               struct view *ref)
 {
     for (bool any = true; any;) {
         AL_OWN(plan) p = NULL;
         any = false;
-        AL_TRY(plan_build(c, env, v, &p));
+        AL_TRY(plan_build(c, env, ref, &p));
         for (int i = 0; i < p->ntasks; i++) {
-            if (view_find(v, p->task[i].id)) continue;
-            AL_TRY(perform(m, v, &p->task[i]));
+            if (view_find(ref, p->task[i].id) || is_slow(v, ref, &p->task[i])) continue;
+            AL_TRY(perform(m, ref, &p->task[i]));
             any = true;
         }
+    }
+    return AL_ERR_OK;
+}
+
+static long frames_in(const struct view *v, const char *label)
+{
+    const struct view_task *t = view_find(v, label);
+    return t ? view_fact_int(t, "nframes", -1000) + view_fact_int(t, "nfailed", -1000) : -1000;
+}
+
+// What one gathering took, by its task.yaml: label tasks into `taken`, none of them twice; and enough of its own iteration.
+static enum al_err check_gathering(struct sim *m, const struct view *v, const struct view_task *gather, struct view *taken)
+{
+    char path[AL_PATH];
+    AL_OWN(al_node) tree = NULL;
+    struct view_task *t;
+    long in = 0, all = 0;
+    AL_TRY(al_path(path, "%s/%s/task.yaml", m->run, gather->id));
+    AL_TRY(al_yaml_read(path, &tree));
+    const struct al_node *inputs = al_node_get(tree, "inputs"), *list = al_node_get(inputs, "labelled"), *late = al_node_get(inputs, PLAN_LATE);
+    char own[64];
+    snprintf(own, sizeof own, "%.*s/label/", (int)(strrchr(gather->id, '/') - gather->id), gather->id);
+    for (const struct al_node *n = list ? list->child : NULL; n; n = n->next) {
+        const struct view_task *label = view_find(v, n->text);
+        if (view_find(taken, n->text)) sim_violation(m, "%s is gathered twice, at last by %s", n->text, gather->id);
+        else AL_TRY(view_add(taken, n->text, "", "", &t));
+        if (!label || label->state != TASK_DONE) sim_violation(m, "%s took %s, which is not done", gather->id, n->text);
+        if (strncmp(n->text, own, strlen(own)) == 0) in += frames_in(v, n->text);
+    }
+    all = in;
+    for (const struct al_node *n = late ? late->child : NULL; n; n = n->next) {
+        if (!is_late_in(gather, n->text)) sim_violation(m, "%s left %s, which the journal does not know", gather->id, n->text);
+        if (view_find(taken, n->text)) sim_violation(m, "%s leaves %s, which was gathered before", gather->id, n->text);
+        if (strncmp(n->text, own, strlen(own)) == 0) all += frames_in(v, n->text);
+        m->late++;
+    }
+    if (100 * in < m->s.straggler * all) sim_violation(m, "%s went on with %ld of %ld frames", gather->id, in, all);
+    return AL_ERR_OK;
+}
+
+// Every label task in one gathering, whenever it came.
+static enum al_err check_gatherings(struct sim *m, const struct view *v)
+{
+    AL_OWN(view) taken = NULL;
+    AL_TRY(view_create(&taken));
+    for (int i = 0; i < v->ntasks; i++)
+        if (strcmp(v->task[i].verb, "gather") == 0) AL_TRY(check_gathering(m, v, &v->task[i], taken));
+    for (int i = 0; i < v->ntasks; i++) {
+        bool label = strcmp(v->task[i].verb, "label") == 0 && strncmp(v->task[i].id, "noise/", 6) != 0;
+        if (label && !view_find(taken, v->task[i].id)) sim_violation(m, "%s is in no gathering", v->task[i].id);
     }
     return AL_ERR_OK;
 }
@@ -211,9 +288,10 @@ static enum al_err check_end(struct sim *m, bool finished)
         return AL_ERR_OK;
     }
     AL_TRY(rundir_look(m->run, j, &c, &env));
-    AL_TRY(undisturbed(m, c, &env, ref));
+    AL_TRY(undisturbed(m, c, &env, v, ref));
     compare(m, v, ref);
     check_labels(m, v);
+    AL_TRY(check_gatherings(m, v));
     return AL_ERR_OK;
 }
 

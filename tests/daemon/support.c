@@ -56,8 +56,8 @@ void place_config(const struct place *p, const struct setting *s, const char *na
     fprintf(out, "converge: {patience: %d, min_iterations: %d, max_iterations: %d}\n",
             or_default(s->patience, 1), or_default(s->min_iterations, 1), or_default(s->max_iterations, 1));
     fprintf(out, "production: {temperatures: [500 K], replicas: 1}\n");
-    fprintf(out, "resources: {cores: %d, retries: %d, heartbeat: %g s, label: {batch: %d, ranks: %d}}\n",
-            or_default(s->cores, 4), s->retries, s->heartbeat_s > 0 ? s->heartbeat_s : 60,
+    fprintf(out, "resources: {cores: %d, retries: %d, heartbeat: %g s, straggler: %d %%, label: {batch: %d, ranks: %d}}\n",
+            or_default(s->cores, 4), s->retries, s->heartbeat_s > 0 ? s->heartbeat_s : 60, or_default(s->straggler, 100),
             or_default(s->batch, 5), or_default(s->ranks, 1));
     if (s->extra) fputs(s->extra, out);
     assert_int_equal(fclose(out), 0);
@@ -257,7 +257,10 @@ void view_finish(struct view *v, const struct plan_task *t, const char *facts, c
 {
     struct view_task *vt = view_find(v, t->id);
     char copy[2048], path[1024], hex[65], *save = NULL;
+    const struct plan_input *late = vt ? NULL : plan_task_late(t); // as the loop does when it adds the task
     if (!vt) assert_int_equal(view_add(v, t->id, t->verb, t->identity, &vt), AL_ERR_OK);
+    for (int i = 0; late && i < late->n; i++)
+        assert_int_equal(view_add_fact(v, vt, PLAN_LATE, late->value[i]), AL_ERR_OK);
     view_set_state(v, vt, TASK_DONE);
     vt->attempts = 1;
     snprintf(copy, sizeof copy, "%s", facts);

@@ -25,7 +25,7 @@ struct place {
 // 4 cores.
 struct setting {
     int systems, temperatures, committee, patience, min_iterations, max_iterations, retries, cores, batch,
-        ranks;
+        ranks, straggler; // %, 0: 100
     double heartbeat_s;
     const char *extra; // lines at the end
     const char *aimd;  // "aimd: {...}" of the section initial

@@ -89,6 +89,64 @@ static void die_again_and_again(void **state)
     place_remove(&here);
 }
 
+// A label task that is late in its iteration: which gathering takes it is up to the moment, but one does, whenever the daemon died.
+static const char *const slow[] = {"ALND_FAKE_SLOW=iterations/000/label/A-001", "ALND_FAKE_MS=160", NULL};
+
+// Each label task in the inputs of one gathering; whether one was late.
+static bool gathered_once(const struct place *p)
+{
+    bool late = false;
+    int n = 0;
+    for (int i = 0; i < 3; i++)
+        for (int chunk = 0; chunk < 3; chunk++) {
+            char label[64], item[80];
+            int found = 0;
+            snprintf(label, sizeof label, "iterations/%03d/label/A-%03d", i, chunk);
+            snprintf(item, sizeof item, "- %s\n", label);
+            for (int g = 0; g < 3; g++) {
+                char name[64];
+                snprintf(name, sizeof name, "run/iterations/%03d/gather/task.yaml", g);
+                char *text = place_read(p, name), *end = strstr(text, "  late:");
+                late = late || end;
+                if (end) *end = '\0';
+                found += strstr(text, item) != NULL;
+                free(text);
+            }
+            if (found != 1) fail_msg("%s is in %d gatherings", label, found);
+            assert_int_equal(log_count(p, "end", label), 1);
+            n++;
+        }
+    assert_int_equal(n, 9);
+    return late;
+}
+
+static void restart_with_a_late_label(void **state)
+{
+    (void)state;
+    struct place here;
+    long n = first_point, step = 3 * stride, runs = 0, late = 0;
+    place_make(&here, &(struct setting){.committee = 2, .batch = 1, .max_iterations = 3, .patience = 5, .straggler = 60});
+    assert_int_equal(alnd_run(&here, start, slow), 0);
+    assert_true(gathered_once(&here)); // the test is about this
+    for (;; n += step, runs++) {
+        char at[64];
+        const char *const env[] = {at, slow[0], slow[1], NULL};
+        snprintf(at, sizeof at, "ALND_CRASH_AT=%ld", n);
+        assert_int_equal(system("rm -rf run log"), 0);
+        int rc = alnd_run(&here, start, env);
+        if (rc == 0) break;
+        assert_int_equal(rc, CRASH_EXIT);
+        if (runs % 2) sleep_ms(200); // the late one is done before the next daemon comes
+        must_run(&here, start, slow, 0);
+        assert_nothing_twice(&here);
+        late += gathered_once(&here);
+    }
+    if (runs < 300 / step) fail_msg("only %ld crash points", runs);
+    if (2 * late < runs) fail_msg("in %ld of %ld runs a label was late: not what this test is about", late, runs);
+    printf("%ld crash points with a late label, it was late in %ld\n", runs, late);
+    place_remove(&here);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3) {
@@ -97,6 +155,6 @@ int main(int argc, char **argv)
         if (first_point < 1 || stride < 1) return 2;
     }
     const struct CMUnitTest tests[] = {cmocka_unit_test(restart_after_every_point),
-                                       cmocka_unit_test(die_again_and_again)};
+                                       cmocka_unit_test(die_again_and_again), cmocka_unit_test(restart_with_a_late_label)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

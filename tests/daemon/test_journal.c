@@ -144,7 +144,7 @@ static void a_wrong_transition_changes_nothing(void **state)
     assert_int_equal(t->state, TASK_PENDING);
     assert_int_equal(t->nfacts, 0);
     assert_string_equal(t->token, "t");
-    struct jr_new twice[] = {{"y", "train", identity, 0}, {"x", "train", identity, 0}};
+    struct jr_new twice[] = {{.id = "y", .verb = "train", .identity = identity}, {.id = "x", .verb = "train", .identity = identity}};
     assert_int_equal(journal_add(b.j, 2, twice), AL_ERR_CORRUPT); // x is there: y must not come either
     close_both(&b);
     b = open_both();

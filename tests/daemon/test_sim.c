@@ -26,7 +26,7 @@ static struct sim *m;
 static bool loud;
 static char root[64]; // on tmpfs where there is one: fsync costs nothing there
 static struct {
-    long campaigns, sessions, killed, tasks, starts, failed, orphans;
+    long campaigns, sessions, killed, tasks, starts, failed, orphans, late;
 } sum;
 
 static double now(void)
@@ -79,6 +79,8 @@ static void draw_script(struct sim_script *s, uint64_t seed)
     if (!s->hopeless && al_rng_below(&r, 20) == 0) // any of these names may be absent from the campaign: then it finishes
         snprintf(s->doomed, sizeof s->doomed, "%s", (const char *const[]){"initial/A", "initial/gather", "iterations/000/train/1",
                  "iterations/000/select", "models", "report", "iterations/001/gather"}[al_rng_below(&r, 7)]);
+    s->straggler = al_rng_below(&r, 2) ? 100 : between(&r, 10, 99);
+    if (s->straggler < 100) s->max_iterations += between(&r, 0, 2);
 }
 
 static void write_config(const struct sim_script *s)
@@ -95,8 +97,8 @@ static void write_config(const struct sim_script *s)
     PUT("}\nlabel: {pseudopotentials: %s/pseudo}\n", root);
     PUT("converge: {patience: %d, min_iterations: %d, max_iterations: %d}\n", s->patience, s->min_iterations, s->max_iterations);
     PUT("production: {temperatures: [500 K], replicas: %d, volume: %s}\n", s->replicas, s->npt ? "npt" : "fixed");
-    PUT("resources: {cores: %d, retries: %d, heartbeat: 60 s, label: {batch: %d, ranks: %d, threads: %d}, train: {threads: %d}}\n",
-        s->cores, s->retries, s->batch, s->label_ranks, s->label_threads, s->train_threads);
+    PUT("resources: {cores: %d, retries: %d, heartbeat: 60 s, straggler: %d %%, label: {batch: %d, ranks: %d, threads: %d}, train: {threads: %d}}\n",
+        s->cores, s->retries, s->straggler, s->batch, s->label_ranks, s->label_threads, s->train_threads);
 #undef PUT
     char path[160];
     snprintf(path, sizeof path, "%s/loop.yaml", m->dir);
@@ -198,6 +200,7 @@ static bool campaign(uint64_t seed)
     sum.campaigns++;
     sum.tasks += m->ntasks;
     sum.failed += m->end == LOOP_FAILED;
+    sum.late += m->late;
     for (int i = 0; i < m->ntasks; i++)
         sum.starts += m->task[i].starts;
     if (m->violation[0])
@@ -233,8 +236,8 @@ static int share(uint64_t from, long n, long job, long jobs)
     if (m == MAP_FAILED) return 2;
     for (long i = job; i < n && bad < 5; i += jobs)
         bad += !campaign(from + (uint64_t)i);
-    printf("%ld campaigns (%ld failed as they should), %ld sessions (%ld killed, %ld workers left behind), %ld tasks, %ld starts\n", sum.campaigns,
-           sum.failed, sum.sessions, sum.killed, sum.orphans, sum.tasks, sum.starts);
+    printf("%ld campaigns (%ld failed as they should), %ld sessions (%ld killed, %ld workers left behind), %ld tasks, %ld starts, %ld times a label "
+           "was late\n", sum.campaigns, sum.failed, sum.sessions, sum.killed, sum.orphans, sum.tasks, sum.starts, sum.late);
     fflush(stdout);
     return bad ? 1 : 0;
 }

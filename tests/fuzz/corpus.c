@@ -58,13 +58,18 @@ static int run_reader(const struct fuzz_reader *r, const char *corpus)
     char dir[AL_PATH], path[AL_PATH];
     int n = 0, bad = 0;
     if (al_path(dir, "%s/%s", corpus, r->name)) return 1;
-    DIR *d = opendir(dir);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        if (e->d_name[0] == '.') continue;
-        bad += al_path(path, "%s/%s", dir, e->d_name) ? 1 : run_in_child(r, path);
+    struct dirent **list; // read at once: a directory left open would be a leak of each child
+    int nlist = scandir(dir, &list, NULL, alphasort);
+    for (int i = 0; i < nlist; i++) {
+        bool hidden = list[i]->d_name[0] == '.';
+        bool named = al_path(path, "%s/%s", dir, list[i]->d_name) == AL_ERR_OK;
+        free(list[i]);
+        list[i] = NULL;
+        if (hidden) continue;
+        bad += named ? run_in_child(r, path) : 1;
         n++;
     }
-    if (d) closedir(d);
+    if (nlist >= 0) free(list);
     printf("%-8s %3d inputs, %d bad\n", r->name, n, bad);
     if (!n) fprintf(stderr, "%s: no corpus in %s\n", r->name, dir);
     return bad || !n;

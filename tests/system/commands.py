@@ -324,6 +324,8 @@ def test_real():
             check(w['from']['temperature'] == float(row['temperature_K']) and w['from']['step'] == int(row['frame_id'].split('-')[-1]), str(w))
             check(w['from']['kind'] == 'explore' and os.path.exists(os.path.join(run, w['from']['file'])), str(w))
             check(s['selected'] or (s['reason'] and w['use']['set'] is None and w['label']['status'] is None), f'{row}: {w}')
+            if not (s['reason'] or '').startswith('equal'):
+                check((s['duplicate_of'] or '') == row['nearest'] and bool(row['nearest']) == (s['reason'] == 'near duplicate of labelled frames'), f'{row}: {s}')
             reasons.add(s['reason'] and s['reason'].split(':')[0])
             rows += 1
     check(rows > 10 and 'max_frames reached' in reasons and 'not drawn for the test sample' in reasons, f'{rows} rows, {reasons}')

@@ -265,6 +265,14 @@ def test_converge():
           abs(aimd['core_hours'][0] / 20 / (stage['initial: label']['core_hours'][0] / 6) - 1) < 1e-4, str(stage))
     check(stage['train']['tasks'] == [4, 4] and stage['produce']['tasks'] == [2, 2], str(stage))
     check(stage['label']['frames'] == [14, 14] and plan['total']['core_hours'][1] > 0, str(stage))
+    check(stage['label noise']['tasks'] == [2, 2] and stage['label noise']['frames'] == [2, 2], str(stage))
+    # a label at tighter settings costs more than a usual one; test frames from larger cells cost more than those of the usual cell
+    usual = stage['initial: label']['core_hours'][1] / 6
+    check(stage['label noise']['core_hours'][1] / 2 > 1.2 * usual, str(stage))
+    check(stage['label']['core_hours'][1] > 14 * usual * 1.2, str(stage))
+    write('mini.yaml', good.replace('supercell: [2, 1, 1]', 'supercell: [1, 1, 1]').replace('label_noise: 2', 'label_noise: 0'))
+    small = {s['name']: s for s in json.loads(alnd('plan', 'mini.yaml', '--json')[0])['stages']}
+    check('label noise' not in small and abs(small['label']['core_hours'][1] / (14 * usual) - 1) < 1e-3, str(small))
     write('mini.yaml', good.replace('name: mini', 'name: mini\nunknown: 3'))
     alnd('plan', 'mini.yaml', code=2)
     check(not os.path.exists('run'), 'plan creates nothing')

@@ -42,6 +42,12 @@ class Run:
         text, n = re.subn(r'(?m)^resources: \{', 'resources: {retries: 100, ', text)
         if n != 1:
             fail(f'{config} has no line "resources: {{...}}"')
+        # and is the fault of the frame that it was at
+        head, tail = text.split('\nresources: {', 1)
+        tail, n = re.subn(r'label: \{', 'label: {deaths: 1000, ', tail, count=1)
+        if n != 1:
+            fail(f'{config} has no resources.label: {{...}}')
+        text = head + '\nresources: {' + tail
         with open(os.path.join(self.dir, 'loop.yaml'), 'w') as f:
             f.write(text)
         self.process = None

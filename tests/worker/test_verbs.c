@@ -384,6 +384,7 @@ static void select_goes_far_from_what_is_labelled(void **state)
     assert_int_equal(al_file_read("iterations/003/select/classes.csv", 0, &csv, NULL), AL_ERR_OK);
     has(row_of(csv, "f-train-5"), "equal to a frame selected before");
     has(row_of(csv, "f-train-1"), "near duplicate");
+    has(row_of(csv, "f-train-1"), ",l0-LPS-0,near"); // most of its atoms have not moved: the labelled cell has them
 }
 
 static const char certified[] =
