@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/converge_table.h"
+#include "cli/engines.h"
 #include "config/commands.h"
 #include "core/exec_slurm.h"
 #include "core/loop.h"
@@ -188,6 +189,7 @@ int cmd_start(int argc, char **argv)
     if (!e) e = exec_find_worker(worker, sizeof worker);
     if (!e) e = commands_check(r->config, r->path, flag[1]);
     if (!e) e = check_lammps(r->config, worker);
+    if (!e) e = engines_check_deepmd(r->config, worker);
     if (!e && strcmp(r->config->resources.executor, "slurm") == 0) e = exec_slurm_check();
     if (!e) e = rundir_lock(r);
     if (e) return cli_fail(e);

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+
 static const char variable[] = "ALND_ALLOW_COMMANDS";
 
 static bool uses_lammps(const struct loop_config *c)
@@ -26,12 +28,40 @@ static enum al_err check_owner(const char *run)
     return AL_ERR_OK;
 }
 
-enum al_err commands_may_start(const char *program)
+// Whether a list of paths, with ':' between them, has this one.
+static bool is_in(const char *list, const char *path)
 {
-    const char *allowed = getenv(variable);
-    if (!strchr(program, '/') || (allowed && strcmp(allowed, program) == 0)) return AL_ERR_OK;
+    const size_t n = strlen(path);
+    for (const char *at = list; at && *at; at += strcspn(at, ":"), at += *at == ':')
+        if (strcspn(at, ":") == n && strncmp(at, path, n) == 0) return true;
+    return false;
+}
+
+enum al_err commands_may_start(const char *key, const char *program)
+{
+    if (!strchr(program, '/') || is_in(getenv(variable), program)) return AL_ERR_OK;
     AL_FAIL_HINT(AL_ERR_INPUT, "if it is the right one: alnd start --allow-commands; or put it into PATH and name it without a path",
-                 "resources.lammps: %.200s would be started because a file says so", program);
+                 "%s: %.200s would be started because a file says so", key, program);
+}
+
+enum al_err commands_allow(const char *program)
+{
+    const char *before = getenv(variable);
+    AL_AUTOFREE char *list = NULL;
+    if (!strchr(program, '/') || is_in(before, program)) return AL_ERR_OK;
+    if (strchr(program, ':')) AL_FAIL(AL_ERR_INPUT, "%.200s: a path with a colon cannot be allowed", program);
+    const size_t n = strlen(program) + (before ? strlen(before) : 0) + 2;
+    AL_ALLOC(list, n);
+    snprintf(list, n, "%s%s%s", before ? before : "", before && *before ? ":" : "", program);
+    if (setenv(variable, list, 1) != 0) AL_FAIL(AL_ERR_NOMEM, "no memory for the environment");
+    return AL_ERR_OK;
+}
+
+static enum al_err check_program(const char *key, const char *program, bool allow)
+{
+    if (allow) AL_TRY(commands_allow(program));
+    AL_TRY(commands_may_start(key, program));
+    return AL_ERR_OK;
 }
 
 // Words of a launcher can make any program start; the default one is ours.
@@ -51,9 +81,7 @@ enum al_err commands_check(const struct loop_config *c, const char *run, bool al
 {
     if (!allow) AL_TRY(check_owner(run));
     if (!allow) AL_TRY(check_launcher(c));
-    if (!uses_lammps(c)) return AL_ERR_OK;
-    if (allow && strchr(c->resources.lammps, '/') && setenv(variable, c->resources.lammps, 1) != 0)
-        AL_FAIL(AL_ERR_NOMEM, "no memory for the environment");
-    AL_TRY(commands_may_start(c->resources.lammps));
+    if (uses_lammps(c)) AL_TRY(check_program("resources.lammps", c->resources.lammps, allow));
+    if (strcmp(c->train.engine, "deepmd") == 0) AL_TRY(check_program("resources.deepmd", c->resources.deepmd, allow));
     return AL_ERR_OK;
 }

@@ -9,10 +9,12 @@
 
 #include "config/loop_config.h"
 
-// Before anything is created or started. allow: --allow-commands was given; then the path is handed to the workers in $ALND_ALLOW_COMMANDS,
-// and they start that one and no other, whatever the copy of loop.yaml says by then. AL_ERR_INPUT with what is to be allowed.
+// Before anything is created or started. allow: --allow-commands was given; then the paths are handed to the workers in $ALND_ALLOW_COMMANDS
+// (with ':' between them), and they start these and no others, whatever the copy of loop.yaml says by then. AL_ERR_INPUT with what is to be allowed.
 enum al_err commands_check(const struct loop_config *c, const char *run, bool allow);
-// In the worker: a name without a slash, or the path that was allowed.
-enum al_err commands_may_start(const char *program);
+// In the worker: a name without a slash, or a path that was allowed. key: for the message.
+enum al_err commands_may_start(const char *key, const char *program);
+// The owner has typed it: from now on it may be started, by this process and its workers.
+enum al_err commands_allow(const char *program);
 
 #endif

@@ -19,7 +19,7 @@ ROOT = sys.argv[1]
 ROOMS = {  # directory -> name used in #include "name/..."
     'engines/base': 'base', 'engines/seam': 'seam', 'engines/comm': 'comm', 'engines/dft': 'dft',
     'engines/md': 'md', 'engines/lammps': 'lammps', 'engines/domain': 'domain',
-    'engines/transport': 'transport', 'learn/dp': 'dp', 'learn/train': 'train',
+    'engines/transport': 'transport', 'learn/dp': 'dp', 'learn/train': 'train', 'learn/deepmd': 'deepmd',
     'learn/committee': 'committee', 'learn/capi': 'capi', 'learn/dropin': 'dropin', 'daemon/config': 'config',
     'daemon/core': 'core', 'daemon/cli': 'cli', 'daemon/worker': 'worker',
 }
@@ -146,7 +146,8 @@ def check_exits():
 
 
 # argument vectors made there, never a text
-STARTERS = {'daemon/core/exec_batch.c', 'daemon/core/exec_local.c', 'daemon/core/query.c', 'engines/lammps/child.c'}
+STARTERS = {'daemon/core/exec_batch.c', 'daemon/core/exec_local.c', 'daemon/core/query.c', 'engines/lammps/child.c',
+            'learn/deepmd/child.c'}
 
 
 def check_shells():
