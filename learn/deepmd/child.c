@@ -182,7 +182,7 @@ void dpkit_reason(const char *dir, long from, char *ret, size_t n)
     size_t bytes;
     snprintf(ret, n, "its dp.log cannot be read");
     if (al_path(path, "%s/dp.log", dir) != AL_ERR_OK || al_file_read(path, 0, &text, &bytes) != AL_ERR_OK) return;
-    reason_in(text + (from > 0 && (size_t)from < bytes ? from : 0), ret, n);
+    reason_in(text + (from > 0 && (size_t)from <= bytes ? from : 0), ret, n);
 }
 
 // --- the probe -----------------------------------------------------------------------------------------
