@@ -157,7 +157,7 @@ static enum al_err failed(struct run *r, const char *command, int code)
     if (strstr(why, "No space left on device") || strstr(why, "Disk quota exceeded"))
         AL_FAIL(AL_ERR_NOSPACE, "dp %s: %s", command, why);
     if (strstr(why, "NaN detected"))
-        AL_FAIL_HINT(AL_ERR_UNPHYSICAL, "a lower train.learning_rate.start", "dp %s: %s", command, why);
+        AL_FAIL_HINT(AL_ERR_UNPHYSICAL, "a lower train.learning_rate.start", "deepmd-kit: the loss is not finite after step %ld: %s", r->seen, why);
     if (code < 0) AL_FAIL(AL_ERR_LOST, "dp %s ended with signal %d after step %ld: %s", command, -code, r->seen, why);
     if (strncmp(why, "MemoryError", 11) == 0 || strstr(why, "ResourceExhausted")) AL_FAIL(AL_ERR_NOMEM, "dp %s: %s", command, why);
     if (strcmp(command, "train") == 0 && r->resumed > 0 && r->seen <= r->resumed) { // a damaged checkpoint would fail again and again
