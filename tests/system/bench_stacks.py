@@ -43,9 +43,9 @@ def loop(text, stack, label=None):
         text = replaced(text, ('train:\n', 'train:\n  optimiser: adam\n'))
     if 'schedule' not in text:
         text = replaced(text, ('learning_rate: {', 'learning_rate: {schedule: exponential, '))
-    if label:
+    if label and label != 'dft':
         text = re.sub(r'(\n  engine: |\{engine: )dft', r'\g<1>' + label, text) if 'engine: dft' in text else \
-            replaced(text, ('label: {', f'label: {{engine: {label}, '))
+            replaced(text, ('\nlabel: {', f'\nlabel: {{engine: {label}, '))
     if stack == 'ours':
         return text
     return replaced(text, ('train:\n', 'train:\n  engine: deepmd\n'), ('explore: {', 'explore: {engine: lammps, '),
