@@ -9,7 +9,7 @@ bench_stacks.py BIN_DIR SOURCE_DIR [--config C.yaml] [--labels dft,ENGINE] [--st
   kit    deepmd-kit trains, LAMMPS explores and produces; labels by the second of --labels (or the only one)
 
 Same frames to begin with, networks, steps, batches, schedule and optimiser (Adam): what differs is who does it, and so, from the first
-exploration on, which frames are chosen. The default loop is mini.yaml with LAMMPS beside the Python of deepmd-kit ($ALND_PEER_PYTHON or
+exploration on, which frames are chosen. The default loop is stacks.yaml with LAMMPS beside the Python of deepmd-kit ($ALND_PEER_PYTHON or
 /opt/dpvenv/bin/python). Prints a table in Markdown. Exit 77: something is not there."""
 import argparse
 import json
@@ -38,7 +38,7 @@ def replaced(text, *pairs):
 
 
 def loop(text, stack, label=None):
-    """loop.yaml of a stack from one in flow style as mini.yaml is."""
+    """loop.yaml of a stack from one in flow style as stacks.yaml is."""
     if not re.search(r'^  optimiser:', text, re.M):
         text = replaced(text, ('train:\n', 'train:\n  optimiser: adam\n'))
     if 'schedule' not in text:
@@ -73,7 +73,8 @@ def errors(run):
     """Force and energy error of the last iteration on held-out frames, eV/Ang and meV/atom."""
     last = sorted(os.listdir(f'{run}/iterations'))[-1]
     text = open(f'{run}/iterations/{last}/errors.yaml').read()
-    return float(re.search(r'force_rmse: (\S+)', text)[1]), 1e3 * float(re.search(r'energy_rmse: (\S+)', text)[1])
+    force, energy = (float(re.search(r'^  %s: ([\d.e+-]+)$' % key, text[text.index('\nconverge:'):], re.M)[1]) for key in ('force_rmse', 'energy_rmse'))
+    return force, 1e3 * energy
 
 
 def measure(alnd, text, d, name):
@@ -107,7 +108,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument('bin')
     p.add_argument('source')
-    p.add_argument('--config', default=os.path.join(HERE, 'mini.yaml'))
+    p.add_argument('--config', default=os.path.join(HERE, 'stacks.yaml'))
     p.add_argument('--labels', default='dft')
     p.add_argument('--stacks', default='ours,kit')
     p.add_argument('--keep')

@@ -5,7 +5,7 @@
 
 deepmd.py BIN_DIR SOURCE_DIR hand    alnd train --engine deepmd by hand: model, curve, summary; killed, stopped and gone on; warm start from a
                                      model of ours; the model's energies and forces by deepmd-kit itself equal to ours
-deepmd.py BIN_DIR SOURCE_DIR loop    mini.yaml to its end with deepmd-kit and LAMMPS: what is missing or not allowed is refused before anything is
+deepmd.py BIN_DIR SOURCE_DIR loop    stacks.yaml to its end with deepmd-kit and LAMMPS: what is missing or not allowed is refused before anything is
                                      created; warm start from iteration to iteration; every task's input.json
 Exit 77: skipped (no deepmd-kit: ALND_PEER_PYTHON or /opt/dpvenv/bin/python names its environment; no pseudopotentials)."""
 import glob
@@ -186,17 +186,17 @@ def same_numbers(d):
 
 def loop():
     shutil.copy(os.path.join(HERE, 'li2s.extxyz'), '.')
-    text = bench_stacks.loop(open(os.path.join(HERE, 'mini.yaml')).read(), 'kit')
+    text = bench_stacks.loop(open(os.path.join(HERE, 'stacks.yaml')).read(), 'kit')
     open('no.yaml', 'w').write(text.replace(DP, 'alnd-no-such-dp'))
     before = sorted(os.listdir('.'))
     out = alnd('start', 'no.yaml', '--allow-commands', code=2)
     check('train.engine is deepmd' in out and 'alnd-no-such-dp' in out, out)
     check(sorted(os.listdir('.')) == before, 'a missing dp: something was created')
-    open('mini.yaml', 'w').write(text)
-    out = alnd('start', 'mini.yaml', code=2)
+    open('stacks.yaml', 'w').write(text)
+    out = alnd('start', 'stacks.yaml', code=2)
     check('--allow-commands' in out, out)
     t0 = time.time()
-    alnd('start', 'mini.yaml', '--allow-commands', limit=1700)
+    alnd('start', 'stacks.yaml', '--allow-commands', limit=1700)
     print(f'two iterations with deepmd-kit and LAMMPS: {time.time() - t0:.0f} s')
     seeds = set()
     for i in range(2):
@@ -204,7 +204,7 @@ def loop():
             d = f'run/iterations/{i:03d}/train/{k}'
             j = json.load(open(d + '/deepmd/input.json'))
             seeds.add((j['training']['seed'], j['model']['descriptor']['seed'], j['model']['fitting_net']['seed']))
-            check(j['training']['numb_steps'] == (1000 if i else 1500), d)
+            check(j['training']['numb_steps'] == (4000 if i else 6000), d)
             check(('from the frozen model' in open(d + '/deepmd/dp.log').read()) == (i > 0), f'{d}: warm start')
             check(steps(d + '/lcurve.out')[-1] == j['training']['numb_steps'], d + '/lcurve.out')
             check('status: done' in open(d + '/result.yaml').read(), d)
