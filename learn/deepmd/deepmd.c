@@ -188,9 +188,9 @@ static enum al_err watch(struct run *r, const char *command, bool rows)
         AL_TRY(dpkit_poll(r->pid, &ended, &code));
         if (ended) r->pid = 0;
         if (rows) AL_TRY(drain(r));
-        if (ended && code != 0) AL_TRY(failed(r, command, code));
-        if (ended) break;
-        if (r->o->check_stop && r->o->check_stop(r->o->ctx)) AL_TRY(stopped(r, command));
+        if (ended && code == 0) break;
+        if (r->o->check_stop && r->o->check_stop(r->o->ctx)) AL_TRY(stopped(r, command)); // the signal may have gone to both
+        if (ended) AL_TRY(failed(r, command, code));
         double used = dpkit_cpu_seconds(r->pid);
         if (r->seen > before || used >= cpu + 1) {
             heard = al_clock();
@@ -250,7 +250,9 @@ static enum al_err train(struct run *r)
         args[7] = "init.pb";
     }
     AL_TRY(dp(r, "train", args, true));
-    if (r->seen != r->o->steps) AL_FAIL(AL_ERR_LOST, "dp train ended by itself at step %ld of %ld", r->seen, r->o->steps);
+    long last; // of rows it may be an earlier one: they come every report_every steps
+    AL_TRY(dpkit_checkpoint(r->dir, &last));
+    if (last != r->o->steps) AL_FAIL(AL_ERR_LOST, "dp train ended by itself, its last checkpoint of step %ld of %ld", last, r->o->steps);
     return AL_ERR_OK;
 }
 

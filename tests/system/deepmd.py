@@ -141,7 +141,7 @@ def hand():
     out = alnd('train', 'a.extxyz', '--out', 'no', '--engine', 'deepmd', '--config', 'c.yaml', code=2)
     check('a file says so' in out and '--deepmd' in out, out)
     check(not os.path.exists('no'), 'something was created')
-    out = alnd('train', 'a.extxyz', '--valid', 'b.extxyz', '--out', 'one', '--engine', 'deepmd', '--deepmd', DP, '--steps', '1000', *SMALL)
+    out = alnd('train', 'a.extxyz', '--valid', 'b.extxyz', '--out', 'one', '--engine', 'deepmd', '--deepmd', DP, '--steps', '1010', *SMALL)
     for name in ('model.dp', 'lcurve.out', 'summary.yaml', 'train.log', 'deepmd/input.json', 'deepmd/frozen.pb', 'deepmd/dp.log'):
         check(os.path.getsize('one/' + name) > 0, name)
     check(steps('one/lcurve.out') == list(range(0, 1001, 20)), str(steps('one/lcurve.out')))
