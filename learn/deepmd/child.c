@@ -124,6 +124,7 @@ void dpkit_kill(pid_t pid)
 
 double dpkit_cpu_seconds(pid_t pid)
 {
+    enum { FIELDS = 13 }; // from the state behind the name to utime and stime
     char path[64], line[1024] = "";
     unsigned long user = 0, system = 0;
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
@@ -131,8 +132,12 @@ double dpkit_cpu_seconds(pid_t pid)
     if (!f) return 0;
     char *got = fgets(line, sizeof line, f);
     fclose(f);
-    const char *after = got ? strrchr(line, ')') : NULL; // the name may hold anything
-    if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2) return 0;
+    char *at = got ? strrchr(line, ')') : NULL; // the name may hold anything
+    for (int i = 0; at && i < FIELDS; i++) {
+        at = strchr(at + 1, ' ');
+        if (at && i == FIELDS - 2) user = strtoul(at + 1, NULL, 10);
+        if (at && i == FIELDS - 1) system = strtoul(at + 1, NULL, 10);
+    }
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
@@ -235,11 +240,12 @@ enum al_err dpkit_probe(const struct dpkit *p, char *ret_version, size_t n)
     enum { BYTES = 1 << 16 };
     AL_AUTOFREE char *text = NULL;
     char why[300];
-    int major = 0;
+    long major = 0;
     AL_ALLOC(text, BYTES);
     AL_TRY(ask(p, version, text, BYTES));
     const char *v = strstr(text, "DeePMD-kit v");
-    if (!v || sscanf(v, "DeePMD-kit v%d", &major) != 1) {
+    if (v) major = strtol(v + strlen("DeePMD-kit v"), NULL, 10);
+    if (major < 1) {
         reason_in(text, why, sizeof why);
         AL_FAIL_HINT(AL_ERR_UNSUPPORTED, hint, "%s is no deepmd-kit or does not start: %s", p->path, why);
     }
