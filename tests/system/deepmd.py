@@ -112,18 +112,16 @@ def kill():
             check(p.poll() is None and time.time() < limit, f'it ended early or hangs: {p.poll()} {p.stdout.read() if p.poll() is not None else ""}')
             time.sleep(0.05)
         if how == signal.SIGKILL:  # the worker: the daemon starts it again by itself, from the checkpoint
-            worker = int(open(f'/proc/{dp_lives("hurt")}/stat').read().split()[3])
-            os.kill(worker, how)
+            dp = dp_lives('hurt')
+            os.kill(int(open(f'/proc/{dp}/stat').read().rsplit(')', 1)[1].split()[1]), how)
+            time.sleep(1)
+            check(dp_lives('hurt') != dp, 'dp outlives its worker')
             while open('hurt/train.log').read().count('ev=resume') < 1:
                 check(p.poll() is None and time.time() < limit, f'it was not started again: {p.poll()}')
                 time.sleep(0.05)
-            p.kill()
-            p.wait()
-            time.sleep(1)
-        else:
-            p.send_signal(how)
-            check(p.wait(timeout=120) == 3, f'Ctrl-C: exit {p.returncode}')
-        check(not dp_lives('hurt'), f'dp outlives its worker after {how}')
+        p.send_signal(signal.SIGINT)
+        check(p.wait(timeout=120) == 3, f'Ctrl-C: exit {p.returncode}')
+        check(not dp_lives('hurt'), 'dp works on after Ctrl-C')
     alnd(*args)
     check(steps('hurt/lcurve.out') == list(range(0, 20001, 100)), f'rows of the curve: {steps("hurt/lcurve.out")}')
     said = [int(s) for s in re.findall(r'ev=resume step=(\d+)', open('hurt/train.log').read())]
