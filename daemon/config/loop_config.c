@@ -109,6 +109,28 @@ static enum al_err settle_initial(struct loop_config *c, bool campaign)
     return AL_ERR_OK;
 }
 
+// What deepmd-kit's users expect where nothing is said; what it cannot do is refused where it is said.
+static enum al_err settle_train(struct loop_config *c)
+{
+    const struct al_node *train = al_node_get(c->tree, "train"), *at = NULL;
+    struct cfg_train *t = &c->train;
+    if (strcmp(t->engine, "deepmd") != 0) return AL_ERR_OK;
+    const struct al_node *rate = al_node_get(train, "learning_rate");
+    if ((at = al_node_get(train, "optimiser")) && strcmp(t->optimiser, "adam") != 0)
+        AL_TRY(al_node_error(at, "train.optimiser: deepmd-kit has adam only"));
+    if ((at = al_node_get(train, "precision")) && strcmp(t->precision, "mixed") == 0)
+        AL_TRY(al_node_error(at, "train.precision: deepmd-kit trains in double"));
+    if ((at = al_node_get(train, "patience")) && t->patience) AL_TRY(al_node_error(at, "train.patience: deepmd-kit has no early stop"));
+    if ((at = al_node_get(train, "zbl")) && t->zbl_outer > 0)
+        AL_TRY(al_node_error(at, "train.zbl: deepmd-kit cannot train such a model (se_e2_a with ZBL)"));
+    snprintf(t->optimiser, sizeof t->optimiser, "adam");
+    snprintf(t->precision, sizeof t->precision, "plain");
+    if (!rate || !al_node_get(rate, "schedule")) snprintf(t->schedule, sizeof t->schedule, "exponential");
+    if (!rate || !al_node_get(rate, "start")) t->lr_start = 1e-3;
+    if (!rate || !al_node_get(rate, "stop")) t->lr_stop = 3.51e-8;
+    return AL_ERR_OK;
+}
+
 // A megabyte is more than anybody writes by hand.
 static enum al_err read_text(const char *path, struct al_node **ret)
 {
@@ -137,6 +159,7 @@ static enum al_err read_config(const char *path, bool campaign, struct loop_conf
     AL_TRY(schema_fill(keys, loop_nkeys, skip, c->tree, c));
     AL_TRY(read_systems(c, campaign));
     AL_TRY(settle_initial(c, campaign));
+    AL_TRY(settle_train(c));
     AL_TRY(check_relations(c));
     if (campaign && !c->workdir[0])
         AL_TRY(al_node_error(al_node_get(c->tree, "workdir"), "workdir: a directory is wanted"));

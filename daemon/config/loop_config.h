@@ -46,6 +46,7 @@ struct cfg_initial {
 };
 
 struct cfg_train {
+    char engine[16];           // builtin | deepmd
     int committee;
     double rcut, rcut_smooth;
     bool sel_auto;
@@ -164,6 +165,7 @@ struct cfg_resources {
     char executor[16];         // local | slurm
     int cores;                 // 0 = all of the machine
     char lammps[512];          // lmp: a path, or a name in PATH
+    char deepmd[512];          // dp: a path, or a name in PATH
     int retries;               // starts of a task that failed for a transient reason
     int label_batch;           // frames per label task
     int label_deaths;          // of a worker at one frame, after which the frame is in quarantine
@@ -218,7 +220,8 @@ struct cfg_key_value {
     const char *key, *value;
 };
 // The section `train` with seed (below 0: the file's) and these keys in their places, as a file that loop_config_read_engine reads.
-enum al_err loop_config_write_train(const struct loop_config *c, long seed, int n, const struct cfg_key_value *set, FILE *out);
+enum al_err loop_config_write_train(const struct loop_config *c, long seed, const char *deepmd, int n, const struct cfg_key_value *set,
+                                     FILE *out);
 // SHA-256 over the pseudopotential files of z [n] (engine command: none), and the template.
 enum al_err loop_config_pseudo_hash(const struct loop_config *c, int n, const int *z, char ret_hex[65]);
 // Where the converge table of this file is: label.converge, else NAME.converge.yaml beside it (NAME.yaml, NAME.yml).

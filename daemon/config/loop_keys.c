@@ -310,6 +310,9 @@ const struct schema_key loop_keys[] = {
     {"initial.aimd.barostat_time", KEY_REAL, AL_DIM_TIME, AT(initial.aimd.tau_p), RANGE(1, 1e6), .otherwise = "200 fs", .flags = P,
      .doc = "Relaxation time of the volume (stochastic cell rescaling, for a compressibility of 0.05 1/GPa)."},
 
+    {"train.engine", KEY_CHOICE, 0, STRING(train.engine), .otherwise = "builtin", .flags = P | KEY_LATER, .choices = "builtin|deepmd",
+     .doc = "Who trains: alnd, or the deepmd-kit of resources.deepmd as a child process of the worker, then with its customs where nothing is "
+            "said: optimiser adam, learning_rate exponential from 1e-3 to 3.51e-8 (docs/engines-deepmd.md)."},
     {"train.committee", KEY_INT, 0, AT(train.committee), RANGE(2, 16), .otherwise = "4", .flags = P,
      .doc = "Number of networks, trained from different random starts."},
     {"train.descriptor.rcut", KEY_REAL, AL_DIM_LENGTH, AT(train.rcut), RANGE(2, 12), .otherwise = "6.0 Ang", .flags = P,
@@ -499,6 +502,8 @@ const struct schema_key loop_keys[] = {
      .doc = "Core budget; 0 = all cores of the machine."},
     {"resources.lammps", KEY_STRING, 0, STRING(resources.lammps), .otherwise = "lmp",
      .doc = "The lmp that the engine lammps starts: a name to look up in PATH, or a path, which alnd start --allow-commands permits."},
+    {"resources.deepmd", KEY_STRING, 0, STRING(resources.deepmd), .otherwise = "dp",
+     .doc = "The dp that train.engine deepmd starts: a name to look up in PATH, or a path, which alnd start --allow-commands permits."},
     {"resources.retries", KEY_INT, 0, AT(resources.retries), RANGE(0, 100), .otherwise = "3",
      .doc = "New starts of a task that failed for a transient reason."},
     {"resources.heartbeat", KEY_REAL, AL_DIM_TIME, AT(resources.heartbeat), RANGE(1e15, 1e20), .otherwise = "5 min",

@@ -214,7 +214,7 @@ static enum al_err beside_us(char ret[AL_PATH])
 static enum al_err find_program(const char *name, struct lmp_program *ret)
 {
     char beside[AL_PATH];
-    AL_TRY(commands_may_start(name));
+    AL_TRY(commands_may_start("resources.lammps", name));
     AL_TRY(beside_us(beside));
     AL_TRY(lmp_find(name, beside, ret));
     return AL_ERR_OK;

@@ -13,6 +13,7 @@
 #include "worker/codes.h"
 #include "worker/data.h"
 #include "worker/lammps.h"
+#include "worker/trainopt.h"
 #include "worker/model.h"
 #include "worker/task.h"
 
@@ -80,6 +81,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "estimate") == 0) return answer(estimate_print, argc, argv);
     if (argc > 1 && strcmp(argv[1], "data") == 0) return answer(data_print, argc, argv);
     if (argc > 1 && strcmp(argv[1], "model") == 0) return answer(model_print, argc, argv);
+    if (argc > 1 && strcmp(argv[1], "deepmd") == 0) return answer(deepmd_print, argc, argv);
     if (argc > 1 && strcmp(argv[1], "lammps") == 0) return answer(lammps_print, argc, argv);
     if (argc > 1 && strcmp(argv[1], "code") == 0) return answer(codes_print, argc, argv);
     const struct verb *v = argc == 3 ? find_verb(argv[1]) : NULL;

@@ -13,6 +13,7 @@
 #include "dft/dft.h"
 #include "dft/estimate.h"
 #include "dft/potential.h"
+#include "deepmd/deepmd.h"
 #include "domain/domain.h"
 #include "dp/potential.h"
 #include "worker/codes.h"
@@ -156,6 +157,18 @@ enum al_err registry_labeler_estimate(const struct loop_config *c, const struct 
         return AL_ERR_OK;
     }
     AL_FAIL(AL_ERR_UNSUPPORTED, "label.engine '%s' is not known", c->label.engine);
+}
+
+static const struct trainer_ops *const trainers[] = {&trainer_builtin, &trainer_deepmd};
+
+enum al_err registry_trainer(const char *engine, const struct trainer_ops **ret)
+{
+    for (size_t i = 0; i < sizeof trainers / sizeof trainers[0]; i++)
+        if (strcmp(trainers[i]->name, engine) == 0) {
+            *ret = trainers[i];
+            return AL_ERR_OK;
+        }
+    AL_FAIL(AL_ERR_UNSUPPORTED, "train.engine '%s' is not known", engine);
 }
 
 // First number of a line "KEY ..." (KEY "": of the first line) of a file; 0 when there is none.

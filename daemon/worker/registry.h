@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// The one list of labelers (engine name in loop.yaml) and of potentials (name or file's extension) -> function that opens it
-// with the configuration's settings. A new one is one file and one line in registry.c; a program of somebody else is one in engines/codes/list.c.
+// The one list of trainers (train.engine), of labelers (label.engine) and of potentials (name or file's extension) -> function that opens it
+// with the configuration's settings. A new one is one file and one line in registry.c; a labeler of somebody else's is one in engines/codes/list.c.
 #ifndef AL_WORKER_REGISTRY_H
 #define AL_WORKER_REGISTRY_H
 
@@ -10,6 +10,7 @@
 #include "config/loop_config.h"
 #include "seam/labeler.h"
 #include "seam/potential.h"
+#include "train/engine.h"
 
 struct label_progress {
     int iteration;         // SCF step
@@ -44,6 +45,9 @@ double registry_label_memory(const struct loop_config *c);
 // Collective over comm; hooks are called on rank 0. They must outlive the labeler.
 enum al_err registry_labeler_open(const struct loop_config *c, const struct label_hooks *hooks, struct comm *comm,
                                   struct labeler **ret);
+
+// train.engine -> who trains (train/engine.h).
+enum al_err registry_trainer(const char *engine, const struct trainer_ops **ret);
 
 // "dft" with the configuration's label settings, or a model file (*.dp; on several ranks by domain decomposition). Collective over comm;
 // rank 0 uses it, the part of the others is registry_potential_serve until rank 0 closes its instance.

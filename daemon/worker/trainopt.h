@@ -3,11 +3,15 @@
 #ifndef AL_WORKER_TRAINOPT_H
 #define AL_WORKER_TRAINOPT_H
 
-#include "train/train.h"
+#include "train/engine.h"
 #include "worker/task.h"
 
 // What the section `train` says; warm: training that starts from a model. Without systems in the configuration the type map is left to the
 // data.
 enum al_err train_options_of(const struct loop_config *cfg, bool warm, struct train_options *ret);
+// Who trains a task's model, and what of the options is his alone (program, threads); its settings are checked.
+enum al_err train_engine_of(const struct task *t, struct train_options *o, const struct trainer_ops **ret);
+// alnd-worker deepmd NAME: whether deepmd-kit can be started, as YAML on out.
+enum al_err deepmd_print(int argc, char **argv, FILE *out);
 
 #endif

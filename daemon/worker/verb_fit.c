@@ -81,6 +81,11 @@ static void on_warn(void *ctx, const char *text)
     fprintf(stderr, "level=warn ev=not_finite msg=\"%s\"\n", text);
 }
 
+static void on_resumed(void *ctx, long step)
+{
+    log_line(ctx, "ev=resume step=%ld", step);
+}
+
 static bool on_check_stop(void *ctx)
 {
     return task_should_stop(((struct fit *)ctx)->t);
@@ -146,18 +151,18 @@ static void write_rmse(FILE *out, const char *name, const struct train_rmse *r)
 }
 
 // The errors of the finished model on at most some hundred frames of the training data and on all of the validation data.
-static enum al_err write_summary(struct fit *f, const struct input *in, struct trainer *tr)
+static enum al_err write_summary(struct fit *f, const struct input *in, const struct dp_model *m, const struct train_outcome *done)
 {
     enum { SAMPLE = 200 };
     struct train_rmse train, valid = {.nframes = 0};
-    const struct dp_model *m = trainer_model(tr);
     struct al_outfile o;
     int n = dp_dataset_nframes(in->train);
     AL_TRY(train_rmse(m, in->train, n / SAMPLE + 1, -1, &train));
     if (dp_dataset_nframes(in->valid)) AL_TRY(train_rmse(m, in->valid, 1, -1, &valid));
     AL_TRY(al_outfile_open("summary.yaml", &o));
-    al_yaml_int(o.out, 0, "steps", trainer_step(tr));
-    fprintf(o.out, "# times the loss was not finite and the learning rate was halved\nhalved: %d\n", trainer_recoveries(tr));
+    al_yaml_str(o.out, 0, "engine", f->t->cfg->train.engine);
+    al_yaml_int(o.out, 0, "steps", done->steps);
+    fprintf(o.out, "# times the loss was not finite and the learning rate was halved\nhalved: %d\n", done->recoveries);
     al_yaml_str(o.out, 0, "validation", in->split ? "part of the data" : "given");
     fputs("type_map: [", o.out);
     for (int i = 0; i < m->c.ntypes; i++)
@@ -187,7 +192,7 @@ static enum al_err write_summary(struct fit *f, const struct input *in, struct t
 
 static void log_start(struct fit *f, const struct input *in, const struct train_options *o)
 {
-    log_line(f, "ev=start frames=%d validation_frames=%d%s steps=%ld from=%s", dp_dataset_nframes(in->train), dp_dataset_nframes(in->valid),
+    log_line(f, "ev=start engine=%s frames=%d validation_frames=%d%s steps=%ld from=%s", f->t->cfg->train.engine, dp_dataset_nframes(in->train), dp_dataset_nframes(in->valid),
              in->split ? " validation=split" : "", o->steps, o->init ? o->init : "random");
     for (int i = 0; i < in->train->nnotes; i++)
         log_line(f, "ev=note msg=\"%s\"", in->train->note[i]);
@@ -200,7 +205,9 @@ static enum al_err fit(struct fit *f, const struct input *in)
     struct task *t = f->t;
     struct train_options o;
     char meta[256];
-    AL_OWN(trainer) tr = NULL;
+    const struct trainer_ops *engine;
+    struct train_outcome done;
+    AL_OWN(dp_model) m = NULL;
     AL_TRY(train_options_of(t->cfg, in->from != NULL, &o));
     o.init = in->from;
     o.dir = ".";
@@ -211,20 +218,20 @@ static enum al_err fit(struct fit *f, const struct input *in)
     o.observe = on_progress;
     o.check_stop = on_check_stop;
     o.warn = on_warn;
+    o.resumed = on_resumed;
     o.ctx = f;
+    AL_TRY(train_engine_of(t, &o, &engine));
     log_start(f, in, &o);
-    AL_TRY(trainer_create(&o, in->train, dp_dataset_nframes(in->valid) ? in->valid : NULL, &tr));
-    if (trainer_step(tr)) log_line(f, "ev=resume step=%ld", trainer_step(tr));
-    enum al_err e = trainer_run(tr);
-    if (e) log_line(f, "ev=ended step=%ld why=%s", trainer_step(tr), e == AL_ERR_STOPPED ? "stopped" : "error");
+    enum al_err e = engine->run(&o, in->train, dp_dataset_nframes(in->valid) ? in->valid : NULL, &done);
+    if (e) log_line(f, "ev=ended step=%ld why=%s", f->last.step, e == AL_ERR_STOPPED ? "stopped" : "error");
     AL_TRY(e);
-    AL_TRY(write_summary(f, in, tr));
-    AL_TRY(task_fact_int(t, "steps", trainer_step(tr)));
-    AL_TRY(task_fact_int(t, "halved", trainer_recoveries(tr)));
-    AL_TRY(task_fact_real(t, "seconds_per_step", per_step(f, trainer_step(tr))));
-    log_line(f, "ev=done step=%ld", trainer_step(tr));
+    AL_TRY(dp_model_read("model.dp", &m));
+    AL_TRY(write_summary(f, in, m, &done));
+    AL_TRY(task_fact_int(t, "steps", done.steps));
+    AL_TRY(task_fact_int(t, "halved", done.recoveries));
+    AL_TRY(task_fact_real(t, "seconds_per_step", per_step(f, done.steps)));
+    log_line(f, "ev=done step=%ld", done.steps);
     static const char *const file[] = {"model.dp", "lcurve.out", "summary.yaml", "model.without_zbl.dp"};
-    const struct dp_model *m = trainer_model(tr);
     bool zbl = dp_zbl_present(&m->c.zbl);
     if (zbl) AL_TRY(dp_model_write_networks(file[3], m));
     for (int i = 0; i < (zbl ? 4 : 3); i++)

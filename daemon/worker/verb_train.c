@@ -5,7 +5,9 @@
 #include <math.h>
 
 #include "base/mem.h"
-#include "train/train.h"
+#include "config/commands.h"
+#include "deepmd/deepmd.h"
+#include "worker/registry.h"
 #include "worker/trainopt.h"
 
 struct train_ctx {
@@ -68,17 +70,19 @@ static enum al_err read_data(const char *dir, struct dp_dataset **ret)
     return AL_ERR_OK;
 }
 
-static enum al_err results(struct task *t, struct trainer *tr, const struct dp_dataset *valid)
+static enum al_err results(struct task *t, const struct dp_dataset *valid)
 {
     char path[AL_PATH];
-    const char *const files[] = {"model.dp", "lcurve.out"};
+    const char *const files[] = {"lcurve.out", "model.dp"};
     for (int i = 0; i < 2; i++) {
         AL_TRY(task_path(t, path, files[i]));
         AL_TRY(task_artifact(t, path));
     }
     if (dp_dataset_nframes(valid)) {
         struct train_rmse r;
-        AL_TRY(train_rmse(trainer_model(tr), valid, 1, -1, &r));
+        AL_OWN(dp_model) m = NULL;
+        AL_TRY(dp_model_read(path, &m));
+        AL_TRY(train_rmse(m, valid, 1, -1, &r));
         AL_TRY(task_fact_real(t, "force_rmse", r.f));
         AL_TRY(task_fact_real(t, "energy_rmse", r.e));
     }
@@ -120,6 +124,31 @@ enum al_err train_options_of(const struct loop_config *cfg, bool warm, struct tr
     return AL_ERR_OK;
 }
 
+enum al_err train_engine_of(const struct task *t, struct train_options *o, const struct trainer_ops **ret)
+{
+    const char *program = t->cfg->resources.deepmd;
+    AL_TRY(registry_trainer(t->cfg->train.engine, ret));
+    if (*ret == &trainer_deepmd) AL_TRY(commands_may_start("resources.deepmd", program));
+    o->program = program;
+    o->threads = t->threads;
+    o->patience_seconds = 1e-15 * t->cfg->resources.heartbeat;
+    AL_TRY((*ret)->check(o));
+    return AL_ERR_OK;
+}
+
+enum al_err deepmd_print(int argc, char **argv, FILE *out)
+{
+    struct dpkit p;
+    char version[128];
+    if (argc != 3) AL_FAIL(AL_ERR_INPUT, "usage: alnd-worker deepmd NAME");
+    AL_TRY(commands_may_start("resources.deepmd", argv[2]));
+    AL_TRY(dpkit_find(argv[2], &p));
+    AL_TRY(dpkit_probe(&p, version, sizeof version));
+    al_yaml_str(out, 0, "version", version);
+    al_yaml_str(out, 0, "program", p.path);
+    return AL_ERR_OK;
+}
+
 enum al_err verb_train(struct task *t)
 {
     const struct cfg_train *c = &t->cfg->train;
@@ -129,6 +158,8 @@ enum al_err verb_train(struct task *t)
     AL_TRY(read_data("data/valid", &valid));
     struct train_ctx ctx = {.t = t};
     struct train_options o;
+    struct train_outcome done;
+    const struct trainer_ops *engine;
     char meta[512];
     const char *init = c->warm_start ? al_node_str(t->inputs, "init", NULL) : NULL;
     AL_TRY(train_options_of(t->cfg, init != NULL, &o));
@@ -143,9 +174,8 @@ enum al_err verb_train(struct task *t)
     o.observe = on_progress;
     o.check_stop = on_check_stop;
     o.ctx = &ctx;
-    AL_OWN(trainer) tr = NULL;
-    AL_TRY(trainer_create(&o, train, dp_dataset_nframes(valid) ? valid : NULL, &tr));
-    AL_TRY(trainer_run(tr));
-    AL_TRY(results(t, tr, valid));
+    AL_TRY(train_engine_of(t, &o, &engine));
+    AL_TRY(engine->run(&o, train, dp_dataset_nframes(valid) ? valid : NULL, &done));
+    AL_TRY(results(t, valid));
     return AL_ERR_OK;
 }

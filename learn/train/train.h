@@ -51,8 +51,12 @@ struct train_options {
     double checkpoint_seconds; // wall time between checkpoints; 0 = after every step; < 0 = none but on stop
     const char *meta;          // JSON object for the model's ROOT key "alnd", or NULL
     const char *fingerprint;   // identity of the labels, part of the checkpoint's identity; or NULL
+    const char *program;       // of an engine that is another program (resources.deepmd): a name in PATH or a path
+    int threads;               // of such a program; 0 = 1
+    double patience_seconds;   // of such a program without a sign of life; 0 = 600
     void (*observe)(void *ctx, const struct train_progress *p); // may be NULL
     bool (*check_stop)(void *ctx);                              // asked after every step; may be NULL
+    void (*resumed)(void *ctx, long step);                      // it goes on from there; may be NULL (called by engines, train/engine.h)
     void (*warn)(void *ctx, const char *text);                  // e.g. of a loss that was not finite; may be NULL
     void *ctx;
     size_t cache_bytes; // limit of cached environments; more frames are rebuilt each time (same bits)

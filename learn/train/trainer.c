@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fsio.h"
 #include "base/mem.h"
+#include "train/engine.h"
 #include "train/stats.h"
 #include "train/trainer_impl.h"
 
@@ -53,17 +54,25 @@ static enum al_err take_remainder(struct trainer *t)
     return AL_ERR_OK;
 }
 
-static enum al_err fresh_model(struct trainer *t)
+enum al_err train_settle_model(const struct train_options *o, const struct dp_dataset *train, struct dp_config *ret, double *ret_dmin)
 {
-    struct dp_config c = t->o.model;
+    struct dp_config c = o->model;
     int max[DP_MAX_TYPES];
-    double dmin;
-    if (!c.ntypes) AL_TRY(elements(t->train, &c));
-    AL_TRY(env_scan(&c, t->train, max, &dmin));
+    if (!c.ntypes) AL_TRY(elements(train, &c));
+    AL_TRY(env_scan(&c, train, max, ret_dmin));
     if (c.sel[0] == 0)
         for (int k = 0; k < c.ntypes; k++)
-            c.sel[k] = max[k] ? stats_sel(max[k], t->o.sel_margin) : 4;
+            c.sel[k] = max[k] ? stats_sel(max[k], o->sel_margin) : 4;
     AL_TRY(train_exportable(&c));
+    *ret = c;
+    return AL_ERR_OK;
+}
+
+static enum al_err fresh_model(struct trainer *t)
+{
+    struct dp_config c;
+    double dmin;
+    AL_TRY(train_settle_model(&t->o, t->train, &c, &dmin));
     AL_TRY(dp_model_create(&c, &t->model));
     AL_TRY(take_remainder(t));
     t->model->min_nbor_dist = dmin;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "train/batch.h"
+#include "train/engine.h"
 #include "train/env.h"
 #include "train/gradient.h"
 #include "train/optimiser.h"
@@ -42,7 +43,6 @@ struct trainer {
     bool retried;      // the checkpoint on disk was gone back to already
 };
 
-enum al_err train_options_check(const struct train_options *o);
 enum al_err train_exportable(const struct dp_config *c);
 long train_last_step(const struct train_options *o);
 struct loss_weights train_prefactors(const struct train_options *o, long step);

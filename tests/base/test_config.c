@@ -323,6 +323,34 @@ static void later_keys_at_defaults_do_not_count(void **state)
     assert_true(fabs(d->explore.pressures.v[1] - 5) < 1e-12);
 }
 
+// What deepmd-kit's users expect where nothing is said; what was said stays, or is refused when deepmd-kit has it not.
+static void deepmd_customs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *to, *word; // "learning_rate: ..." of the file becomes this; NULL: good
+    } bad[] = {{"engine: deepmd\n  optimiser: soap", "adam only"},
+               {"engine: deepmd\n  precision: mixed", "double"},
+               {"engine: deepmd\n  patience: 10", "early stop"},
+               {"engine: deepmd\n  zbl: {inner: 0.5 Ang, outer: 1 Ang}", "zbl"}};
+    AL_OWN(loop_config) c = NULL;
+    AL_OWN(loop_config) d = NULL;
+    static const char whole[] = "learning_rate: {start: 2e-3, stop: 1e-5, start_next: 1e-3}";
+    assert_int_equal(loop_config_read(edited(whole, "engine: deepmd"), &c), AL_ERR_OK);
+    assert_string_equal(c->train.optimiser, "adam");
+    assert_string_equal(c->train.schedule, "exponential");
+    assert_string_equal(c->train.precision, "plain");
+    assert_true(c->train.lr_start == 1e-3 && c->train.lr_stop == 3.51e-8);
+    assert_int_equal(loop_config_read(edited(whole, "engine: deepmd\n  learning_rate: {start: 2e-3, schedule: cosine}\n  precision: double"), &d), AL_ERR_OK);
+    assert_string_equal(d->train.schedule, "cosine");
+    assert_true(d->train.lr_start == 2e-3 && d->train.lr_stop == 3.51e-8);
+    for (int i = 0; i < 4; i++) {
+        AL_OWN(loop_config) e = NULL;
+        assert_int_equal(loop_config_read(edited(whole, bad[i].to), &e), AL_ERR_INPUT);
+        assert_non_null(strstr(al_err_message(), bad[i].word));
+    }
+}
+
 // docs/config.md is generated: alnd describe --markdown.
 static void documentation_is_current(void **state)
 {
@@ -438,7 +466,7 @@ int main(void)
         cmocka_unit_test(missing_files_name_the_place), cmocka_unit_test(missing_pseudopotential_names_the_place),
         cmocka_unit_test(pseudopotentials_are_found), cmocka_unit_test(pseudopotentials_are_copied),
         cmocka_unit_test(section_hash_counts_physics_only), cmocka_unit_test(later_keys_at_defaults_do_not_count),
-        cmocka_unit_test(documentation_is_current),
+        cmocka_unit_test(documentation_is_current), cmocka_unit_test(deepmd_customs),
         cmocka_unit_test(engine_mode_needs_no_campaign), cmocka_unit_test(label_settings_go_round),
         cmocka_unit_test(converge_table_lies_beside),
     };

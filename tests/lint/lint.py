@@ -19,7 +19,7 @@ ROOT = sys.argv[1]
 ROOMS = {  # directory -> name used in #include "name/..."
     'engines/base': 'base', 'engines/seam': 'seam', 'engines/comm': 'comm', 'engines/dft': 'dft',
     'engines/md': 'md', 'engines/lammps': 'lammps', 'engines/codes': 'codes', 'engines/domain': 'domain',
-    'engines/transport': 'transport', 'learn/dp': 'dp', 'learn/train': 'train',
+    'engines/transport': 'transport', 'learn/dp': 'dp', 'learn/train': 'train', 'learn/deepmd': 'deepmd',
     'learn/committee': 'committee', 'learn/capi': 'capi', 'learn/dropin': 'dropin', 'daemon/config': 'config',
     'daemon/core': 'core', 'daemon/cli': 'cli', 'daemon/worker': 'worker',
 }
