@@ -96,7 +96,7 @@ struct relative {
 static unsigned long long field(const char *after_name, int k)
 {
     const char *p = after_name;
-    for (int i = 2; i < k && *p; i++) {
+    for (int i = 3; i < k && *p; i++) {
         p += strspn(p, " ");
         p += strcspn(p, " ");
     }
