@@ -19,6 +19,7 @@ void check_destroy(struct check **c)
 {
     if (!*c) return;
     al_free((*c)->f);
+    al_free((*c)->mark);
     al_free(*c);
     *c = NULL;
 }
@@ -121,7 +122,8 @@ static enum al_err tell_distances(struct check *c, const struct dp_system *s, co
     return AL_ERR_OK;
 }
 
-static enum al_err check_distances(struct check *c, const struct dp_system *s, double *ret_nn)
+// marks: of the system's frames, NULL: not wanted.
+static enum al_err check_distances(struct check *c, const struct dp_system *s, unsigned char *marks, double *ret_nn)
 {
     enum { SAMPLE = 20 }; // frames searched to 6 Ang for the mean distance of neighbours
     AL_OWN(al_neigh) near = NULL;
@@ -148,6 +150,8 @@ static enum al_err check_distances(struct check *c, const struct dp_system *s, d
         AL_TRY(al_neigh_update(far, s->natoms, r, h, s->pbc));
         look(s, far, k, &mean);
     }
+    for (int k = 0; marks && k < s->nframes; k++)
+        marks[k] |= (unsigned char)((x.overlap[k] ? CHECK_OVERLAP : 0) | (x.close[k] ? CHECK_CLOSE : 0));
     *ret_nn = mean.n ? mean.sum / (double)mean.n : 2;
     return tell_distances(c, s, &x);
 }
@@ -157,6 +161,7 @@ static enum al_err check_distances(struct check *c, const struct dp_system *s, d
 struct place {
     const struct dp_system *s;
     int frame, set; // set 1: validation
+    int at;         // number in its data, system by system
     double key;     // a projection of cell and positions: equal frames have equal keys
 };
 
@@ -244,17 +249,56 @@ static int list_places(const struct dp_dataset *d, int set, struct place *p)
 {
     int n = 0;
     for (int s = 0; d && s < d->nsys; s++)
-        for (int i = 0; i < d->sys[s].nframes; i++)
-            p[n++] = (struct place){&d->sys[s], i, set, projection(&d->sys[s], i)};
+        for (int i = 0; i < d->sys[s].nframes; i++) {
+            p[n] = (struct place){&d->sys[s], i, set, n, projection(&d->sys[s], i)};
+            n++;
+        }
     return n;
+}
+
+// Of equal frames the one with the most labels stays, of those the first.
+static bool better(const struct place *a, const struct place *b)
+{
+    unsigned x = a->s->have & DP_LABELS, y = b->s->have & DP_LABELS;
+    return x != y ? x > y : a->at < b->at;
+}
+
+struct same { // frames of d that are equal lead to the one of them that stays
+    const struct place **stays; // [frames of d]
+    unsigned char *mark;
+};
+
+static const struct place *root(const struct same *m, const struct place *p)
+{
+    while (m->stays[p->at] && m->stays[p->at] != p)
+        p = m->stays[p->at];
+    return p;
+}
+
+static void mark_pair(const struct same *m, bool contradiction, const struct place *a, const struct place *b)
+{
+    if (contradiction) {
+        m->mark[a->at] |= CHECK_CONTRADICTION;
+        m->mark[b->at] |= CHECK_CONTRADICTION;
+        return;
+    }
+    a = root(m, a);
+    b = root(m, b);
+    if (a == b) return;
+    const struct place *lost = better(a, b) ? b : a;
+    m->stays[lost->at] = lost == a ? b : a;
+    m->mark[lost->at] |= CHECK_DUPLICATE;
 }
 
 static enum al_err check_duplicates(struct check *c, const struct dp_dataset *d, const struct dp_dataset *valid)
 {
     AL_AUTOFREE struct place *p = NULL;
     AL_AUTOFREE struct pairs *found = NULL; // of each system of d
+    AL_AUTOFREE const struct place **stays = NULL;
     AL_ALLOC(p, dp_dataset_nframes(d) + (valid ? dp_dataset_nframes(valid) : 0));
     AL_ALLOC(found, d->nsys);
+    AL_ALLOC(stays, dp_dataset_nframes(d));
+    const struct same same = {stays, c->mark};
     int n = list_places(d, 0, p);
     n += list_places(valid, 1, p + n);
     if (n) qsort(p, (size_t)n, sizeof *p, by_key);
@@ -266,23 +310,28 @@ static enum al_err check_duplicates(struct check *c, const struct dp_dataset *d,
             const struct place *a = p[i].set ? &p[k] : &p[i], *b = p[i].set ? &p[i] : &p[k];
             struct pairs *f = &found[a->s - d->sys];
             bool swap = a->s == b->s && a->frame > b->frame;
-            note_pair(f, contradict(a, b) ? 1 : b->set ? 2 : 0, swap ? b : a, swap ? a : b);
-            if (!p[k].set) break; // of three equal ones, 1 = 2 and 2 = 3
+            bool other = contradict(a, b);
+            note_pair(f, other ? 1 : b->set ? 2 : 0, swap ? b : a, swap ? a : b);
+            if (!b->set) mark_pair(&same, other, a, b);
+            if (!p[k].set && !other) break; // of three equal ones, 1 = 2 and 2 = 3
         }
     for (int s = 0; s < d->nsys; s++)
         AL_TRY(tell_pairs(c, &d->sys[s], &found[s]));
     return AL_ERR_OK;
 }
 
-static enum al_err check_system(struct check *c, const struct dp_system *s)
+// marks: as check_distances has them.
+static enum al_err check_system(struct check *c, const struct dp_system *s, unsigned char *marks)
 {
     AL_AUTOFREE bool *mark = NULL;
     double nn;
     AL_ALLOC(mark, s->nframes);
     if (!(s->have & DP_LABELS))
         AL_TRY(check_add(c, "unlabelled", true, s, "%d frames without energy, forces and virial", s->nframes));
-    AL_TRY(check_distances(c, s, &nn));
+    AL_TRY(check_distances(c, s, marks, &nn));
     AL_TRY(check_outliers(c, s, mark));
+    for (int k = 0; marks && k < s->nframes; k++)
+        if (mark[k]) marks[k] |= CHECK_OUTLIER;
     return check_units(c, s, mark, nn);
 }
 
@@ -290,10 +339,11 @@ enum al_err dataset_check(const struct dp_dataset *d, const struct dp_dataset *v
 {
     AL_OWN(check) c = NULL;
     AL_ALLOC(c, 1);
-    for (int s = 0; s < d->nsys; s++)
-        AL_TRY(check_system(c, &d->sys[s]));
+    AL_ALLOC(c->mark, dp_dataset_nframes(d));
+    for (int s = 0, at = 0; s < d->nsys; at += d->sys[s++].nframes)
+        AL_TRY(check_system(c, &d->sys[s], c->mark + at));
     for (int s = 0; valid && s < valid->nsys; s++)
-        AL_TRY(check_system(c, &valid->sys[s]));
+        AL_TRY(check_system(c, &valid->sys[s], NULL));
     AL_TRY(check_across(c, d));
     AL_TRY(check_duplicates(c, d, valid));
     *ret = c;

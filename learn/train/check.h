@@ -25,9 +25,19 @@ struct check_finding {
     char system[AL_NAME], text[CHECK_TEXT];
 };
 
+// What single frames of d are (the findings say it in words).
+enum check_mark {
+    CHECK_DUPLICATE = 1,     // equal to another one, which has none of its labels less and stands before it
+    CHECK_CONTRADICTION = 2, // equal to another one with other labels
+    CHECK_OVERLAP = 4,
+    CHECK_CLOSE = 8,
+    CHECK_OUTLIER = 16,
+};
+
 struct check {
     struct check_finding *f; // [n]
     int n;
+    unsigned char *mark;     // of each frame of d, system by system
 };
 
 // valid may be NULL: then frames of it that are in d as well are not looked for.

@@ -85,12 +85,16 @@ int dp_dataset_nframes(const struct dp_dataset *d)
 enum al_err dp_system_grow(struct dp_system *s, int more)
 {
     size_t a = (size_t)s->nframes, b = a + (size_t)more, n = 3 * (size_t)s->natoms;
-    AL_GROW(s->coord, a * n, b * n);
-    AL_GROW(s->force, a * n, b * n);
-    AL_GROW(s->box, a * 9, b * 9);
-    AL_GROW(s->virial, a * 9, b * 9);
-    AL_GROW(s->energy, a, b);
-    AL_GROW(s->weight, a, b);
+    if (b > (size_t)s->room) { // one by one 10^5 frames would be copied 10^5 times
+        size_t room = a && b < 2 * a ? 2 * a : b;
+        AL_GROW(s->coord, a * n, room * n);
+        AL_GROW(s->force, a * n, room * n);
+        AL_GROW(s->box, a * 9, room * 9);
+        AL_GROW(s->virial, a * 9, room * 9);
+        AL_GROW(s->energy, a, room);
+        AL_GROW(s->weight, a, room);
+        s->room = (int)room;
+    }
     for (; a < b; a++)
         s->weight[a] = 1;
     return AL_ERR_OK;

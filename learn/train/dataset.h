@@ -17,6 +17,7 @@ struct dp_system {
     char *name; // last component of its directory
     char *path;
     int natoms, nframes;
+    int room;               // frames that the arrays have place for
     bool pbc;
     unsigned have;          // AL_HAVE_ENERGY | AL_HAVE_FORCES | AL_HAVE_VIRIAL
     int *z;                 // [natoms]
@@ -41,6 +42,10 @@ void dp_dataset_destroy(struct dp_dataset **d);
 // Read paths: each a system directory, a directory that is searched for systems (sorted by path), FILE.h5 or FILE.h5#/group
 // (searched as well), or an .extxyz or .xyz file. Errors name frames, counted from 0 over all sets of a system.
 enum al_err dp_dataset_read(const char *const paths[], int npaths, struct dp_dataset **ret);
+// The frames of an extended XYZ file as they stand there, labelled or not, with the energy that belongs to the forces; what there is to
+// say about that ("": nothing).
+enum { DP_NOTE = 256 };
+enum al_err dp_xyz_frames(const char *path, struct al_frames **ret, char ret_note[DP_NOTE]);
 // Add frames (of any compositions) grouped into systems by sequence of species and kinds of labels; order of first appearance.
 // The key weight= of a frame is its weight.
 enum al_err dp_dataset_add_frames(struct dp_dataset *d, const char *name, const struct al_frames *frames);

@@ -74,19 +74,30 @@ static enum al_err add_by_system(struct dp_dataset *d, const char *name, const s
     return AL_ERR_OK;
 }
 
-enum al_err dp_read_xyz(struct dp_dataset *d, const char *path)
+enum al_err dp_xyz_frames(const char *path, struct al_frames **ret, char ret_note[DP_NOTE])
 {
     AL_OWN(al_frames) fs = NULL;
     struct seen s = {0};
-    char name[AL_PATH];
+    ret_note[0] = '\0';
     AL_TRY(al_xyz_read(path, &fs));
     for (int i = 0; i < fs->n; i++)
         AL_TRY_MSG(force_consistent(fs->f[i], &s), "%s: frame %d", path, i);
     if (!fs->n) AL_FAIL(AL_ERR_INPUT, "%s holds no frame", path);
-    AL_TRY(check_labelled(fs, path));
     if (s.free_energy)
-        AL_TRY(dp_dataset_note(d, "%s: %d of %d frames: free_energy taken, the energy that belongs to the forces (key energy differs "
-                                  "in %d, by up to %.3g eV)", path, s.free_energy, fs->n, s.other, s.difference));
+        snprintf(ret_note, DP_NOTE, "%d of %d frames: free_energy taken, the energy that belongs to the forces (key energy differs "
+                                    "in %d, by up to %.3g eV)", s.free_energy, fs->n, s.other, s.difference);
+    *ret = fs;
+    fs = NULL;
+    return AL_ERR_OK;
+}
+
+enum al_err dp_read_xyz(struct dp_dataset *d, const char *path)
+{
+    AL_OWN(al_frames) fs = NULL;
+    char name[AL_PATH], note[DP_NOTE];
+    AL_TRY(dp_xyz_frames(path, &fs, note));
+    AL_TRY(check_labelled(fs, path));
+    if (note[0]) AL_TRY(dp_dataset_note(d, "%s: %s", path, note));
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
     AL_TRY(al_path(name, "%.*s", (int)(dot && dot != base ? (size_t)(dot - base) : strlen(base)), base));
     return add_by_system(d, name, fs);

@@ -238,6 +238,57 @@ static void duplicates(void **state)
     dp_dataset_destroy(&other);
 }
 
+static int marked(const struct dp_dataset *d, int mark, int *ret_last)
+{
+    struct check *c = NULL;
+    int n = 0;
+    MUST(dataset_check(d, NULL, &c));
+    for (int i = 0; i < dp_dataset_nframes(d); i++)
+        if (c->mark[i] & mark) {
+            n++;
+            *ret_last = i;
+        }
+    check_destroy(&c);
+    return n;
+}
+
+// Frame by frame: of equal ones all but one, the first; with more labels that one, wherever it stands.
+static void marks(void **state)
+{
+    (void)state;
+    struct dp_dataset *d = crystal(12, true);
+    int last = -1;
+    assert_int_equal(marked(d, CHECK_DUPLICATE | CHECK_CONTRADICTION | CHECK_OVERLAP, &last), 0);
+    copy_frame(&d->sys[0], 9, &d->sys[0], 2);
+    assert_int_equal(marked(d, CHECK_DUPLICATE, &last), 1);
+    assert_int_equal(last, 9);
+    for (int k = 0; k < 3; k++) { // four of them, none to the last bit the same
+        copy_frame(&d->sys[0], 5 + k, &d->sys[0], 2);
+        d->sys[0].coord[(5 + (size_t)k) * 96 + 5] += 1e-7 * (k % 2 ? 1 : -1);
+    }
+    assert_int_equal(marked(d, CHECK_DUPLICATE, &last), 4);
+    d->sys[0].energy[6] += 0.5; // this one contradicts the others and is no duplicate
+    assert_int_equal(marked(d, CHECK_DUPLICATE, &last), 3);
+    assert_int_equal(marked(d, CHECK_CONTRADICTION, &last), 5);
+    memcpy(d->sys[0].coord + 11 * 96, d->sys[0].coord + 11 * 96 + 3, 3 * sizeof(double));
+    assert_int_equal(marked(d, CHECK_OVERLAP, &last), 1);
+    assert_int_equal(last, 11);
+    dp_dataset_destroy(&d);
+
+    // the same three frames, first without the virial
+    struct dp_dataset *two = crystal(3, true), *full = crystal(3, true);
+    struct al_frames *fs = NULL;
+    two->sys[0].have &= ~(unsigned)AL_HAVE_VIRIAL;
+    MUST(dp_dataset_frames(full, &fs));
+    MUST(dp_dataset_add_frames(two, "again", fs));
+    assert_int_equal(two->nsys, 2);
+    assert_int_equal(marked(two, CHECK_DUPLICATE, &last), 3);
+    assert_int_equal(last, 2);
+    al_frames_destroy(&fs);
+    dp_dataset_destroy(&two);
+    dp_dataset_destroy(&full);
+}
+
 static void across(void **state) // single frames, each in its own system
 {
     (void)state;
@@ -289,7 +340,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strained_crystal), cmocka_unit_test(melts),    cmocka_unit_test(some_frames),
         cmocka_unit_test(relaxed_frame),    cmocka_unit_test(across),
-        cmocka_unit_test(duplicates),       cmocka_unit_test(overlaps),
+        cmocka_unit_test(duplicates),       cmocka_unit_test(overlaps), cmocka_unit_test(marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
