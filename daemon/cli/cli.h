@@ -25,6 +25,7 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, 
     X(plan, "LOOP.yaml | RUN [--json]", "dry run: tasks, core-hours, memory, disk, error of the settings", NULL)       \
     X(md, "dft | MODEL.dp STRUCTURE ...", "molecular dynamics, first-principles or with a model", cli_md_usage)        \
     X(data, "DATA... ...", "what labelled data are and what is wrong with them; conversion", cli_data_usage)            \
+    X(import, "FILE... --to DIR ...", "outputs and data sets of other programs as training data", cli_import_usage)     \
     X(train, "DATA... --out DIR ...", "train a model on labelled data", cli_train_usage)                               \
     X(test, "MODEL.dp DATA... ...", "errors of a model on labelled data: tables, parity plots, outliers",             \
       cli_test_usage)                                                                                                 \
@@ -34,7 +35,7 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, 
     X(help, "[COMMAND]", "this text; alnd COMMAND --help does the same", NULL)
 
 extern const char cli_label_usage[], cli_md_usage[], cli_data_usage[], cli_train_usage[], cli_test_usage[], cli_diffusion_usage[], cli_why_usage[],
-    cli_retry_usage[], cli_watch_usage[]; // lines after the word "usage: "
+    cli_retry_usage[], cli_watch_usage[], cli_import_usage[]; // lines after the word "usage: "
 
 #define CLI_DECLARE(name, args, help, usage) int cmd_##name(int argc, char **argv);
 CLI_COMMANDS(CLI_DECLARE)

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/converge_table.h"
 #include "cli/engines.h"
+#include "cli/import_job.h"
 #include "config/commands.h"
 #include "core/exec_slurm.h"
 #include "core/loop.h"
@@ -158,6 +159,35 @@ static void warn_settings(const struct rundir *r)
     if (text[0]) fprintf(stderr, "alnd: warning: %s\n", text);
 }
 
+// initial.data is read once, into RUN/imported: the run then goes on whatever becomes of the originals. Not RUN/inputs, with which a journal
+// must be there (core/rundir.c).
+static enum al_err import_data(struct rundir *r, const char *worker)
+{
+    const struct cfg_initial *c = &r->config->initial;
+    const char *argv[CFG_MAX_DATA + 6];
+    char dir[AL_PATH], file[AL_PATH];
+    int n = 0;
+    AL_OWN(al_node) answer = NULL;
+    if (!c->ndata) return AL_ERR_OK;
+    AL_TRY(al_path(dir, "%s/%s", r->path, c->data_name));
+    AL_TRY(al_path(file, "%s/labelled.extxyz", dir));
+    if (al_exists(file)) return AL_ERR_OK;
+    argv[n++] = "import";
+    argv[n++] = "--to";
+    argv[n++] = dir;
+    argv[n++] = "--extxyz";
+    if (isatty(STDERR_FILENO)) argv[n++] = "--progress";
+    for (int i = 0; i < c->ndata; i++)
+        argv[n++] = c->data[i];
+    argv[n] = NULL;
+    AL_TRY_MSG(worker_ask(worker, argv, &answer), "initial.data");
+    puts("initial.data:");
+    import_tell(answer, stdout);
+    fputs("alnd: warning: initial.data: these labels are trained on together with those of this run: they must come from the program and settings of "
+          "`label`\n", stderr);
+    return rundir_data(r);
+}
+
 int cmd_start(int argc, char **argv)
 {
     static const char *const flags[] = {"--detach", "--allow-commands", NULL};
@@ -175,6 +205,7 @@ int cmd_start(int argc, char **argv)
     if (!e) e = engines_check(r->config, worker);
     if (!e && strcmp(r->config->resources.executor, "slurm") == 0) e = exec_slurm_check();
     if (!e) e = rundir_lock(r);
+    if (!e) e = import_data(r, worker);
     if (e) return cli_fail(e);
     warn_settings(r);
     if (flag[0]) return run_detached(r, worker);

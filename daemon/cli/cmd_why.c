@@ -114,7 +114,7 @@ static enum al_err tell_json(const struct why *w, char **ret_text)
 static void print_source(const struct frame_life *l)
 {
     static const char *const what[][2] = {
-        {"perturb", "perturbed structure"}, {"aimd", "first-principles MD"}, {"explore", "exploration by the committee"}};
+        {"perturb", "perturbed structure"}, {"aimd", "first-principles MD"}, {"import", "initial.data"}, {"explore", "exploration by the committee"}};
     const char *kind = l->origin_kind;
     for (size_t i = 0; i < sizeof what / sizeof *what; i++)
         if (strcmp(what[i][0], kind) == 0) kind = what[i][1];

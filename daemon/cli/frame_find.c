@@ -62,13 +62,15 @@ static void read_source(struct frame_life *l, const char *id, const char *path, 
     scan_value(comment, "system", l->system, sizeof l->system);
     scan_value(comment, "arrangement", l->arrangement, sizeof l->arrangement);
     scan_value(comment, "supercell", l->supercell, sizeof l->supercell);
+    scan_value(comment, "imported", l->supercell, sizeof l->supercell); // in the name of its set, as a larger cell is
     scan_value(comment, "purpose", l->purpose, sizeof l->purpose);
     scan_value(comment, "temperature", l->temperature, sizeof l->temperature);
     scan_value(comment, "pressure", l->pressure, sizeof l->pressure);
     scan_value(comment, "deviation", l->deviation, sizeof l->deviation);
     bool explore = strncmp(path, "iterations/", 11) == 0;
     l->iteration = explore ? (int)strtol(path + 11, NULL, 10) : -1;
-    snprintf(l->origin_kind, sizeof l->origin_kind, "%s", explore ? "explore" : strstr(path, "/aimd/") ? "aimd" : "perturb");
+    const char *kind = strstr(path, "/aimd/") ? "aimd" : strncmp(path, "initial/data/", 13) == 0 ? "import" : "perturb";
+    snprintf(l->origin_kind, sizeof l->origin_kind, "%s", explore ? "explore" : kind);
     l->step = -1;
     if (scan_value(comment, "step", text, sizeof text)) l->step = strtol(text, NULL, 10);
     else if (explore && strrchr(id, '-')) l->step = strtol(strrchr(id, '-') + 1, NULL, 10); // its name ends with it
@@ -108,7 +110,7 @@ static void list_names(char *ret, size_t n, const char (*name)[NAME], int k)
 
 enum al_err frame_life_find(const char *wanted, struct frame_life *ret)
 {
-    static const char *const sources[] = {"initial/*/frames.extxyz", "initial/*/aimd/*/labelled.extxyz",
+    static const char *const sources[] = {"initial/*/frames.extxyz", "initial/*/aimd/*/labelled.extxyz", "initial/data/labelled.extxyz",
                                           "iterations/*/explore/*/frames.extxyz"};
     AL_AUTOFREE struct finder *f = NULL;
     char names[3 * NAME + 8];

@@ -183,7 +183,7 @@ static enum al_err tell_label(const struct plan_env *env, const struct view *v, 
 {
     char pattern[AL_PATH];
     static const char *const files[] = {"labelled", "failed"};
-    bool aimd = strcmp(l->origin_kind, "aimd") == 0; // labelled as it came
+    bool aimd = strcmp(l->origin_kind, "aimd") == 0 || strcmp(l->origin_kind, "import") == 0; // labelled as it came
     for (int i = 0; i < 2 && !l->label_task[0]; i++) {
         if (aimd) AL_TRY(al_path(pattern, "%s/%s.extxyz", l->origin, files[i]));
         else if (l->iteration < 0) AL_TRY(al_path(pattern, "initial/%s/label/*/%s.extxyz", l->system, files[i]));

@@ -8,6 +8,7 @@
 #include "base/frame.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "config/data_keys.h"
 #include "config/loop_keys.h"
 #include "config/pseudo.h"
 
@@ -98,14 +99,14 @@ static enum al_err check_relations(const struct loop_config *c)
     return AL_ERR_OK;
 }
 
-// perturb is there unless only aimd is; one of them must give frames.
+// perturb is there unless aimd or data is; one of them must give frames.
 static enum al_err settle_initial(struct loop_config *c, bool campaign)
 {
     const struct al_node *initial = al_node_get(c->tree, "initial");
     bool aimd = c->initial.aimd.temperatures.n > 0;
-    if (aimd && !al_node_get(initial, "perturb")) c->initial.frames = 0;
-    if (campaign && !aimd && c->initial.frames == 0)
-        AL_TRY(al_node_error(initial, "initial: no frames: perturb.frames is 0 and aimd has no temperatures"));
+    if ((aimd || c->initial.ndata) && !al_node_get(initial, "perturb")) c->initial.frames = 0;
+    if (campaign && !aimd && !c->initial.ndata && c->initial.frames == 0)
+        AL_TRY(al_node_error(initial, "initial: no frames: perturb.frames is 0, aimd has no temperatures and data names nothing"));
     return AL_ERR_OK;
 }
 
@@ -301,6 +302,7 @@ enum al_err loop_config_check_files(const struct loop_config *c)
             al_err_hint("%s", hint);
             return e;
         }
+    AL_TRY(data_check(c));
     if (!c->train.sel_auto && c->train.nsel != n)
         AL_TRY(al_node_error(al_node_get(c->tree, "train"), "descriptor.sel has %d numbers for %d elements", c->train.nsel, n));
     return AL_ERR_OK;

@@ -14,7 +14,7 @@
 #include "base/fsio.h"
 #include "base/yaml.h"
 
-enum { CFG_MAX_SYSTEMS = 10000, CFG_MAX_LIST = 32, CFG_MAX_KPOINTS = 64 };
+enum { CFG_MAX_SYSTEMS = 10000, CFG_MAX_LIST = 32, CFG_MAX_KPOINTS = 64, CFG_MAX_DATA = 32 };
 
 struct cfg_list {
     int n;
@@ -43,6 +43,10 @@ struct cfg_initial {
     double displacement, strain; // Ang; fraction
     double of_element[AL_ZMAX + 1]; // Ang, by atomic number: displacement of elements named in by_element, else 0
     struct cfg_aimd aimd;
+    int ndata;                 // labelled frames from elsewhere
+    char data[CFG_MAX_DATA][AL_PATH]; // files, directories, patterns; resolved against the directory of loop.yaml
+    char data_name[32];        // "imported/1a2b3c4d5e6f", of the list as written: directory in RUN of what it became
+    const struct al_node *data_node; // for messages
 };
 
 struct cfg_train {

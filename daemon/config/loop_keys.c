@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
+#include "config/data_keys.h"
 #include "config/loop_keys.h"
 
 #include <string.h>
@@ -283,7 +284,7 @@ const struct schema_key loop_keys[] = {
      .doc = "Settings are too small for physics: every result says so."},
 
     {"initial.perturb.frames", KEY_INT, 0, AT(initial.frames), RANGE(0, 100000), .otherwise = "20", .flags = P,
-     .doc = "Perturbed frames of each system and arrangement; 0 when initial.aimd is there and initial.perturb is not."},
+     .doc = "Perturbed frames of each system and arrangement; 0 when initial.aimd or initial.data is there and initial.perturb is not."},
     {"initial.perturb.displacement", KEY_REAL, AL_DIM_LENGTH, AT(initial.displacement), RANGE(0, 1), .otherwise = "0.10 Ang",
      .flags = P, .doc = "Standard deviation of the random displacement of each coordinate."},
     {"initial.perturb.by_element", KEY_CUSTOM, AL_DIM_LENGTH, .otherwise = "{}", .flags = P, .parse = parse_by_element,
@@ -309,6 +310,11 @@ const struct schema_key loop_keys[] = {
      .doc = "Relaxation time of the thermostat (stochastic velocity rescaling)."},
     {"initial.aimd.barostat_time", KEY_REAL, AL_DIM_TIME, AT(initial.aimd.tau_p), RANGE(1, 1e6), .otherwise = "200 fs", .flags = P,
      .doc = "Relaxation time of the volume (stochastic cell rescaling, for a compressibility of 0.05 1/GPa)."},
+
+    // no KEY_PHYSICS: what counts is what the files hold, not where they are (core/rundir.c)
+    {"initial.data", KEY_CUSTOM, 0, .otherwise = "[]", .parse = data_parse, .hash = data_hash,
+     .doc = "Labelled frames from elsewhere, all that alnd import takes: a path or a list of files, directories, patterns. Read once, at the first "
+            "start. Their labels should come from the program and settings of label (docs/import.md)."},
 
     {"train.engine", KEY_CHOICE, 0, STRING(train.engine), .otherwise = "builtin", .flags = P | KEY_LATER, .choices = "builtin|deepmd",
      .doc = "Who trains: alnd, or the deepmd-kit of resources.deepmd as a child process of the worker, then with its customs where nothing is "

@@ -270,6 +270,7 @@ static enum al_err walk_initial(struct walk *w, bool *ret_done)
     AL_TRY(emit_init(w));
     AL_TRY(walk_emit_labels(w, -1, true, &enough));
     AL_TRY(walk_emit_aimd(w));
+    AL_TRY(walk_emit_data(w));
     if (!stage_complete(w)) return AL_ERR_OK;
     enter(w, -1, "initial data");
     AL_TRY(walk_emit_gather(w, -1, &gathered));

@@ -25,6 +25,7 @@ struct plan_settled {
 struct plan_env {
     char structure_sha[CFG_MAX_SYSTEMS][65];
     char pseudo_sha[65]; // over the pseudopotentials of all elements
+    char data_sha[65];   // of what initial.data became, "none" without that key
     int label_batch;     // frames of a label task
     bool open_only;      // leave finished tasks out of the plan; one that was done with other inputs stays in, to be told
     struct plan_settled settled; // only with open_only

@@ -68,6 +68,9 @@ enum al_err draft_append_labelled(struct draft *d, int iteration);
 // plan_aimd.c: the trajectories of systems whose init is done; their ids into a list of labels.
 enum al_err walk_emit_aimd(struct walk *w);
 enum al_err draft_append_aimd(struct draft *d, struct plan_input *list);
+// plan_data.c: initial.data, once every system's init is done; its id into the list of labels.
+enum al_err walk_emit_data(struct walk *w);
+enum al_err draft_append_data(struct draft *d, struct plan_input *list);
 // plan_measure.c. trust: auto: what the iteration before measured, as input `calibration`.
 enum al_err draft_calibration(struct draft *d, int iteration);
 // The same for a production run after iteration `last`: what counts as uncertain there. No part of the identity, which the models are.

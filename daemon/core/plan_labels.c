@@ -320,6 +320,7 @@ enum al_err walk_emit_gather(struct walk *w, int iteration, const struct view_ta
     AL_TRY(draft_list(&d, "labelled", &taken.list));
     AL_TRY(each_offered(w, iteration, take, &taken));
     if (iteration < 0) AL_TRY(draft_append_aimd(&d, taken.list));
+    if (iteration < 0) AL_TRY(draft_append_data(&d, taken.list));
     AL_TRY(draft_int(&d, "set", iteration + 1));
     AL_TRY(each_offered(w, iteration, leave, &left)); // no part of the identity: what is taken says it all
     w->gathered = iteration;

@@ -97,6 +97,7 @@ static const struct {
     {"init", {"seed", "systems", "initial"}},
     {"label", {"label"}},
     {"aimd", {"seed", "systems", "initial", "label", "select"}},
+    {"import", {"systems"}}, // and what the data are
     {"gather", {"seed", "train"}},
     {"train", {"seed", "systems", "train"}},
     {"explore", {"seed", "systems", "explore", "select"}},

@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 
-enum { MAX_ARG = 1024, ANSWER_BYTES = 4 << 20 };
+enum { MAX_ARG = 1 << 20, ANSWER_BYTES = 64 << 20 };
 
 struct answer {
     char *text;
@@ -40,11 +40,13 @@ static enum al_err drain(int fd, struct answer *a)
 static enum al_err ask(const char *worker, const char *const *argv, char **ret_text, size_t *ret_n, int *ret_status)
 {
     struct answer a = {0};
-    char *full[MAX_ARG + 2] = {(char *)(uintptr_t)worker};
+    AL_AUTOFREE char **full = NULL;
     int fd[2], n = 0;
     while (argv[n])
         n++;
     if (n > MAX_ARG) AL_FAIL(AL_ERR_INPUT, "more than %d arguments for the worker", MAX_ARG);
+    AL_ALLOC(full, n + 2);
+    full[0] = (char *)(uintptr_t)worker;
     for (int i = 0; i < n; i++)
         full[i + 1] = (char *)(uintptr_t)argv[i];
     if (pipe2(fd, O_CLOEXEC) != 0) AL_FAIL(AL_ERR_IO, "cannot make a pipe: %s", strerror(errno));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Questions to alnd-worker that are no tasks: it answers with YAML on its standard output and writes no file.
+// Questions to alnd-worker that are no tasks: it answers with YAML on its standard output.
 #ifndef AL_CORE_QUERY_H
 #define AL_CORE_QUERY_H
 

@@ -125,6 +125,17 @@ static enum al_err fingerprint_files(struct rundir *r)
     AL_TRY(loop_config_elements(r->config, &n, z));
     AL_TRY(loop_config_pseudo_hash(r->config, n, z, r->env.pseudo_sha));
     r->env.label_batch = r->config->resources.label_batch;
+    AL_TRY(rundir_data(r));
+    return AL_ERR_OK;
+}
+
+enum al_err rundir_data(struct rundir *r)
+{
+    char path[AL_PATH];
+    snprintf(r->env.data_sha, sizeof r->env.data_sha, "none");
+    if (!r->config->initial.ndata || !r->path[0]) return AL_ERR_OK;
+    AL_TRY(al_path(path, "%s/%s/labelled.extxyz", r->path, r->config->initial.data_name));
+    if (al_exists(path)) AL_TRY(al_sha256_file(path, r->env.data_sha));
     return AL_ERR_OK;
 }
 
@@ -135,6 +146,8 @@ static enum al_err check_names(const struct loop_config *c)
         if (strcmp(c->system[i].name, "gather") == 0)
             AL_TRY(al_node_error(c->system[i].node,
                                  "a system cannot be called 'gather': initial/gather is a task"));
+        if (c->initial.ndata && strcmp(c->system[i].name, "data") == 0)
+            AL_TRY(al_node_error(c->system[i].node, "a system cannot be called 'data': initial/data is a task"));
         AL_TRY(loop_config_input_name(&c->system[i], copy));
         if (strcmp(copy, RUNDIR_CONFIG) == 0)
             AL_TRY(al_node_error(c->system[i].node, "this system's structure would be kept as %s, which is another file", copy));
@@ -333,6 +346,7 @@ static enum al_err collect_values(const struct rundir *r, struct values *v)
         put(v, "section.", sections[i], hex);
     }
     put(v, "section.", "pseudopotentials", r->env.pseudo_sha);
+    put(v, "section.", "data", r->env.data_sha);
     for (int i = 0; i < r->config->nsystems; i++)
         put(v, "structure.", r->config->system[i].name, r->env.structure_sha[i]);
     return AL_ERR_OK;
@@ -369,8 +383,12 @@ static const char *first_user(const struct view *v, const char *key)
 {
     const char *section = strncmp(key, "section.", 8) == 0 ? key + 8 : "systems";
     if (strcmp(section, "pseudopotentials") == 0) section = "label";
-    for (int i = 0; i < v->ntasks; i++)
-        if (v->task[i].attempts && verb_uses(v->task[i].verb, section)) return v->task[i].id;
+    bool data = strcmp(section, "data") == 0; // no section of loop.yaml: of initial.data
+    for (int i = 0; i < v->ntasks; i++) {
+        const char *verb = v->task[i].verb;
+        bool uses = data ? strcmp(verb, "import") == 0 || strcmp(verb, "gather") == 0 : verb_uses(verb, section);
+        if (v->task[i].attempts && uses) return v->task[i].id;
+    }
     return NULL;
 }
 
@@ -385,6 +403,8 @@ static enum al_err refuse_one(const char *name, const char *user)
     if (strcmp(name, "section.pseudopotentials") == 0)
         AL_FAIL_HINT(AL_ERR_INPUT, hint_put_back,
                      "the pseudopotential files have changed, but %s has been started with them", user);
+    if (strcmp(name, "section.data") == 0)
+        AL_FAIL_HINT(AL_ERR_INPUT, hint_put_back, "initial.data has changed, but %s has been started with what it was", user);
     AL_FAIL_HINT(AL_ERR_INPUT, hint_put_back,
                  "the section '%s' of loop.yaml has changed, but %s has been started with it", name + 8, user);
 }
@@ -402,8 +422,9 @@ static enum al_err find_changes(struct journal *j, const struct view *v, const s
     for (int i = 0; i < now->n; i++) {
         AL_AUTOFREE char *old = NULL;
         AL_TRY(journal_get(j, now->key[i], &old));
-        if (old && strcmp(old, now->value[i]) == 0) continue;
         const char *name = now->key[i], *user;
+        if (old && strcmp(old, now->value[i]) == 0) continue;
+        if (!old && strcmp(name, "section.data") == 0 && strcmp(now->value[i], "none") == 0) continue; // of before that key
         if (strcmp(name, "config") == 0) {
             c->text = true;
         } else if ((user = first_user(v, name))) {
@@ -500,8 +521,10 @@ enum al_err rundir_look(const char *run, struct journal *j, struct loop_config *
         AL_TRY(journal_get(j, key, &sha));
         snprintf(env.structure_sha[i], sizeof env.structure_sha[i], "%s", sha ? sha : "");
     }
-    AL_AUTOFREE char *pseudo = NULL, *batch = NULL;
+    AL_AUTOFREE char *pseudo = NULL, *batch = NULL, *data = NULL;
     AL_TRY(journal_get(j, "section.pseudopotentials", &pseudo));
+    AL_TRY(journal_get(j, "section.data", &data));
+    snprintf(env.data_sha, sizeof env.data_sha, "%s", data ? data : "none");
     AL_TRY(journal_get(j, "label_batch", &batch));
     snprintf(env.pseudo_sha, sizeof env.pseudo_sha, "%s", pseudo ? pseudo : "");
     if (batch) env.label_batch = (int)strtol(batch, NULL, 10);

@@ -37,6 +37,8 @@ struct rundir {
 enum al_err rundir_read(const char *arg, struct rundir **ret);
 // The same from the copies in RUN alone, for a run without a journal.
 enum al_err rundir_read_copy(const char *run, struct rundir **ret);
+// env.data_sha anew, of RUN/DATA_NAME/labelled.extxyz: after an import has made it.
+enum al_err rundir_data(struct rundir *r);
 void rundir_destroy(struct rundir **r); // releases the lock
 // Makes the directory when absent and takes RUN/alnd.lock. AL_ERR_BUSY names the other process.
 enum al_err rundir_lock(struct rundir *r);

@@ -288,12 +288,28 @@ static enum al_err size_check(FILE *out, const struct task *t, const struct cali
     return AL_ERR_OK;
 }
 
+// Labels that are not this campaign's own.
+static enum al_err initial_data(FILE *out, const struct task *t)
+{
+    AL_OWN(al_node) r = NULL;
+    if (!t->cfg->initial.ndata) return AL_ERR_OK;
+    AL_TRY(al_yaml_read("initial/data/result.yaml", &r));
+    const struct al_node *facts = al_node_get(r, "facts");
+    fprintf(out, "initial_data: {frames: %ld, fingerprint: ", al_node_int(facts, "nframes", 0));
+    al_yaml_quote(out, al_node_str(facts, "fingerprint", "?"));
+    fputs(", note: ", out);
+    al_yaml_quote(out, "frames of initial.data were labelled elsewhere: whether with the program and settings of this campaign is not known");
+    fputs("}\n", out);
+    return AL_ERR_OK;
+}
+
 static enum al_err body(FILE *out, struct task *t, const struct certificate_sources *s, const struct calibration_list *l)
 {
     AL_OWN(al_node) models = NULL;
     AL_TRY(al_yaml_read("models/result.yaml", &models));
     const struct al_node *last = s->errors[s->nerrors - 1];
     head(out, t, last, al_node_int(al_node_get(models, "facts"), "converged", 0) == 1);
+    AL_TRY(initial_data(out, t));
     held_out(out, last);
     new_frames(out, s->errors, s->nerrors);
     AL_TRY(calibration(out, l));

@@ -12,6 +12,7 @@
 #include "comm/comm.h"
 #include "worker/codes.h"
 #include "worker/data.h"
+#include "worker/import.h"
 #include "worker/lammps.h"
 #include "worker/trainopt.h"
 #include "worker/model.h"
@@ -25,7 +26,7 @@ static const struct verb {
     {"explore", verb_explore},   {"select", verb_select},     {"evaluate", verb_evaluate}, {"publish", verb_publish},
     {"volume", verb_volume},     {"produce", verb_produce},   {"analyze", verb_analyze},   {"report", verb_report},
     {"md", verb_md},             {"aimd", verb_aimd},         {"fit", verb_fit},         {"test", verb_test},
-    {"diffusion", verb_diffusion},
+    {"diffusion", verb_diffusion}, {"import", verb_import},
 };
 enum { NVERBS = sizeof verbs / sizeof verbs[0] };
 
@@ -80,6 +81,7 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "estimate") == 0) return answer(estimate_print, argc, argv);
     if (argc > 1 && strcmp(argv[1], "data") == 0) return answer(data_print, argc, argv);
+    if (argc > 1 && strcmp(argv[1], "import") == 0 && (argc != 3 || argv[2][0] == '-')) return answer(import_print, argc, argv);
     if (argc > 1 && strcmp(argv[1], "model") == 0) return answer(model_print, argc, argv);
     if (argc > 1 && strcmp(argv[1], "deepmd") == 0) return answer(deepmd_print, argc, argv);
     if (argc > 1 && strcmp(argv[1], "lammps") == 0) return answer(lammps_print, argc, argv);

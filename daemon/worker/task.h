@@ -83,6 +83,7 @@ enum al_err verb_aimd(struct task *t);
 enum al_err verb_fit(struct task *t);
 enum al_err verb_test(struct task *t);
 enum al_err verb_diffusion(struct task *t);
+enum al_err verb_import(struct task *t);
 
 // The base frames of t->sys: supercell, one frame for each arrangement of its substitution.
 enum al_err init_base_frames(const struct task *t, const char *structure, struct al_frames **ret);

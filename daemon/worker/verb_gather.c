@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "train/dataset.h"
+#include "worker/import.h"
 #include "worker/quarantine.h"
 
 enum part { PART_TRAIN, PART_VALID, PART_TEST, PART_COUNT };
@@ -46,7 +47,7 @@ static enum al_err check_failures(struct task *t)
     return AL_ERR_OK;
 }
 
-// Labels of different settings are never mixed in one training set.
+// Labels of different settings are never mixed in one training set, except those of initial.data: whoever names that has been told.
 static enum al_err check_fingerprints(const struct task *t, const struct al_frames *fs)
 {
     char path[AL_PATH], want[65] = "";
@@ -58,6 +59,7 @@ static enum al_err check_fingerprints(const struct task *t, const struct al_fram
     }
     for (int i = 0; i < fs->n; i++) {
         const char *fp = al_frame_info(fs->f[i], "fingerprint");
+        if (fp && strncmp(fp, IMPORT_FINGERPRINT, strlen(IMPORT_FINGERPRINT)) == 0) continue;
         if (!fp || strlen(fp) != 64) AL_FAIL(AL_ERR_CORRUPT, "%s: labelled frame %d has no fingerprint", t->id, i);
         if (!want[0]) {
             snprintf(want, sizeof want, "%s", fp);
@@ -116,7 +118,8 @@ static enum al_err sort_system(const struct task *t, const struct al_frames *fs,
     return AL_ERR_OK;
 }
 
-// A system of several arrangements has several orders of species, larger cells have more atoms; deepmd/npy wants one per directory.
+// A system of several arrangements has several orders of species, larger cells have more atoms, imported frames any; deepmd/npy wants one
+// per directory.
 static enum al_err append(const struct task *t, const char *system, enum part part, const struct al_frame **f, int n)
 {
     int nz, z[CFG_MAX_LIST];
@@ -131,15 +134,18 @@ static enum al_err append(const struct task *t, const char *system, enum part pa
     for (int i = 0; i < n; i++) {
         if (used[i]) continue;
         const char *arrangement = al_frame_info(f[i], "arrangement"), *copies = al_frame_info(f[i], "supercell");
+        const char *imported = al_frame_info(f[i], "imported");
         char dir[AL_PATH];
         int k = 0;
         for (int j = i; j < n; j++) {
-            bool equal = f[j]->natoms == f[i]->natoms &&
+            const char *other = al_frame_info(f[j], "imported");
+            bool equal = f[j]->natoms == f[i]->natoms && !imported == !other && (!imported || strcmp(imported, other) == 0) &&
                          memcmp(f[j]->z, f[i]->z, (size_t)f[i]->natoms * sizeof *f[i]->z) == 0;
             if (used[j] || !equal) continue;
             used[j] = true;
             same[k++] = f[j];
         }
+        if (imported) copies = imported;
         bool several = arrangement && strcmp(arrangement, "0") != 0;
         AL_TRY(al_path(dir, "data/%s/%s%s%s%s%s", part_name[part], system, several ? "-a" : "", several ? arrangement : "",
                        copies ? "-" : "", copies ? copies : ""));
