@@ -18,7 +18,9 @@ import tempfile
 import warnings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), 'codes'), os.path.join(os.path.dirname(HERE), 'dft/peer')]
+# this directory's own deepmd.py is not the deepmd that dpdata asks for
+sys.path = [os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), 'codes'), os.path.join(os.path.dirname(HERE), 'dft/peer')] + [
+    p for p in sys.path if os.path.abspath(p) != HERE]
 import peer  # noqa: E402
 
 peer.use('ase', 'dpdata', 'h5py')
