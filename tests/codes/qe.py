@@ -97,10 +97,12 @@ def reference():
     print(f'against the record of pw.x: energy {de:.1e} eV, forces {df:.1e} eV/Ang rms, stress {ds:.1e} eV/Ang^3')
     # both stop at an estimated 1e-12 Ry, which leaves forces of its square root, 2.6e-5 eV/Ang, at most
     check(de < 2e-6 and df < 1e-5 and ds < 2e-6, 'the label is not the reference')
-    e2, f2, s2 = label('dft', 'label: {' + settings + f'pseudopotentials: {PSEUDO}}}\n')
+    grid = f'fft_grid: {r["fft_grid"]}, ' # the record's: ours would be smaller
+    e2, f2, s2 = label('dft', 'label: {' + settings + grid + f'pseudopotentials: {PSEUDO}}}\n')
     de, df, ds = abs(e - e2) / len(f), rms(f, f2), max(abs(x - y) for x, y in zip(s, s2))
     print(f'against alnd\'s own engine: energy {de:.1e} eV/atom, forces {df:.1e} eV/Ang rms, stress {ds:.1e} eV/Ang^3')
-    check(de < 2e-5 and df < 1e-3 and ds < 1e-4, 'the two engines differ')
+    # up to 25 microeV/atom are pw.x's constants of PBE (docs/validation.md)
+    check(de < 2.5e-5 and df < 2e-5 and ds < 1e-5, 'the two engines differ')
     killed()
 
 
