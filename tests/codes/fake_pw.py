@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright the alnd authors
-"""Stands in for pw.x where there is none: reads pw.in, prints what pw.x would print, for a pair potential with repulsion.
+"""Stands in for pw.x where there is none: reads pw.in, prints what pw.x would print, for the potential of toy.py.
 
 FAKE (set by the launcher words env FAKE=..) says what goes wrong: unconverged, unconverged-once, cut, order, place, cell, nostress,
 electrons, exit, error, diag-once, killed, hang, nan, nothing."""
@@ -12,7 +12,9 @@ import signal
 import sys
 import time
 
-BOHR, RY = 0.529177210903, 13.605693122994
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import toy  # noqa: E402
+
 MODE = os.environ.get("FAKE", "")
 
 
@@ -20,29 +22,6 @@ def block(text, head, n):
     lines = text.split("\n")
     at = next(i for i, line in enumerate(lines) if line.startswith(head))
     return [line.split() for line in lines[at + 1:at + 1 + n]]
-
-
-def model(cell, symbols, pos):
-    """Sum over pairs and images of exp(-r^2 / 2) q q (Ry, bohr / 3); energy, forces, stress dE/dstrain."""
-    weight = {"Li": 1.0, "P": 1.5, "S": 2.0}
-    n, energy = len(pos), -10.0 * len(pos)
-    force, strain = [[0.0] * 3 for _ in pos], [[0.0] * 3 for _ in range(3)]
-    shifts = [[sum(k[d] * cell[d][x] for d in range(3)) for x in range(3)]
-              for k in [(a, b, c) for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (-1, 0, 1)]]
-    for i in range(n):
-        for j in range(n):
-            for s in shifts:
-                d = [(pos[j][x] + s[x] - pos[i][x]) / 3 for x in range(3)]
-                r2 = sum(v * v for v in d)
-                if r2 < 1e-12 or r2 > 60:
-                    continue
-                e = 0.5 * weight[symbols[i]] * weight[symbols[j]] * math.exp(-r2 / 2)
-                energy += e
-                for x in range(3):
-                    force[i][x] -= 2 * e * d[x] / 3
-                    for y in range(3):
-                        strain[x][y] -= e * d[x] * d[y]
-    return energy, force, strain
 
 
 def main():
@@ -67,14 +46,8 @@ def main():
     symbols, pos = [r[0] for r in rows], [[float(x) for x in r[1:4]] for r in rows]
     valence = {"Li": 3, "P": 5, "S": 6}
     electrons = sum(valence[s] for s in symbols) + (1 if MODE == "electrons" else 0)
-    energy, force, strain = model(cell, symbols, pos)
-    order = list(range(nat))
-    if MODE == "order":
-        k = next(i for i in range(nat) if symbols[i] != symbols[0])
-        order[0], order[k] = k, 0
-    if MODE == "place":  # two atoms of one element
-        k = next(i for i in range(1, nat) if symbols[i] == symbols[0])
-        order[0], order[k] = k, 0
+    energy, force, strain = toy.model(cell, symbols, pos)
+    order = toy.turned(MODE, symbols)
     if MODE == "cell":
         cell[1][1] *= 1.01
     alat = math.sqrt(sum(x * x for x in cell[0]))
@@ -107,8 +80,7 @@ def main():
     print("\n     Total force =     0.1     Total SCF correction =     0.000001\n\n")
     if MODE != "nostress":
         # pw.x: positive under compression
-        volume = abs(sum(cell[0][i] * (cell[1][(i + 1) % 3] * cell[2][(i + 2) % 3] - cell[1][(i + 2) % 3] * cell[2][(i + 1) % 3])
-                         for i in range(3)))
+        volume = toy.volume(cell)
         print("          total   stress  (Ry/bohr**3)                   (kbar)     P=        0.00")
         for x in range(3):
             print("".join(f" {-strain[x][y] / volume:12.8f}" for y in range(3)) + "         0.00        0.00        0.00")

@@ -4,6 +4,7 @@
 """Stands in for vasp_std in tests: reads INCAR, POSCAR, KPOINTS and POTCAR of the directory it is started in, as VASP would, and writes OUTCAR
 and vasprun.xml of the toy potential of vasp_make.py. REPLAY_VASP, or SYSTEM = replay:MODE in INCAR, says what goes wrong:
   need-all    converges with ALGO = All only (by VASP 6's words); need-damped: with Damped only (silently, as VASP 5)
+  unconverged never converges
   hermitian   breaks with EDDDAV on the screen unless ALGO = All
   bands       stops for TOO FEW BANDS
   cut         ends in the middle of the forces, exit code 0
@@ -56,6 +57,8 @@ def main():
     energy, force, virial = make.toy(cell, symbols, pos)
     ended = 'reached'
     if MODE == 'need-all' and incar['ALGO'] != 'All':
+        ended = 'unconverged'
+    if MODE == 'unconverged':
         ended = 'unconverged'
     if MODE == 'need-damped' and incar['ALGO'] != 'Damped':
         ended = 'silent'

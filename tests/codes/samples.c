@@ -28,6 +28,10 @@ void sample_directory(const char *name, char ret[AL_PATH])
         int n = snprintf(text, sizeof text, "<UPF version=\"2.0.1\">\n<PP_HEADER element=\"%s\"\n rel_functional=\"no\" functional=\"PBE\"\n z_valence=\"%d.0\"/>\n</UPF>\n",
                          kinds[i].symbol, kinds[i].valence);
         assert_int_equal(al_file_write(path, text, (size_t)n), AL_ERR_OK);
+        assert_int_equal(al_path(path, "%s/%s.POTCAR", ret, kinds[i].symbol), AL_ERR_OK);
+        n = snprintf(text, sizeof text, "  PAW_PBE %s 01Jan2000\n   %d.0\n   LEXCH  = PE\n   TITEL  = PAW_PBE %s 01Jan2000\n   ZVAL   =    %d.000\n"
+                     "   ENMAX  =  200.000; ENMIN  =  150.000 eV\n End of Dataset\n", kinds[i].symbol, kinds[i].valence, kinds[i].symbol, kinds[i].valence);
+        assert_int_equal(al_file_write(path, text, (size_t)n), AL_ERR_OK);
     }
 }
 
@@ -51,51 +55,102 @@ static enum al_err where(void *ctx, char ret[AL_PATH])
     return AL_ERR_OK;
 }
 
-static struct code_options common(const char *dir)
+// As many words as a launcher has here; they live until the next call.
+static char words[2][AL_PATH];
+static const char *launcher[8];
+
+static struct code_options common(const char *engine, const char *dir)
 {
     static char kept[AL_PATH];
     snprintf(kept, sizeof kept, "%s", dir);
-    struct code_options o = {.kpoints = CODE_GAMMA, .min_distance = 0.5, .ranks = 2, .hooks = {.where = where, .ctx = kept}};
+    struct code_options o = {.ops = code_find(engine), .kpoints = CODE_GAMMA, .min_distance = 0.5, .ranks = 2, .hooks = {.where = where, .ctx = kept}};
+    assert_non_null(o.ops);
     o.settings = (struct code_settings){.ecut = 10 * AL_HARTREE_EV, .functional = "PBE", .mesh = {1, 1, 1}, .smearing = CODE_GAUSSIAN,
                                         .width = 0.05, .max_scf = 80};
     return o;
 }
 
-struct code_options sample_qe(const char *dir, const char *mode)
+// Files of sample_directory by their ending, or one name of built-in ones for all.
+static void use_pseudo(struct code_options *o, const char *dir, const char *ending, const char *name)
 {
-    static char path[3][AL_PATH], words[64];
-    static struct code_pseudo pseudo[3];
-    static const char *launcher[3];
     static const int z[3] = {3, 15, 16};
-    struct code_options o = common(dir);
+    static char path[3][AL_PATH];
+    static struct code_pseudo pseudo[3];
     for (int i = 0; i < 3; i++) {
-        snprintf(path[i], sizeof path[i], "%.4000s/%s.upf", dir, al_element_symbol(z[i]));
+        if (name) snprintf(path[i], sizeof path[i], "%s", name);
+        else snprintf(path[i], sizeof path[i], "%.4000s/%s.%s", dir, al_element_symbol(z[i]), ending);
         pseudo[i] = (struct code_pseudo){z[i], path[i]};
     }
-    snprintf(words, sizeof words, "FAKE=%s", mode);
+    o->settings.pseudo = pseudo;
+    o->settings.npseudo = 3;
+}
+
+// What differs between the programs whatever runs them.
+static void use_engine(struct code_options *o, const char *dir)
+{
+    static const char basis[] = "&FORCE_EVAL\n&SUBSYS\n&KIND Li\nBASIS_SET SZV-MOLOPT-SR-GTH\n&END KIND\n&KIND P\nBASIS_SET SZV-MOLOPT-SR-GTH\n&END KIND\n"
+                                "&KIND S\nBASIS_SET SZV-MOLOPT-SR-GTH\n&END KIND\n&END SUBSYS\n&END FORCE_EVAL\n";
+    if (o->ops == &code_ops_qe) use_pseudo(o, dir, "upf", NULL);
+    if (o->ops == &code_ops_vasp) use_pseudo(o, dir, "POTCAR", NULL);
+    if (o->ops == &code_ops_abinit || o->ops == &code_ops_cp2k) use_pseudo(o, dir, NULL, "GTH-PBE");
+    if (o->ops == &code_ops_cp2k) { // its only smearing
+        o->settings.smearing = CODE_FERMI;
+        o->settings.user = basis;
+        o->settings.user_path = "basis.inp";
+    }
+}
+
+static void use_command(struct code_options *o, const char *script, const char *mode)
+{
+    static const char *args[4];
+    snprintf(words[0], sizeof words[0], "%.4000s\n%s\n", script, mode);
+    args[0] = mode;
+    args[1] = "frame.extxyz";
+    args[2] = "labelled.extxyz";
+    o->settings.user = words[0];
+    o->settings.user_path = "label.command";
+    o->args = args;
+}
+
+struct code_options sample_code(const char *engine, const char *dir, const char *mode)
+{
+    static const struct {
+        const char *engine, *script, *variable;
+    } stands[] = {{"qe", "fake_pw.py", "FAKE"},
+                  {"command", "fake_label.py", NULL},
+                  {"vasp", "replay_vasp.py", "REPLAY_VASP"},
+                  {"abinit", "fake_abinit.py", "FAKE"},
+                  {"cp2k", "fake_cp2k.py", "FAKE"}};
+    struct code_options o = common(engine, dir);
+    size_t i = 0;
+    while (i < sizeof stands / sizeof *stands && strcmp(stands[i].engine, engine) != 0)
+        i++;
+    if (i == sizeof stands / sizeof *stands) fail_msg("nothing stands in for %s", engine);
+    snprintf(words[1], sizeof words[1], ALND_SOURCE_DIR "/tests/codes/%s", stands[i].script);
+    o.program = words[1];
+    use_engine(&o, dir);
+    if (!stands[i].variable) {
+        use_command(&o, words[1], mode);
+        return o;
+    }
+    snprintf(words[0], sizeof words[0], "%s=%s", stands[i].variable, mode);
     launcher[0] = "env";
-    launcher[1] = words;
-    o.ops = &code_ops_qe;
-    o.settings.pseudo = pseudo;
-    o.settings.npseudo = 3;
-    o.program = ALND_SOURCE_DIR "/tests/codes/fake_pw.py";
+    launcher[1] = words[0];
+    launcher[2] = NULL;
     o.launcher = launcher;
     return o;
 }
 
-struct code_options sample_command(const char *dir, const char *mode)
+struct code_options sample_real(const char *engine, const char *dir)
 {
-    static char words[AL_PATH];
-    static const char *args[4];
-    struct code_options o = common(dir);
-    snprintf(words, sizeof words, "%s/tests/codes/fake_label.py\n%s\n", ALND_SOURCE_DIR, mode);
-    args[0] = mode;
-    args[1] = "frame.extxyz";
-    args[2] = "labelled.extxyz";
-    o.ops = &code_ops_command;
-    o.settings.user = words;
-    o.settings.user_path = "label.command";
-    o.program = ALND_SOURCE_DIR "/tests/codes/fake_label.py";
-    o.args = args;
+    static const char *const mpirun[] = {"mpirun", "--oversubscribe", "--bind-to", "none", "-n", "RANKS", NULL};
+    struct code_options o = common(engine, dir);
+    use_engine(&o, dir);
+    memcpy(launcher, mpirun, sizeof mpirun);
+    o.launcher = launcher;
+    o.program = o.ops->program;
+    o.ranks = 1;
+    o.settings.width = 0.3; // five atoms that are no substance
+    if (o.ops == &code_ops_cp2k) o.settings.ecut = 100 * AL_HARTREE_EV; // of the density's grid
     return o;
 }

@@ -65,7 +65,7 @@ static void test_failures(void **state)
     (void)state;
     sample_directory("codes_failures", dir);
     for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
-        struct code_options o = sample_qe(dir, c[i].mode);
+        struct code_options o = sample_code("qe", dir, c[i].mode);
         fails(&o, c[i].code, c[i].reason);
         // the last rung's output is kept for the user
         assert_int_equal(al_path(path, "%s/work/rung-%d/pw.out", dir, strcmp(c[i].mode, "unconverged") == 0 ? 3 : 0), AL_ERR_OK);
@@ -87,7 +87,7 @@ static void test_command_failures(void **state)
     (void)state;
     sample_directory("codes_command", dir);
     for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
-        struct code_options o = sample_command(dir, c[i].mode);
+        struct code_options o = sample_code("command", dir, c[i].mode);
         fails(&o, c[i].code, c[i].reason);
     }
 }
@@ -102,7 +102,7 @@ static void test_ladder(void **state)
     (void)state;
     sample_directory("codes_ladder", dir);
     for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
-        struct code_options o = sample_qe(dir, c[i].mode);
+        struct code_options o = sample_code("qe", dir, c[i].mode);
         struct label_report rep;
         bool any = false;
         enum al_err e = label(&o, &rep, &any);
@@ -123,13 +123,13 @@ static void test_no_program(void **state)
     bool any;
     (void)state;
     sample_directory("codes_missing", dir);
-    struct code_options o = sample_qe(dir, "");
+    struct code_options o = sample_code("qe", dir, "");
     o.program = "alnd-no-such-program";
     assert_int_equal(label(&o, &rep, &any), AL_ERR_NOTFOUND);
     assert_non_null(strstr(al_err_message(), "alnd-no-such-program"));
     o.program = "true"; // a program, but another one
     assert_int_equal(label(&o, &rep, &any), AL_ERR_UNSUPPORTED);
-    o = sample_qe(dir, "");
+    o = sample_code("qe", dir, "");
     static const char *const launcher[] = {"alnd-no-such-launcher", NULL};
     o.launcher = launcher;
     assert_int_equal(label(&o, &rep, &any), AL_ERR_NOTFOUND);
@@ -152,7 +152,7 @@ static void test_stop(void **state)
     bool any;
     (void)state;
     sample_directory("codes_stop", dir);
-    struct code_options o = sample_qe(dir, "hang");
+    struct code_options o = sample_code("qe", dir, "hang");
     o.hooks.stop = stop_soon;
     double start = al_clock();
     assert_int_equal(label(&o, &rep, &any), AL_ERR_STOPPED);
@@ -176,7 +176,7 @@ static void test_fingerprint(void **state)
     char dir[AL_PATH], a[65], b[65];
     (void)state;
     sample_directory("codes_fingerprint", dir);
-    struct code_options o = sample_qe(dir, "");
+    struct code_options o = sample_code("qe", dir, "");
     fingerprint(&o, a);
     o.ranks = 7;
     o.settings.max_scf = 50;
@@ -187,15 +187,15 @@ static void test_fingerprint(void **state)
     o.settings.user = "&system\n vdw_corr = 'dft-d3'\n/\n";
     fingerprint(&o, b);
     assert_string_not_equal(a, b);
-    o = sample_qe(dir, "");
+    o = sample_code("qe", dir, "");
     o.settings.ecut *= 1.1;
     fingerprint(&o, b);
     assert_string_not_equal(a, b);
-    o = sample_qe(dir, "");
+    o = sample_code("qe", dir, "");
     o.settings.smearing = CODE_COLD;
     fingerprint(&o, b);
     assert_string_not_equal(a, b);
-    o = sample_qe(dir, "");
+    o = sample_code("qe", dir, "");
     FILE *out = fopen(o.settings.pseudo[0].path, "a");
     assert_non_null(out);
     fputs("<!-- another -->\n", out);

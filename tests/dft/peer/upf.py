@@ -6,7 +6,10 @@ psp8 (ABINIT's documentation of the format): r beta_l(r) in Hartree units with t
 valence charge times 4 pi. UPF (its specification): Rydberg, PP_DIJ, core charge without 4 pi, valence 4 pi r^2 rho.
 Beyond the tables V_loc is -Z/r and the charges are continued as exponentials or end.
 """
+import glob
 import math
+import os
+import sys
 
 
 class Psp8:
@@ -99,3 +102,17 @@ def write(psp8_path, symbol, out_path, functional="PBE"):
     t += _field("PP_DIJ", dij) + "</PP_NONLOCAL>\n<PP_PSWFC>\n</PP_PSWFC>\n"
     t += _field("PP_RHOATOM", _atomic_density(p, r, h)) + "</UPF>\n"
     open(out_path, "w").write(t)
+
+
+def write_all(psp8_dir, symbols, out_dir="."):
+    """OUT_DIR/SYMBOL.upf of each element; the first one that has no psp8 file, or None."""
+    for s in symbols:
+        source = glob.glob(os.path.join(psp8_dir, f"*_{s}_*.psp8"))
+        if not source:
+            return s
+        write(source[0], s, os.path.join(out_dir, f"{s}.upf"))
+    return None
+
+
+if __name__ == "__main__":  # upf.py PSP8_DIR OUT_DIR SYMBOL...; exit 77: not all are there
+    sys.exit(77 if write_all(sys.argv[1], sys.argv[3:], sys.argv[2]) else 0)
