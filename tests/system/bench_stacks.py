@@ -24,8 +24,12 @@ import tempfile
 import time
 from datetime import datetime
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../dft/peer'))
+import upf  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 KIT = os.path.dirname(os.environ.get('ALND_PEER_PYTHON', '/opt/dpvenv/bin/python'))
+ELEMENTS = ('Li', 'S') # of stacks.yaml
 STAGES = ('label', 'train', 'explore', 'volume', 'produce')
 
 
@@ -51,6 +55,17 @@ def loop(text, stack, label=None):
     return replaced(text, ('train:\n', 'train:\n  engine: deepmd\n'), ('explore: {', 'explore: {engine: lammps, '),
                     ('production: {', 'production: {engine: lammps, format: extxyz, '),
                     ('resources: {', f'resources: {{lammps: {KIT}/lmp, deepmd: {KIT}/dp, '))
+
+
+def with_upf(text, d):
+    """The same pseudopotentials for pw.x, made from the psp8 files of the build."""
+    pseudo = os.path.join(os.environ.get('ALND_PSEUDO_DIR') or os.path.join(HERE, '../../.alnd/pseudo'), 'SPMS')
+    os.makedirs(f'{d}/upf')
+    missing = upf.write_all(pseudo, ELEMENTS, f'{d}/upf')
+    if missing:
+        print(f'skipped: no pseudopotential of {missing} in {pseudo}')
+        sys.exit(77)
+    return replaced(text, ('pseudopotentials: SPMS', f'pseudopotentials: {os.path.abspath(d)}/upf'))
 
 
 def stage_times(run):
@@ -128,6 +143,8 @@ def main():
         label = labels[0] if stack == 'ours' else labels[-1]
         files = re.findall(r'structure: (\S+?)[},]', text)
         mine = loop(text, stack, label)
+        if label == 'qe':
+            mine = with_upf(mine, os.path.join(top, 'pseudo'))
         for f in files:
             mine = mine.replace(f, os.path.join(os.path.dirname(os.path.abspath(o.config)), f))
         rows.append(measure(os.path.join(os.path.abspath(o.bin), 'alnd'), mine, d, stack))
