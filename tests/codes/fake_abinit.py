@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright the alnd authors
-"""Stands in for abinit where there is none: reads alnd.abi, writes alnd.abo as ABINIT 9 does, for the potential of toy.py.
+"""Stands in for abinit where there is none: reads alnd.abi, writes alnd.abo as ABINIT 9 does, for the potential of toy_potential.py.
 
 FAKE (set by the launcher words env FAKE=..) says what goes wrong: unconverged, unconverged-once, cut, order, place, electrons, error."""
 import os
@@ -9,7 +9,7 @@ import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import toy  # noqa: E402
+import toy_potential as toy  # noqa: E402
 
 MODE = os.environ.get('FAKE', '')
 SYMBOL = {3: 'Li', 15: 'P', 16: 'S'}

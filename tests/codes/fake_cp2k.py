@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright the alnd authors
-"""Stands in for cp2k.psmp where there is none: reads the input, prints what CP2K would print, for the potential of toy.py.
+"""Stands in for cp2k.psmp where there is none: reads the input, prints what CP2K would print, for the potential of toy_potential.py.
 
 FAKE (set by the launcher words env FAKE=..) says what goes wrong: unconverged, unconverged-once, cut, order, place, electrons, error."""
 import math
@@ -10,7 +10,7 @@ import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import toy  # noqa: E402
+import toy_potential as toy  # noqa: E402
 
 MODE = os.environ.get('FAKE', '')
 NUMBER = {'Li': 3, 'P': 15, 'S': 16}

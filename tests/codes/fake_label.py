@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright the alnd authors
-"""label.engine: command for the tests: fake_label.py [MODE] frame.extxyz labelled.extxyz, with the model of toy.py. Nothing but
+"""label.engine: command for the tests: fake_label.py [MODE] frame.extxyz labelled.extxyz, with the model of toy_potential.py. Nothing but
 Python's own library: a user would take ASE."""
 import os
 import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from toy import BOHR, RY, model  # noqa: E402
+from toy_potential import BOHR, RY, model  # noqa: E402
 
 
 def main():

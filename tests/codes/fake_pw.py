@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright the alnd authors
-"""Stands in for pw.x where there is none: reads pw.in, prints what pw.x would print, for the potential of toy.py.
+"""Stands in for pw.x where there is none: reads pw.in, prints what pw.x would print, for the potential of toy_potential.py.
 
 FAKE (set by the launcher words env FAKE=..) says what goes wrong: unconverged, unconverged-once, cut, order, place, cell, nostress,
 electrons, exit, error, diag-once, killed, hang, nan, nothing."""
@@ -13,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import toy  # noqa: E402
+import toy_potential as toy  # noqa: E402
 
 MODE = os.environ.get("FAKE", "")
 

@@ -53,7 +53,7 @@ def fingerprints(text):
 
 def command():
     shutil.copy(os.path.join(HERE, 'fake_label.py'), 'my.py')
-    shutil.copy(os.path.join(HERE, 'toy.py'), 'toy.py')
+    shutil.copy(os.path.join(HERE, 'toy_potential.py'), 'toy_potential.py')
     text = f'label: {{engine: command, command: [python3, {os.getcwd()}/my.py]}}\n'
     refused('no', text, 2, '--allow-commands')
     refused('empty', 'label: {engine: command}\n', 2, 'label.command')

@@ -6,7 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from toy import pairs  # noqa: E402
+from toy_potential import pairs  # noqa: E402
 
 KBAR = 1602.1766340  # 1 eV/Ang^3
 MASS = {'H': 1.0, 'Li': 6.94, 'O': 16.0, 'P': 30.97, 'S': 32.06}
