@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// What the loop relies on, of every executor alike: test_executor_conformance local | slurm (a Slurm must be there:
-// tests/system/slurm.py conform starts one).
+// What the loop relies on, of every executor alike: test_executor_conformance local | slurm | pbs | lsf | flux. Slurm must be there
+// (tests/system/slurm.py conform starts one); fake_queue.py stands in for the others.
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +10,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "core/exec_slurm.h"
+#include "core/exec_queue.h"
 #include "core/executor.h"
 #include "support.h"
 
 enum { NTASKS = 5, WAIT_S = 60 };
 
 static struct place here;
-static bool slurm;
+static enum cfg_queue_system queue;
 
 static int set_up(void **state)
 {
@@ -40,22 +40,22 @@ static int tear_down(void **state)
 
 static struct executor *make(const char *script, double heartbeat)
 {
-    static const struct cfg_slurm cfg = {.grace = 3e16, .poll = 3e14, .jobs = 100, .launcher = {.n = 1, .v = {"nice"}}};
+    static const struct cfg_queue cfg = {.grace = 3e16, .poll = 3e14, .jobs = 100, .launcher = {.n = 1, .v = {"nice"}}};
     char text[2048], worker[300];
     struct executor *x = NULL;
     snprintf(text, sizeof text, "#!/bin/sh\n%s\n", script);
     place_write(&here, "worker", text);
     assert_int_equal(chmod("worker", 0755), 0);
     snprintf(worker, sizeof worker, "%s/worker", here.dir);
-    struct exec_slurm_options s = {.run = here.dir, .worker = worker, .slurm = &cfg, .retries = 2, .heartbeat = heartbeat};
+    struct exec_queue_options s = {.system = queue, .run = here.dir, .worker = worker, .cfg = &cfg, .retries = 2, .heartbeat = heartbeat};
     struct exec_local_options l = {.run = here.dir, .worker = worker, .mpirun = FAKE_MPIRUN, .cores = 16, .heartbeat = heartbeat};
-    enum al_err e = slurm ? exec_slurm_create(&s, &x) : exec_local_create(&l, &x);
+    enum al_err e = queue != CFG_NQUEUES ? exec_queue_create(&s, &x) : exec_local_create(&l, &x);
     assert_int_equal(e, AL_ERR_OK);
-    assert_string_equal(x->ops->name, slurm ? "slurm" : "local");
+    assert_string_equal(x->ops->name, queue != CFG_NQUEUES ? cfg_queue_name(queue) : "local");
     return x;
 }
 
-// Slurm's script takes tokens for words of hexadecimal digits, which those of tasks are.
+// The script of a job takes tokens for words of hexadecimal digits, which those of tasks are.
 static char run_token[16];
 
 static const char *token_of(const char *name) // another for each run of the test, as tokens are
@@ -218,7 +218,10 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_worker_is_adopted_by_its_token, set_up, tear_down),
     };
     if (argc != 2) return 2;
-    slurm = strcmp(argv[1], "slurm") == 0;
+    struct cfg_resources named = {0};
+    snprintf(named.executor, sizeof named.executor, "%s", argv[1]);
+    queue = cfg_queue_of(&named);
+    if (queue == CFG_NQUEUES && strcmp(argv[1], "local") != 0) return 2;
     snprintf(run_token, sizeof run_token, "%lx", (long)getpid());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
