@@ -11,6 +11,7 @@ time limit lasts ALND_FAKE_MINUTE seconds (60). Trouble is asked for by files in
 refuse, full      submissions are refused, as for an unknown queue, as at a limit of jobs
 lost-before, lost-after   once: no answer to a submission that has not, that has arrived
 mute              no answer to questions for the state
+hold              nothing starts
 do-requeue, do-vanish, do-cancel    once: all running jobs start again, are forgotten, are cancelled by somebody else"""
 import argparse
 import getopt
@@ -114,7 +115,7 @@ class Server:
                 j.end('limit')
             if j.kill_at and now > j.kill_at:
                 j.signal(signal.SIGKILL)
-        free = self.slots - sum(j.state == 'run' for j in self.jobs)
+        free = 0 if self.asked('hold', False) else self.slots - sum(j.state == 'run' for j in self.jobs)
         for j in [j for j in self.jobs if j.state == 'wait'][:max(free, 0)]:
             out = open(os.path.join(self.d, f'{j.number}.{j.place}.out'), 'ab')
             env = dict(j.want['env'], **self.dialect.environment(j))
@@ -129,6 +130,7 @@ class Server:
             if submits and self.asked('refuse', False):
                 raise Refused(*self.dialect.refusal)
             if submits and self.asked('full', False):
+                open(os.path.join(self.d, 'was-full'), 'w').close()
                 raise Refused(*self.dialect.full)
             if (submits and self.asked('lost-before')) or (reads and self.asked('mute', False)):
                 raise Refused(*self.dialect.away)
