@@ -13,6 +13,7 @@ enum { ARRAY_MAX = 1000 }; // the largest place is 1000 by default in Slurm and 
 #define CALL_LIMIT_S  60.0
 #define FIRST_LOOK_S  0.5 // after news; then half as long again each time up to the key poll
 #define FILE_LAG_S    10.0 // files of another machine show up late
+#define START_LAG_S   2.0  // of a process on a busy machine
 #define CROWDED_S     60.0
 
 // WAITING to be submitted; SENT: the command runs; UNSURE: it may or may not be in the queue; LIVE: the queue has it; OVER: to be told

@@ -113,6 +113,8 @@ static void watch(struct exec_queue *l, struct queue_job *j)
     bool asked, noted = !j->listed && batch_exit_read(l->run, l->d->name, j->token, &code, &asked);
     double now = al_clock();
     if (!j->listed && j->stage == UNSURE && j->sender) return; // an earlier daemon's submission is under way
+    // or about to be: between fork and exec a process does not show its token
+    if (!j->listed && j->stage == UNSURE && j->adopted && !noted && now - j->submitted < START_LAG_S) return;
     if (!j->listed && j->stage == UNSURE && !j->adopted && !noted) {
         j->stage = WAITING; // the submission got no answer, and the job is not there
         j->id = 0;

@@ -27,7 +27,7 @@ import time
 
 COMMANDS = {'pbs': ('qsub', 'qstat', 'qselect', 'qdel'), 'lsf': ('bsub', 'bjobs', 'bkill'), 'flux': ('flux',)}
 MINUTE = float(os.environ.get('ALND_FAKE_MINUTE', '60'))
-KILL_AFTER = 1.0
+KILL_AFTER = 3.0
 
 
 class Refused(Exception):
