@@ -234,6 +234,7 @@ enum al_err batch_script_write(const char *path, const struct batch_script *s)
     fputs("child=$!\nwhile :; do\n    wait \"$child\"\n    code=$?\n    [ \"$code\" -gt 128 ] && kill -0 \"$child\" 2>/dev/null || break\n"
           "done\nfinish \"$code\"\n", o.out);
     AL_TRY(al_outfile_publish(&o));
+    if (chmod(path, 0755) != 0) AL_FAIL(al_err_from_errno(errno), "cannot make a program of %s: %s", path, strerror(errno));
     return AL_ERR_OK;
 }
 

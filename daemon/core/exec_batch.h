@@ -51,7 +51,7 @@ struct batch_script {
     const struct exec_spec *task; // alike but for task and token
 };
 
-// The script at path, durable.
+// The script at path, a program, durable.
 enum al_err batch_script_write(const char *path, const struct batch_script *s);
 // The tasks of a script: each(ctx, place in the array, token, task).
 enum al_err batch_script_read(const char *path, enum al_err (*each)(void *ctx, int index, const char *token, const char *task),

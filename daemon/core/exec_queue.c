@@ -206,6 +206,7 @@ static void drop_job(struct exec_queue *l, struct queue_job *j)
 {
     char batch[TASK_TOKEN], path[AL_PATH];
     struct stat st;
+    bool well = j->end.code == 0;
     snprintf(batch, sizeof batch, "%s", j->batch);
     static const char *const of_token[] = {"exit", "starts", NULL};
     for (int i = 0; of_token[i]; i++)
@@ -215,7 +216,8 @@ static void drop_job(struct exec_queue *l, struct queue_job *j)
     for (int i = 0; i < l->njobs; i++)
         if (strcmp(l->job[i].batch, batch) == 0) return;
     if (snprintf(path, sizeof path, "%s/%s/%s.sh", l->run, l->d->name, batch) < AL_PATH) unlink(path);
-    if (snprintf(path, sizeof path, "%s/%s/%s.log", l->run, l->d->name, batch) < AL_PATH && stat(path, &st) == 0 && st.st_size == 0)
+    if (snprintf(path, sizeof path, "%s/%s/%s.log", l->run, l->d->name, batch) < AL_PATH && stat(path, &st) == 0 &&
+        (st.st_size == 0 || (l->d->reports && well)))
         unlink(path);
 }
 

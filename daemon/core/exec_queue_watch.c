@@ -115,9 +115,8 @@ static void watch(struct exec_queue *l, struct queue_job *j)
     if (!j->listed && j->stage == UNSURE && j->sender) return; // an earlier daemon's submission is under way
     // or about to be: between fork and exec a process does not show its token
     if (!j->listed && j->stage == UNSURE && j->adopted && !noted && now - j->submitted < START_LAG_S) return;
-    if (!j->listed && j->stage == UNSURE && !j->adopted && !noted) {
+    if (!j->listed && j->stage == UNSURE && !j->adopted && !noted && !j->id) {
         j->stage = WAITING; // the submission got no answer, and the job is not there
-        j->id = 0;
         return;
     }
     if (!j->listed) {

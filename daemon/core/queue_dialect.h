@@ -71,6 +71,7 @@ struct queue_dialect {
     bool own_timer; // no signal before the time limit
     bool minutes;   // limits are whole minutes
     bool forgets;   // what has ended is not listed: that a job is gone may mean all is well
+    bool reports;   // the job's log has a report of it, even if all went well
     bool own_ids;   // each place of an array has an id of its own
     const char *where; // to look when a job has gone without a word
     const char *const *unreached; // in the answer to a submission: nobody knows whether it has arrived

@@ -38,12 +38,6 @@ static void submit(const struct queue_wish *w, struct queue_args *ret)
     if (c->account[0]) queue_arg(ret, "--setattr=bank=%s", c->account);
     for (int i = 0; i < c->extra.n; i++)
         queue_arg(ret, "%s", c->extra.v[i]);
-    if (!many && c->modules.n) {
-        queue_arg(ret, "bash");
-        queue_arg(ret, "-l");
-    } else if (!many) {
-        queue_arg(ret, "sh");
-    }
     queue_arg(ret, "flux/%s.sh", w->batch);
 }
 

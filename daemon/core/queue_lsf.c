@@ -52,9 +52,7 @@ static void submit(const struct queue_wish *w, struct queue_args *ret)
     if (c->account[0]) option(ret, "-P", c->account);
     for (int i = 0; i < c->extra.n; i++)
         queue_arg(ret, "%s", c->extra.v[i]);
-    // bsub hands its words to a shell: none of these comes from outside
-    if (c->modules.n) option(ret, "bash", "-l");
-    else queue_arg(ret, "sh");
+    // what LSF runs it hands to the user's shell: nothing in this word comes from outside
     queue_arg(ret, "lsf/%s.sh", w->batch);
 }
 
@@ -144,6 +142,7 @@ const struct queue_dialect queue_lsf = {
     .warning = "URG",
     .first = 1,
     .minutes = true,
+    .reports = true,
     .where = "bhist -l",
     .unreached = unreached,
     .crowded = crowded,

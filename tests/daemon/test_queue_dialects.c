@@ -145,12 +145,11 @@ static void lsf(void **state)
     (void)state;
     const struct queue_dialect *d = &queue_lsf;
     static const struct cfg_queue c = {.queue = "normal", .account = "solids", .extra = {.n = 2, .v = {"-R", "select[type==any]"}}},
-                                  none = {.modules = {.n = 1, .v = {"openmpi"}}};
+                                  none;
     assert_string_equal(submitted(d, &c, 16, 2, 10), "bsub\n-r\n-J\nalnd-0a1b[1-10]\n-cwd\n/scratch/run\n-o\nlsf/0a1b.log\n-n\n32\n-R\nspan[block=2]\n-R\n"
                                                      "rusage[mem=4001MB/job]\n-M\n4001MB\n-W\n120\n-wa\nURG\n-wt\n2\n-q\nnormal\n-P\nsolids\n-R\n"
-                                                     "select[type==any]\nsh\nlsf/0a1b.sh");
+                                                     "select[type==any]\nlsf/0a1b.sh");
     assert_non_null(strstr(submitted(d, &none, 0, 4, 1), "-J\nalnd-0a1b\n-cwd\n/scratch/run\n-o\nlsf/0a1b.log\n-n\n4\n-R\nspan[hosts=1]\n"));
-    assert_non_null(strstr(submitted(d, &none, 0, 4, 1), "\nbash\n-l\nlsf/0a1b.sh"));
     assert_int_equal(id_in(d, "Job <1234> is submitted to default queue <normal>.\n"), 1234);
     assert_int_equal(id_in(d, "Job <1234> is submitted to queue <long>.\n"), 1234);
     assert_int_equal(id_in(d, "nothing\n"), 0);
@@ -180,7 +179,7 @@ static void flux(void **state)
     static const struct cfg_queue c = {.queue = "batch", .account = "solids", .extra = {.n = 1, .v = {"--requires=fast"}}}, none;
     assert_string_equal(submitted(d, &c, 0, 2, 10), "flux\nsubmit\n--job-name=alnd-0a1b.{cc}\n--cc=0-9\n--cwd=/scratch/run\n--output=flux/0a1b.log\n"
                                                     "--ntasks=1\n--cores-per-task=2\n--time-limit=7200s\n--signal=URG@120s\n--queue=batch\n"
-                                                    "--setattr=bank=solids\n--requires=fast\nsh\nflux/0a1b.sh");
+                                                    "--setattr=bank=solids\n--requires=fast\nflux/0a1b.sh");
     assert_string_equal(submitted(d, &none, 16, 2, 1), "flux\nbatch\n--job-name=alnd-0a1b\n--cwd=/scratch/run\n--output=flux/0a1b.log\n--nslots=16\n"
                                                        "--cores-per-slot=2\n--time-limit=7200s\n--signal=URG@120s\nflux/0a1b.sh");
     assert_int_equal(d->array_max(16), 1);
