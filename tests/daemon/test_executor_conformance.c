@@ -141,7 +141,7 @@ static void the_worker_gets_what_it_needs_and_no_more(void **state)
     (void)state;
     setenv("AWS_SECRET_ACCESS_KEY", "hidden", 1);
     setenv("ALND_CRASH_AT", "999999", 1);
-    struct executor *x = make("env; pwd; echo \"args: $*\"; readlink /proc/self/fd/0; echo to-stderr >&2", 60);
+    struct executor *x = make("env; pwd; echo \"args: $*\"; readlink /proc/self/fd/0; echo to-stderr >&2; echo x > t0/result.yaml", 60);
     submit(x, "t0", "aee", 0);
     assert_int_equal(wait_end(x).code, 0);
     unsetenv("ALND_CRASH_AT");

@@ -82,7 +82,7 @@ def test_whole(reference):
 
 
 def test_kill(reference):
-    c = campaign('kill', ALND_FAKE_MS='200')
+    c = campaign('kill', ALND_FAKE_MS='100')
     slow_submission(c, SUBMIT, 'case "$1" in jobs|cancel) exec PROGRAM "$@";; esac\n' if SYSTEM == 'flux' else '')
     kills, adopted = kill_again_and_again(c, 60)
     once(c)
@@ -92,7 +92,7 @@ def test_kill(reference):
 
 
 def test_stop(reference):
-    c = campaign('stop', ALND_FAKE_MS='3000', ALND_FAKE_SLOW='iterations/000/train').start()
+    c = campaign('stop', ALND_FAKE_MS='2000', ALND_FAKE_SLOW='iterations/000/train').start()
     until(c, lambda: os.path.exists(os.path.join(c.d, 'fake.log')) and 'iterations/000/train/0' in c.begun())
     c.process.send_signal(signal.SIGINT)
     c.finish(60, 3)
