@@ -145,7 +145,7 @@ static void read_all(char *out, void (*each)(void *ctx, const struct queue_line 
     tell(&r, each, ctx);
 }
 
-// PBS cannot be told to delete only what waits. A worker that has just begun gets SIGTERM and kill_delay (10 s) to save its state.
+// PBS cannot be told to delete only what waits. A worker that has just begun gets SIGTERM, and at most kill_delay (10 s) to save its state.
 static void cancel(bool waiting, struct queue_args *ret)
 {
     (void)waiting;
