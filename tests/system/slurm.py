@@ -65,6 +65,10 @@ def test_trouble(reference):
     c = Campaign('trouble', SLURM, ALND_FAKE_MS='4000', ALND_FAKE_SLOW='iterations/000/train').start()
     a, b = 'iterations/000/train/0', 'iterations/000/train/1'
     job_a, job_b = c.job_of(a), c.job_of(b)
+    limit = time.time() + 60
+    while not {a, b} <= set(c.begun()): # on a busy machine that is a while after RUNNING
+        check(time.time() < limit, f'the workers of {a} and {b} do not begin: {c.begun()}')
+        time.sleep(0.05)
     CLUSTER.call('scancel', job_a)
     CLUSTER.call('scontrol', 'requeue', job_b)
     c.job_of(a), c.job_of(b)
