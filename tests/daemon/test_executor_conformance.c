@@ -455,6 +455,14 @@ static void several_ranks_get_a_launcher(void **state)
     snprintf(wanted, sizeof wanted, "%d label t0/task.yaml\n", nice(0) + 2);
     assert_string_equal(text, wanted);
     free(text);
+    struct exec_spec s = {.task = "t0", .verb = "label", .token = token_of("abd"), .ranks = 2, .threads = 1, .alone = true};
+    long pid = 0;
+    assert_int_equal(x->ops->submit(x, &s, &pid), AL_ERR_OK);
+    assert_int_equal(wait_end(x).code, 5);
+    text = place_read(&here, "t0/said"); // whose program has a launcher of its own
+    snprintf(wanted, sizeof wanted, "%d label t0/task.yaml\n", nice(0));
+    assert_string_equal(text, wanted);
+    free(text);
     executor_destroy(&x);
 }
 
