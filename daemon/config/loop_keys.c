@@ -18,27 +18,6 @@
 #define REALS(field)      AT(field.v), ELEMENTS(field.v), COUNT(field.n)
 #define RANGE(lo, hi)     .min = (lo), .max = (hi)
 
-// The keys of a batch system: name in the file and of its functions, place in resources.queue, what it calls a queue, its title.
-#define QUEUE_KEYS(name, NAME, queue_word, title, unit, launch, launch_doc, account_word, extra_doc)                                      \
-    {"resources." #name "." queue_word, KEY_CUSTOM, 0, .otherwise = "\"\"", .parse = name##_parse_queue, .hash = name##_hash_queue,        \
-     .doc = title ": " queue_word " of the jobs; none: its default."},                                                                    \
-    {"resources." #name ".account", KEY_CUSTOM, 0, .otherwise = "\"\"", .parse = name##_parse_account, .hash = name##_hash_account,       \
-     .doc = title ": " account_word " that the jobs are charged to; none: its default."},                                                 \
-    {"resources." #name ".time", KEY_REAL, AL_DIM_TIME, AT(resources.queue[CFG_##NAME].time), RANGE(0, 1e22), .otherwise = "0 s",         \
-     .doc = title ": time limit of a job without one of its own (resources.label.time, ..), " unit "; 0 = that of the " queue_word "."},  \
-    {"resources." #name ".grace", KEY_REAL, AL_DIM_TIME, AT(resources.queue[CFG_##NAME].grace), RANGE(1e15, 6e19), .otherwise = "2 min",  \
-     .doc = title ": so long before its time limit a worker is told to save its state; it goes on in a new job."},                        \
-    {"resources." #name ".jobs", KEY_INT, 0, AT(resources.queue[CFG_##NAME].jobs), RANGE(1, 100000), .otherwise = "1000",                 \
-     .doc = title ": tasks in the queue at a time."},                                                                                     \
-    {"resources." #name ".poll", KEY_REAL, AL_DIM_TIME, AT(resources.queue[CFG_##NAME].poll), RANGE(1e14, 6e17), .otherwise = "30 s",     \
-     .doc = title ": longest time between two looks at the queue, one for all jobs; right after news it is shorter."},                    \
-    {"resources." #name ".modules", KEY_CUSTOM, 0, .otherwise = "[]", .parse = name##_parse_modules, .hash = name##_hash_modules,         \
-     .doc = title ": environment modules that a job loads: [openmpi/4.1, openblas]."},                                                    \
-    {"resources." #name ".launcher", KEY_CUSTOM, 0, .otherwise = launch, .parse = name##_parse_launcher, .hash = name##_hash_launcher,    \
-     .doc = title ": starts the ranks of a parallel task: a list of arguments, to which -n RANKS is added" launch_doc "."},               \
-    {"resources." #name ".extra", KEY_CUSTOM, 0, .otherwise = "[]", .parse = name##_parse_extra, .hash = name##_hash_extra,               \
-     .doc = title ": " extra_doc},
-
 // train.descriptor.sel: auto, or one number for each element
 static enum al_err parse_sel(const struct al_node *n, void *base)
 {
