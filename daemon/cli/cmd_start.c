@@ -14,7 +14,7 @@
 #include "cli/engines.h"
 #include "cli/import_job.h"
 #include "config/commands.h"
-#include "core/exec_slurm.h"
+#include "core/exec_queue.h"
 #include "core/loop.h"
 #include "core/query.h"
 #include "core/signals.h"
@@ -203,7 +203,7 @@ int cmd_start(int argc, char **argv)
     if (!e) e = exec_find_worker(worker, sizeof worker);
     if (!e) e = commands_check(r->config, r->path, flag[1]);
     if (!e) e = engines_check(r->config, worker);
-    if (!e && strcmp(r->config->resources.executor, "slurm") == 0) e = exec_slurm_check();
+    if (!e) e = exec_queue_check(cfg_queue_of(&r->config->resources));
     if (!e) e = rundir_lock(r);
     if (!e) e = import_data(r, worker);
     if (e) return cli_fail(e);

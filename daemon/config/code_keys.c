@@ -3,7 +3,7 @@
 #include "config/code_keys.h"
 
 #include "config/loop_config.h"
-#include "config/slurm_keys.h"
+#include "config/queue_keys.h"
 
 enum al_err code_parse_launcher(const struct al_node *n, void *base)
 {

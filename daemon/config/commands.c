@@ -124,17 +124,21 @@ enum al_err commands_allow(const char *what)
     return AL_ERR_OK;
 }
 
-// Words of a launcher can make any program start; the default one is ours.
+// Words of a launcher can make any program start; the default ones are ours.
 static enum al_err check_launcher(const struct loop_config *c)
 {
-    static const char *const ours[] = {"mpirun", "--bind-to", "none"};
-    const struct cfg_words *w = &c->resources.slurm.launcher;
-    bool same = w->n == 3;
-    for (int i = 0; i < 3 && same; i++)
-        same = strcmp(w->v[i], ours[i]) == 0;
-    if (same || strcmp(c->resources.executor, "slurm") != 0) return AL_ERR_OK;
+    static const char *const mpirun_words[] = {"mpirun", "--bind-to", "none", NULL}, *const flux_words[] = {"flux", "run", NULL};
+    enum cfg_queue_system q = cfg_queue_of(&c->resources);
+    if (q == CFG_NQUEUES) return AL_ERR_OK;
+    const char *const *ours = q == CFG_FLUX ? flux_words : mpirun_words;
+    const struct cfg_words *w = &c->resources.queue[q].launcher;
+    int i = 0;
+    while (i < w->n && ours[i] && strcmp(w->v[i], ours[i]) == 0)
+        i++;
+    if (i == w->n && !ours[i]) return AL_ERR_OK;
     AL_FAIL_HINT(AL_ERR_INPUT, "if it is the right one: alnd start --allow-commands",
-                 "resources.slurm.launcher: %.160s would be started because a file says so", w->n ? w->v[0] : "the worker without a launcher");
+                 "resources.%s.launcher: %.160s would be started because a file says so", cfg_queue_name(q),
+                 w->n ? w->v[0] : "the worker without a launcher");
 }
 
 static enum al_err check_program(const char *key, const char *program, bool allow)

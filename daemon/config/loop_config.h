@@ -158,15 +158,21 @@ struct cfg_job {
     double time;               // fs! of one attempt; 0 = no limit
 };
 
-struct cfg_slurm {
-    char partition[128], account[128]; // "": Slurm's default
-    double time, grace, poll;          // fs!
-    int jobs;                          // tasks in Slurm's queue at a time
+// Batch systems, each with keys of its own: resources.slurm, resources.pbs, ..
+#define CFG_QUEUES(X) X(SLURM, slurm) X(PBS, pbs) X(LSF, lsf) X(FLUX, flux)
+#define CFG_QUEUE_ENUM(NAME, name) CFG_##NAME,
+enum cfg_queue_system { CFG_QUEUES(CFG_QUEUE_ENUM) CFG_NQUEUES };
+#undef CFG_QUEUE_ENUM
+
+struct cfg_queue {
+    char queue[128], account[128]; // "": the system's default
+    double time, grace, poll;      // fs!
+    int jobs;                      // tasks in the queue at a time
     struct cfg_words modules, launcher, extra;
 };
 
 struct cfg_resources {
-    char executor[16];         // local | slurm
+    char executor[16];         // local | slurm | pbs | lsf | flux
     int cores;                 // 0 = all of the machine
     char lammps[512];          // lmp: a path, or a name in PATH
     char deepmd[512];          // dp: a path, or a name in PATH
@@ -178,8 +184,12 @@ struct cfg_resources {
     double label_memory;       // MiB a label task may take, all its ranks together; 0 = 90 % of the machine's / concurrent tasks
     double heartbeat;          // fs! (unit of AL_DIM_TIME): a worker silent for longer counts as hung
     bool pin;                  // local: workers on cores of their own
-    struct cfg_slurm slurm;
+    struct cfg_queue queue[CFG_NQUEUES];
 };
+
+const char *cfg_queue_name(enum cfg_queue_system q);
+// Which batch system the executor is; CFG_NQUEUES: none.
+enum cfg_queue_system cfg_queue_of(const struct cfg_resources *r);
 
 struct loop_config {
     char path[AL_PATH];        // of the file as given

@@ -8,7 +8,7 @@
 #include "base/xcname.h"
 #include "config/code_keys.h"
 #include "config/loop_config.h"
-#include "config/slurm_keys.h"
+#include "config/queue_keys.h"
 
 #define AT(field)         .offset = offsetof(struct loop_config, field)
 #define SIZE(field)       .size = sizeof(((struct loop_config *)0)->field)
@@ -502,8 +502,8 @@ const struct schema_key loop_keys[] = {
     {"production.format", KEY_CHOICE, 0, STRING(production.format), .otherwise = "dcd", .flags = P, .choices = "dcd|extxyz",
      .doc = "Trajectory: dcd (binary, positions in single precision, a fifth of the size, read by MDAnalysis, VMD and OVITO with topology.extxyz beside it) or extxyz."},
 
-    {"resources.executor", KEY_CHOICE, 0, STRING(resources.executor), .otherwise = "local", .choices = "local|slurm",
-     .doc = "Who runs the workers: this machine, or Slurm (docs/slurm.md)."},
+    {"resources.executor", KEY_CHOICE, 0, STRING(resources.executor), .otherwise = "local", .choices = "local|slurm|pbs|lsf|flux",
+     .doc = "Who runs the workers: this machine, or a cluster's batch system (docs/cluster.md)."},
     {"resources.cores", KEY_INT, 0, AT(resources.cores), RANGE(0, 4096), .otherwise = "0",
      .doc = "Core budget; 0 = all cores of the machine."},
     {"resources.lammps", KEY_STRING, 0, STRING(resources.lammps), .otherwise = "lmp",
@@ -527,19 +527,19 @@ const struct schema_key loop_keys[] = {
     {"resources.label.memory", KEY_REAL, AL_DIM_MEMORY, AT(resources.label_memory), RANGE(0, 1e9), .otherwise = "0 MiB",
      .doc = "Memory that a label task may take (all ranks), above which it is killed; 0 = 90 % of the machine's over the tasks at a time, not enforced."},
     {"resources.label.time", KEY_REAL, AL_DIM_TIME, AT(resources.label.time), RANGE(0, 1e22), .otherwise = "0 s",
-     .doc = "Time of one start of a label task, after which it is killed and started again; 0 = no limit (with Slurm: resources.slurm.time)."},
+     .doc = "Time of one start of a label task, after which it is killed and started again; 0 = no limit (in a batch system: resources.slurm.time, resources.pbs.time, ..)."},
     {"resources.train.threads", KEY_INT, 0, AT(resources.train.threads), RANGE(1, 256), .otherwise = "1",
      .doc = "Threads of a training task."},
     {"resources.train.memory", KEY_REAL, AL_DIM_MEMORY, AT(resources.train.memory), RANGE(0, 1e9), .otherwise = "0 MiB",
      .doc = "Memory of a training task, all its processes; above it the task is killed; 0 = no limit."},
     {"resources.train.time", KEY_REAL, AL_DIM_TIME, AT(resources.train.time), RANGE(0, 1e22), .otherwise = "0 s",
-     .doc = "Time of one start of a training task, after which it is killed and started again; 0 = no limit (with Slurm: resources.slurm.time)."},
+     .doc = "Time of one start of a training task, after which it is killed and started again; 0 = no limit (in a batch system: resources.slurm.time, resources.pbs.time, ..)."},
     {"resources.explore.threads", KEY_INT, 0, AT(resources.explore.threads), RANGE(1, 256), .otherwise = "1",
      .doc = "Threads of an exploration task."},
     {"resources.explore.memory", KEY_REAL, AL_DIM_MEMORY, AT(resources.explore.memory), RANGE(0, 1e9), .otherwise = "0 MiB",
      .doc = "Memory of an exploration task, all its processes; above it the task is killed; 0 = no limit."},
     {"resources.explore.time", KEY_REAL, AL_DIM_TIME, AT(resources.explore.time), RANGE(0, 1e22), .otherwise = "0 s",
-     .doc = "Time of one start of an exploration task, after which it is killed and started again; 0 = no limit (with Slurm: resources.slurm.time)."},
+     .doc = "Time of one start of an exploration task, after which it is killed and started again; 0 = no limit (in a batch system: resources.slurm.time, resources.pbs.time, ..)."},
     {"resources.produce.ranks", KEY_INT, 0, AT(resources.produce.ranks), RANGE(1, 4096), .otherwise = "1",
      .doc = "MPI ranks of a production task: more than one divides the cell among them (domain decomposition), for large supercells."},
     {"resources.produce.threads", KEY_INT, 0, AT(resources.produce.threads), RANGE(1, 256), .otherwise = "1",
@@ -547,29 +547,18 @@ const struct schema_key loop_keys[] = {
     {"resources.produce.memory", KEY_REAL, AL_DIM_MEMORY, AT(resources.produce.memory), RANGE(0, 1e9), .otherwise = "0 MiB",
      .doc = "Memory of a production task, all its processes; above it the task is killed; 0 = no limit."},
     {"resources.produce.time", KEY_REAL, AL_DIM_TIME, AT(resources.produce.time), RANGE(0, 1e22), .otherwise = "0 s",
-     .doc = "Time of one start of a production task, after which it is killed and started again; 0 = no limit (with Slurm: resources.slurm.time)."},
+     .doc = "Time of one start of a production task, after which it is killed and started again; 0 = no limit (in a batch system: resources.slurm.time, resources.pbs.time, ..)."},
     {"resources.pin", KEY_BOOL, 0, AT(resources.pin), .otherwise = "true",
      .doc = "Executor local: each worker on processors of its own, where the budget is the whole machine and it fits."},
 
-    {"resources.slurm.partition", KEY_CUSTOM, 0, .otherwise = "\"\"", .parse = slurm_parse_partition, .hash = slurm_hash_partition,
-     .doc = "Partition of the jobs; none: Slurm's default."},
-    {"resources.slurm.account", KEY_CUSTOM, 0, .otherwise = "\"\"", .parse = slurm_parse_account, .hash = slurm_hash_account,
-     .doc = "Account that the jobs are charged to; none: Slurm's default."},
-    {"resources.slurm.time", KEY_REAL, AL_DIM_TIME, AT(resources.slurm.time), RANGE(0, 1e22), .otherwise = "0 s",
-     .doc = "Time limit of a job without one of its own (resources.label.time, ..), whole minutes; 0 = that of the partition."},
-    {"resources.slurm.grace", KEY_REAL, AL_DIM_TIME, AT(resources.slurm.grace), RANGE(1e15, 6e19), .otherwise = "2 min",
-     .doc = "So long before its time limit a worker is told to save its state; it goes on in a new job."},
-    {"resources.slurm.jobs", KEY_INT, 0, AT(resources.slurm.jobs), RANGE(1, 100000), .otherwise = "1000",
-     .doc = "Tasks in Slurm's queue at a time."},
-    {"resources.slurm.poll", KEY_REAL, AL_DIM_TIME, AT(resources.slurm.poll), RANGE(1e14, 6e17), .otherwise = "30 s",
-     .doc = "Longest time between two looks at the queue (squeue, one for all jobs); right after news it is shorter."},
-    {"resources.slurm.modules", KEY_CUSTOM, 0, .otherwise = "[]", .parse = slurm_parse_modules, .hash = slurm_hash_modules,
-     .doc = "Environment modules that a job loads: [openmpi/4.1, openblas]."},
-    {"resources.slurm.launcher", KEY_CUSTOM, 0, .otherwise = "[mpirun, --bind-to, none]", .parse = slurm_parse_launcher,
-     .hash = slurm_hash_launcher,
-     .doc = "Starts the ranks of a parallel task: a list of arguments, to which -n RANKS is added; [srun, --mpi=pmix] where Slurm has it."},
-    {"resources.slurm.extra", KEY_CUSTOM, 0, .otherwise = "[]", .parse = slurm_parse_extra, .hash = slurm_hash_extra,
-     .doc = "More options of sbatch in their long form: [--constraint=fast, --qos=long]."},
+    QUEUE_KEYS(slurm, SLURM, "partition", "Slurm", "whole minutes", "[mpirun, --bind-to, none]", "; [srun, --mpi=pmix] where Slurm has it",
+               "Account", "More options of sbatch in their long form: [--constraint=fast, --qos=long].")
+    QUEUE_KEYS(pbs, PBS, "queue", "PBS", "seconds", "[mpirun, --bind-to, none]", "", "Account",
+               "More options of qsub with their values, -l, -P, -p, -W group_list or umask: [-l, place=scatter, -P, solids].")
+    QUEUE_KEYS(lsf, LSF, "queue", "LSF", "whole minutes", "[mpirun, --bind-to, none]", "", "Project",
+               "More options of bsub with their values, -R, -G, -U, -app, -gpu, -m, -sla, -sp, -x: [-R, \"select[type==any]\", -app, dft].")
+    QUEUE_KEYS(flux, FLUX, "queue", "Flux", "seconds", "[flux, run]", "; for flux run also -c THREADS", "Bank",
+               "More options of flux submit and flux batch in their long form: [--requires=fast, --urgency=20].")
 };
 const int loop_nkeys = sizeof loop_keys / sizeof loop_keys[0];
 

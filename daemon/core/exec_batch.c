@@ -38,9 +38,14 @@ _Noreturn static void child_run(const struct batch_call *c, const char *const *a
     _exit(127);
 }
 
+// Where a batch system's commands find it.
 static bool configures(const char *entry)
 {
-    return strncmp(entry, "SLURM_CONF=", 11) == 0;
+    static const char *const names[] = {"SLURM_CONF=", "PBS_CONF_FILE=", "PBS_DEFAULT=", "LSF_ENVDIR=", "LSF_SERVERDIR=", "LSF_BINDIR=",
+                                        "LSF_LIBDIR=", "FLUX_URI=", NULL};
+    for (int i = 0; names[i]; i++)
+        if (strncmp(entry, names[i], strlen(names[i])) == 0) return true;
+    return false;
 }
 
 enum al_err batch_start(struct batch_call *c, const char *const *argv, const char *dir, const char *token)
@@ -144,15 +149,40 @@ static void quote(FILE *out, const char *text)
 static void write_table(FILE *out, const struct batch_script *s)
 {
     for (int i = 0; i < s->ntasks; i++)
-        fprintf(out, "#ALND %d %s %s\n", i, s->task[i].token, s->task[i].task);
+        fprintf(out, "#ALND %d %s %s\n", s->first + i, s->task[i].token, s->task[i].task);
     fprintf(out, "case \"${%s:-0}\" in\n", s->index);
     for (int i = 0; i < s->ntasks; i++) {
-        fprintf(out, "%d) token=%s task=", i, s->task[i].token);
+        fprintf(out, "%d) token=%s task=", s->first + i, s->task[i].token);
         quote(out, s->task[i].task);
         fputs(" ;;\n", out);
     }
     fputs("*) echo \"no task ${", out);
     fprintf(out, "%s:-0}\"; exit 125 ;;\nesac\n", s->index);
+}
+
+// Started again by the batch system (a failed node, preemption): a few times, and the request to stop was then this script's own
+// (a job that is not to start at all is cancelled).
+static void write_restarts(FILE *out, const struct batch_script *s)
+{
+    if (s->restarts) fprintf(out, "restarts=\"${%s:-0}\"\n", s->restarts);
+    else
+        fprintf(out, "restarts=$(cat \"%s/$token.starts\" 2>/dev/null)\nrestarts=\"${restarts:-0}\"\necho $((restarts + 1)) >\"%s/$token.starts\"\n",
+                s->dir, s->dir);
+    fprintf(out, "if [ \"$restarts\" -gt %d ]; then\n    echo \"started again %d times by the batch system: given up\"\n    finish 5\nfi\n",
+            s->retries, s->retries);
+    fputs("[ \"$restarts\" = 0 ] || rm -f \"$task/stop\"\n", out);
+    fputs("[ ! -e \"$task/stop\" ] || finish 3\n", out);
+}
+
+// mpirun would answer a signal by killing its ranks, so these are asked by the file alone.
+static void write_traps(FILE *out, const struct batch_script *s)
+{
+    const char *child = s->task[0].ranks > 0 && !s->task[0].alone ? "" : "; [ -z \"$child\" ] || kill -TERM \"$child\" 2>/dev/null";
+    fprintf(out, "trap 'asked=1; : >\"$task/stop\"%s' %s\n", child, s->warning);
+    if (strcmp(s->warning, "TERM") != 0) fprintf(out, "trap ': >\"$task/stop\"%s' TERM INT\n", child);
+    if (s->timer > 0)
+        fprintf(out, "{ trap 'kill \"$nap\" 2>/dev/null' TERM; sleep %ld & nap=$!; wait \"$nap\" && kill -%s $$; } &\ntimer=$!\n", s->timer,
+                s->warning);
 }
 
 static void write_command(FILE *out, const struct batch_script *s)
@@ -164,6 +194,8 @@ static void write_command(FILE *out, const struct batch_script *s)
         fputc(' ', out);
     }
     if (parallel) fprintf(out, "-n %d ", t->ranks);
+    // flux run counts one core a rank unless told
+    if (parallel && t->threads > 1 && s->nlauncher && strcmp(s->launcher[0], "flux") == 0) fprintf(out, "-c %d ", t->threads);
     quote(out, s->worker);
     fputc(' ', out);
     quote(out, t->verb);
@@ -179,16 +211,17 @@ enum al_err batch_script_write(const char *path, const struct batch_script *s)
     AL_TRY(al_outfile_open(path, &o));
     fputs(s->nmodules ? "#!/bin/bash -l\n" : "#!/bin/sh\n", o.out); // modules are functions that a login sets up
     fputs("# Written by alnd: one task, or an array of them. It runs in the run directory.\n", o.out);
+    if (s->run) {
+        fputs("cd ", o.out);
+        quote(o.out, s->run);
+        fputs(" || exit 126\n", o.out);
+    }
     write_table(o.out, s);
     fputs("exec >>\"$task/worker.log\" 2>&1 </dev/null\n", o.out);
     // for the daemon, who may look long after the job has left the queue
-    fputs("finish() {\n    printf '%s %s %s\\n' \"$token\" \"$1\" \"$asked\" >\"slurm/$token.tmp\" && mv \"slurm/$token.tmp\" \"slurm/$token.exit\"\n"
-          "    exit \"$1\"\n}\nasked=0\nchild=\n", o.out);
-    fprintf(o.out, "if [ \"${%s:-0}\" -gt %d ]; then\n    echo \"started again %d times by the batch system: given up\"\n    finish 5\nfi\n",
-            s->restarts, s->retries, s->retries);
-    // started again by the batch system: the request was this script's own (a job that is not to start at all is cancelled)
-    fprintf(o.out, "[ \"${%s:-0}\" = 0 ] || rm -f \"$task/stop\"\n", s->restarts);
-    fputs("[ ! -e \"$task/stop\" ] || finish 3\n", o.out);
+    fprintf(o.out, "finish() {\n    [ -z \"$timer\" ] || kill \"$timer\" 2>/dev/null\n    printf '%%s %%s %%s\\n' \"$token\" \"$1\" \"$asked\" "
+            ">\"%s/$token.tmp\" && mv \"%s/$token.tmp\" \"%s/$token.exit\"\n    exit \"$1\"\n}\nasked=0\nchild=\ntimer=\n", s->dir, s->dir, s->dir);
+    write_restarts(o.out, s);
     for (int i = 0; i < s->nmodules; i++) {
         fputs("module load ", o.out);
         quote(o.out, s->module[i]);
@@ -196,13 +229,12 @@ enum al_err batch_script_write(const char *path, const struct batch_script *s)
     }
     fprintf(o.out, "export ALND_TOKEN=\"$token\" OMP_NUM_THREADS=%d OPENBLAS_NUM_THREADS=%d\n", t->threads, t->threads);
     fputs("[ \"$(id -u)\" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1\n", o.out);
-    // the signal before the time limit; mpirun would answer one by killing its ranks, so these are asked by the file alone
-    fprintf(o.out, "trap 'asked=1; : >\"$task/stop\"%s' TERM\n",
-            t->ranks > 0 && !t->alone ? "" : "; [ -z \"$child\" ] || kill -TERM \"$child\" 2>/dev/null");
+    write_traps(o.out, s);
     write_command(o.out, s);
     fputs("child=$!\nwhile :; do\n    wait \"$child\"\n    code=$?\n    [ \"$code\" -gt 128 ] && kill -0 \"$child\" 2>/dev/null || break\n"
           "done\nfinish \"$code\"\n", o.out);
     AL_TRY(al_outfile_publish(&o));
+    if (chmod(path, 0755) != 0) AL_FAIL(al_err_from_errno(errno), "cannot make a program of %s: %s", path, strerror(errno));
     return AL_ERR_OK;
 }
 
@@ -220,11 +252,11 @@ enum al_err batch_script_read(const char *path, enum al_err (*each)(void *ctx, i
     return AL_ERR_OK;
 }
 
-bool batch_exit_read(const char *run, const char *token, int *ret_code, bool *ret_asked)
+bool batch_exit_read(const char *run, const char *dir, const char *token, int *ret_code, bool *ret_asked)
 {
     char path[AL_PATH], of[TASK_TOKEN] = "";
     int asked = 0;
-    if (snprintf(path, sizeof path, "%s/slurm/%s.exit", run, token) >= AL_PATH) return false;
+    if (snprintf(path, sizeof path, "%s/%s/%s.exit", run, dir, token) >= AL_PATH) return false;
     FILE *in = fopen(path, "re");
     if (!in) return false;
     bool ok = fscanf(in, "%32s %d %d", of, ret_code, &asked) == 3 && strcmp(of, token) == 0;

@@ -2,7 +2,7 @@
 // Copyright the alnd authors
 //
 // Executors start workers and tell when they end. They know processes, not physics and not the journal.
-// `local` runs workers on this machine within a core budget; others (Slurm, a simulated one) fill the same
+// `local` runs workers on this machine within a core budget; others (batch systems, a simulated one) fill the same
 // record.
 #ifndef AL_CORE_EXECUTOR_H
 #define AL_CORE_EXECUTOR_H

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/crash.h"
-#include "core/exec_slurm.h"
+#include "core/exec_queue.h"
 #include "core/loop_impl.h"
 #include "core/signals.h"
 
@@ -348,10 +348,11 @@ static enum al_err open_executor(struct loop *l, const char *worker)
 {
     const struct cfg_resources *c = &l->r->config->resources;
     const char *mpirun = getenv("ALND_MPIRUN");
-    if (strcmp(c->executor, "slurm") == 0) {
-        struct exec_slurm_options o = {.run = l->r->path, .worker = worker, .slurm = &c->slurm, .retries = c->retries,
+    enum cfg_queue_system q = cfg_queue_of(c);
+    if (q != CFG_NQUEUES) {
+        struct exec_queue_options o = {.system = q, .run = l->r->path, .worker = worker, .cfg = &c->queue[q], .retries = c->retries,
                                        .heartbeat = c->heartbeat * 1e-15};
-        AL_TRY(exec_slurm_create(&o, &l->x));
+        AL_TRY(exec_queue_create(&o, &l->x));
         return AL_ERR_OK;
     }
     struct exec_local_options o = {.run = l->r->path, .worker = worker, .mpirun = mpirun ? mpirun : ALND_MPIRUN, .cores = c->cores,

@@ -13,114 +13,28 @@ Exit 77: skipped, Slurm (Debian: slurmctld slurmd slurm-client munge) or the pse
 import glob
 import json
 import os
-import random
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 
+import cluster_campaign
 import rundirs
 import slurm_cluster
-from rundirs import attempts, outcome
+from cluster_campaign import check, kill_again_and_again, once, same, slow_submission
+from rundirs import attempts
 
 BIN, SOURCE, FAKE, MODE = *(os.path.abspath(p) for p in sys.argv[1:4]), sys.argv[4]
 ALND = os.path.join(BIN, 'alnd')
-HERE = os.path.join(SOURCE, 'tests/system')
 PSEUDO = os.environ.get('ALND_PSEUDO_DIR') or os.path.join(SOURCE, '.alnd/pseudo')
 SLURM = 'executor: slurm, slurm: {poll: 0.5 s, launcher: [nice]}'
 
 
-def check(ok, text):
-    if not ok:
-        print('FAIL:', text)
-        sys.exit(1)
-
-
-class Campaign:
-    def __init__(self, name, resources, worker=FAKE, **env):
-        self.d = os.path.join(TOP, name)
-        os.makedirs(self.d)
-        shutil.copy(os.path.join(HERE, 'li2s.extxyz'), self.d)
-        text = open(os.path.join(HERE, 'mini.yaml')).read()
-        text, n = re.subn(r'resources: \{cores: 2, label: \{batch: 3\}\}', 'resources: {cores: 2, label: {batch: 3}, %s}' % resources, text)
-        check(n == 1, 'mini.yaml has other resources than this test thinks')
-        if worker == FAKE:
-            text = re.sub(r'label_noise: \d+', 'label_noise: 0', text.replace('label: {batch: 3}', 'label: {batch: 1}'))
-        open(os.path.join(self.d, 'mini.yaml'), 'w').write(text)
-        self.env = dict(CLUSTER.env, **env)
-        if worker:
-            self.env.update(ALND_WORKER=worker, ALND_FAKE_LOG=os.path.join(self.d, 'fake.log'))
-        self.process = None
-
-    def start(self):
-        log = open(os.path.join(self.d, 'out.log'), 'ab')
-        self.process = subprocess.Popen([ALND, 'start', '--allow-commands', 'mini.yaml'], cwd=self.d, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                        start_new_session=True, env=self.env)
-        return self
-
-    def finish(self, limit=240, code=0):
-        try:
-            got = self.process.wait(timeout=limit)
-        except subprocess.TimeoutExpired:
-            got = f'nothing in {limit} s'
-            self.process.kill()
-        check(got == code, f'{self.d}: alnd start ended with {got}, not {code}:\n{self.log()[-3000:]}\n{CLUSTER.jobs()[-10:]}')
-        return self
-
-    def log(self):
-        return open(os.path.join(self.d, 'out.log'), errors='replace').read()
-
-    def daemon_log(self):
-        return open(os.path.join(self.d, 'run/alnd.log'), errors='replace').read()
-
-    def begun(self):
-        n = {}
-        for line in open(os.path.join(self.d, 'fake.log')):
-            what, task = line.split()
-            if what == 'begin':
-                n[task] = n.get(task, 0) + 1
-        return n
-
-    def failures(self):
-        db = sqlite3.connect(f'file:{self.d}/run/alnd.db?mode=ro', uri=True)
-        found = db.execute("select task, n, message from attempt where class is not null and class != ''").fetchall()
-        db.close()
-        return found
-
-    def job_of(self, task, state='RUNNING', limit=60):
-        """'id' or 'id_place' of the task's job once it is in this state."""
-        end = time.time() + limit
-        while time.time() < end:
-            for path in glob.glob(os.path.join(self.d, 'run/slurm/*.sh')):
-                try:
-                    text = open(path).read()
-                except FileNotFoundError:
-                    continue
-                m = re.search(r'^#ALND (\d+) \S+ %s$' % re.escape(task), text, re.M)
-                for base, place, name, now in CLUSTER.jobs() if m else ():
-                    if name == 'alnd-' + os.path.basename(path)[:-3] and place in ('N/A', m[1]) and now == state:
-                        return base if place == 'N/A' else f'{base}_{place}'
-            check(self.process.poll() is None, f'alnd ended before {task} was {state}:\n{self.log()[-2000:]}')
-            time.sleep(0.1)
-        check(False, f'{task} never was {state}: {CLUSTER.jobs()[-10:]}\n{self.log()[-2000:]}')
-
-
-def same(a, b):
-    # what workers without physics leave beside the models when they take their time
-    x, y = ({p: h for p, h in outcome(c.d).items() if os.path.basename(p) not in ('checkpoint', 'stop')} for c in (a, b))
-    check(len(x) > 10, f'only {len(x)} files to compare')
-    for p in sorted(set(x) | set(y)):
-        check(x.get(p) == y.get(p), f'{p} differs between {a.d} and {b.d}')
-    return len(x)
-
-
-def once(c):
-    twice = {t: n for t, n in c.begun().items() if n != 1}
-    check(not twice, f'{c.d}: started more than once: {twice}')
+def Campaign(name, resources, worker=FAKE, **env):
+    return cluster_campaign.Campaign(CLUSTER, ALND, TOP, name, resources, worker, **env)
 
 
 def test_whole(reference):
@@ -134,36 +48,10 @@ def test_whole(reference):
     print(f'whole: {len(c.begun())} tasks, {len(names)} jobs of which {len(arrays)} arrays; {n} files as with the executor local')
 
 
-# sbatch that takes its time: the daemon dies before, while and after the job gets into the queue.
-SLOW_SBATCH = '#!/bin/sh\nsleep 0.4\n%s "$@"\nrc=$?\nsleep 0.4\nexit $rc\n'
-
-
-def slow_sbatch(c):
-    d = os.path.join(c.d, 'bin')
-    os.makedirs(d)
-    path = os.path.join(d, 'sbatch')
-    open(path, 'w').write(SLOW_SBATCH % shutil.which('sbatch'))
-    os.chmod(path, 0o755)
-    c.env['PATH'] = d + ':' + c.env['PATH']
-
-
 def test_kill(reference):
     c = Campaign('kill', SLURM, ALND_FAKE_MS='300')
-    slow_sbatch(c)
-    kills, adopted = 0, 0
-    rng = random.Random(6)
-    end = time.time() + 200
-    while time.time() < end:
-        c.start()
-        try:
-            c.process.wait(timeout=rng.uniform(0.15, 2.5) + 0.25)
-            break
-        except subprocess.TimeoutExpired:
-            c.process.kill() # the daemon alone: jobs and a running sbatch are not its children in any way that matters
-            c.process.wait()
-            kills += 1
-    c.finish()
-    adopted = c.log().count('adopted')
+    slow_submission(c, 'sbatch')
+    kills, adopted = kill_again_and_again(c, 200)
     once(c)
     n = same(reference, c)
     many = {t: k for t, k in attempts(c.d).items() if k > 1}
@@ -177,6 +65,10 @@ def test_trouble(reference):
     c = Campaign('trouble', SLURM, ALND_FAKE_MS='4000', ALND_FAKE_SLOW='iterations/000/train').start()
     a, b = 'iterations/000/train/0', 'iterations/000/train/1'
     job_a, job_b = c.job_of(a), c.job_of(b)
+    limit = time.time() + 60
+    while not {a, b} <= set(c.begun()): # on a busy machine that is a while after RUNNING
+        check(time.time() < limit, f'the workers of {a} and {b} do not begin: {c.begun()}')
+        time.sleep(0.05)
     CLUSTER.call('scancel', job_a)
     CLUSTER.call('scontrol', 'requeue', job_b)
     c.job_of(a), c.job_of(b)
