@@ -118,7 +118,7 @@ struct md_run_options {
 // AL_ERR_IO, or what the potential or an observer fails with; AL_ERR_UNPHYSICAL of the potential or the integrator is an end
 // with NOT_FINITE, AL_ERR_NOTCONV one with NOTCONV. At an insane end the state keeps what it has: do not write it.
 // A potential with a history (POT_HISTORY) has it saved beside each checkpoint (CHECKPOINT.STEP.history) and
-// loaded again, so that its runs too go on bit for bit; where the history is missing (other number of
+// loaded again, so that its runs too go on bit for bit (s must be that of the start again: potentials arrange its atoms); where the history is missing (other number of
 // ranks) the run goes on without (md_result.history_lost).
 enum al_err md_history_path(const char *checkpoint, long step, char ret[AL_PATH]); // CHECKPOINT.STEP.history
 enum al_err md_run(const struct md_run_options *o, struct md_state *s, struct potential *p,

@@ -288,8 +288,11 @@ enum al_err md_run(const struct md_run_options *o, struct md_state *s, struct po
 {
     AL_TRY(check_options(o, s));
     struct run r = {.o = o, .s = s, .p = p, .g = g, .sane = -1, .saved_step = -1};
+    // Of the frame of the start, not of a checkpoint: a resumed run has the same order, so it goes on bit for bit.
+    if (p->ops->arrange) AL_TRY(p->ops->arrange(p, s->f));
     enum al_err e = run_all(&r, ret);
     al_neigh_destroy(&r.watch);
+    if (p->ops->arrange) (void)p->ops->arrange(p, NULL); // cannot fail
     AL_TRY(e);
     return AL_ERR_OK;
 }

@@ -53,6 +53,10 @@ struct potential_ops {
     // none are within the cut-off.
     double (*closest)(const struct potential *p, int *ret_i, int *ret_j);
     void (*close)(struct potential *p);          // frees the instance
+    // May be NULL. For speed: from now on frames with as many atoms as f (NULL: none) are evaluated in an order of atoms chosen from f
+    // alone, where its own is a bad one. All that the caller gives and gets, messages included, stays in his order; results are the
+    // same to rounding, and again bit for bit after an arrange with the same f.
+    enum al_err (*arrange)(struct potential *p, const struct al_frame *f);
     // POT_HISTORY; else NULL. Files path or path.SUFFIX, durable. load: AL_ERR_NOTFOUND when they are not there or
     // those of another number of ranks, AL_ERR_CORRUPT; then the history is empty. After save or load the
     // next results are the same bits.

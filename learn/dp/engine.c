@@ -8,6 +8,9 @@
 struct dp_engine {
     struct dp_eval *plain; // one of the two
     struct dp_compressed *fast;
+    double (*forces)[3]; // [cap] in the order of a layout
+    double *energy;      // [cap]
+    size_t cap;
 };
 
 void dp_engine_destroy(struct dp_engine **e)
@@ -15,6 +18,8 @@ void dp_engine_destroy(struct dp_engine **e)
     if (!*e) return;
     dp_eval_destroy(&(*e)->plain);
     dp_compressed_destroy(&(*e)->fast);
+    al_free((*e)->forces);
+    al_free((*e)->energy);
     al_free(*e);
     *e = NULL;
 }
@@ -43,13 +48,41 @@ enum al_err dp_engine_twin(const struct dp_engine *of, const struct dp_model *m,
     return AL_ERR_OK;
 }
 
-enum al_err dp_engine_run(struct dp_engine *e, const struct dp_layout *l, const struct dp_env *env,
-                          struct pot_result *res)
+static enum al_err run(struct dp_engine *e, const struct dp_layout *l, const struct dp_env *env, struct pot_result *res)
 {
     if (e->plain)
         AL_TRY(dp_eval_run(e->plain, l, res));
     else
         AL_TRY(dp_compressed_run(e->fast, l, env, res));
+    return AL_ERR_OK;
+}
+
+static enum al_err reserve(struct dp_engine *e, size_t natoms)
+{
+    if (natoms <= e->cap) return AL_ERR_OK;
+    e->cap = 0;
+    AL_GROW(e->forces, 0, natoms);
+    AL_GROW(e->energy, 0, natoms);
+    e->cap = natoms;
+    return AL_ERR_OK;
+}
+
+enum al_err dp_engine_run(struct dp_engine *e, const struct dp_layout *l, const struct dp_env *env,
+                          struct pot_result *res)
+{
+    if (!l->number) {
+        AL_TRY(run(e, l, env, res));
+        return AL_ERR_OK;
+    }
+    AL_TRY(reserve(e, (size_t)l->natoms));
+    struct pot_result in = {.forces = res->forces ? e->forces : NULL, .atomic_energy = res->atomic_energy ? e->energy : NULL};
+    AL_TRY(run(e, l, env, &in));
+    res->energy = in.energy;
+    memcpy(res->virial, in.virial, sizeof res->virial);
+    for (int i = 0; i < l->natoms; i++) {
+        if (res->forces) memcpy(res->forces[l->number[i]], in.forces[i], sizeof in.forces[i]);
+        if (res->atomic_energy) res->atomic_energy[l->number[i]] = in.atomic_energy[i];
+    }
     return AL_ERR_OK;
 }
 

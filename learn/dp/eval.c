@@ -226,7 +226,7 @@ enum al_err dp_eval_descriptors(struct dp_eval *ev, const struct dp_layout *l, d
     for (int b = 0; b < l->nblock; b++) {
         descriptors(ev, l, b);
         for (int c = 0; c < dp_block_size(l, b); c++)
-            memcpy(ret + (size_t)l->order[l->block_first[b] + c] * (size_t)ev->nd, ev->D + (size_t)c * (size_t)ev->nd,
+            memcpy(ret + (size_t)dp_layout_number(l, l->order[l->block_first[b] + c]) * (size_t)ev->nd, ev->D + (size_t)c * (size_t)ev->nd,
                    (size_t)ev->nd * sizeof *ret);
     }
     return AL_ERR_OK;

@@ -21,6 +21,7 @@ enum { DP_BLOCK = 16 };
 
 struct dp_layout { // depends on positions, types, rcut and sel; not on trained numbers
     int natoms, ntypes, nblock, nrow; // natoms: that have forces; those in order have energies
+    const int *number; // [natoms] what the caller calls the atoms of the frame: forces and energies go there; NULL: as they are here. Borrowed
     int *order;       // [natoms] atoms sorted by type
     int *block_first; // [nblock + 1] into order
     int *block_type;  // [nblock]
@@ -67,6 +68,11 @@ static inline v4d dp_environment_row(const double d[3], const struct dp_cut *cut
     return (v4d){s, s * g->h[0], s * g->h[1], s * g->h[2]};
 }
 
+// Of atom i of the layout, for the caller.
+static inline int dp_layout_number(const struct dp_layout *l, int i)
+{
+    return l->number ? l->number[i] : i;
+}
 static inline const int *dp_layout_seg(const struct dp_layout *l, int block, int type)
 {
     return l->seg + ((size_t)block * (size_t)l->ntypes + (size_t)type) * (DP_BLOCK + 2);

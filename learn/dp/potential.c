@@ -3,6 +3,7 @@
 #include "dp/potential.h"
 
 #include "base/mem.h"
+#include "dp/arrange.h"
 #include "dp/engine.h"
 
 static const double SKIN = 1.0; // Ang; only speed depends on it
@@ -13,8 +14,13 @@ struct dp_potential {
     struct dp_engine *engine;
     struct al_neigh *list;
     struct dp_layout *layout;
-    int *types; // [cap]
+    int *types; // [cap] in the order of list and layout
     size_t cap;
+    struct {             // an order of its own for frames of n atoms; 0: none
+        int n;
+        int *number;     // [n] the caller's numbers
+        double (*pos)[3]; // [n]
+    } own;
     struct { // the last evaluation, for dp_potential_recall
         bool known, pbc;
         int natoms;
@@ -44,15 +50,39 @@ static enum al_err reserve_atoms(struct dp_potential *p, int natoms)
     return AL_ERR_OK;
 }
 
-static enum al_err set_types(struct dp_potential *p, int natoms, const int *z, const int *tag)
+static int type_of(const struct dp_potential *p, int z)
+{
+    return z >= 0 && z <= AL_ZMAX ? p->type_of[z] : -1;
+}
+
+// number (may be NULL): the atoms of z in the order of types.
+static enum al_err set_types(struct dp_potential *p, int natoms, const int *z, const int *tag, const int *number)
 {
     AL_TRY(reserve_atoms(p, natoms));
-    for (int i = 0; i < natoms; i++) {
-        int t = z[i] >= 0 && z[i] <= AL_ZMAX ? p->type_of[z[i]] : -1;
-        if (t < 0)
+    for (int i = 0; i < natoms; i++)
+        if (type_of(p, z[i]) < 0)
             AL_FAIL(AL_ERR_INPUT, "atom %d is %s, which the model does not know", tag ? tag[i] : i, al_element_symbol(z[i]));
-        p->types[i] = t;
+    for (int i = 0; i < natoms; i++)
+        p->types[i] = type_of(p, z[number ? number[i] : i]);
+    return AL_ERR_OK;
+}
+
+static const int *numbers_for(const struct dp_potential *p, int natoms)
+{
+    return p->own.n == natoms ? p->own.number : NULL;
+}
+
+static enum al_err update_list(struct dp_potential *p, const struct al_frame *f, const int *number)
+{
+    enum al_err e = AL_ERR_OK;
+    if (number) {
+        for (int i = 0; i < f->natoms; i++)
+            memcpy(p->own.pos[i], f->pos[number[i]], sizeof f->pos[0]);
+        e = al_neigh_update(p->list, f->natoms, (const double(*)[3])p->own.pos, f->cell, f->pbc);
     }
+    // Once more in the caller's order: what fails names atoms by his numbers.
+    if (!number || e) AL_TRY(al_neigh_update(p->list, f->natoms, (const double(*)[3])f->pos, f->cell, f->pbc));
+    AL_TRY(e);
     return AL_ERR_OK;
 }
 
@@ -86,10 +116,12 @@ static void count_overflow(struct dp_potential *p, int natoms, const struct al_n
 enum al_err dp_potential_layout(struct potential *base, const struct al_frame *f, const struct dp_layout **ret)
 {
     struct dp_potential *p = (struct dp_potential *)base;
+    const int *number = numbers_for(p, f->natoms);
     p->last.known = false;
-    AL_TRY(set_types(p, f->natoms, f->z, NULL));
-    AL_TRY(al_neigh_update(p->list, f->natoms, f->pos, f->cell, f->pbc));
+    AL_TRY(set_types(p, f->natoms, f->z, NULL, number));
+    AL_TRY(update_list(p, f, number));
     AL_TRY(dp_layout_build(p->layout, &p->model->c, f->natoms, p->types, p->list));
+    p->layout->number = number;
     *ret = p->layout;
     return AL_ERR_OK;
 }
@@ -122,9 +154,10 @@ static enum al_err eval_local_dp(struct potential *base, const struct pot_part *
 {
     struct dp_potential *p = (struct dp_potential *)base;
     p->last.known = false;
-    AL_TRY(set_types(p, part->natoms, part->z, part->tag));
+    AL_TRY(set_types(p, part->natoms, part->z, part->tag, NULL));
     count_overflow(p, part->ncentre, part->list);
     AL_TRY(dp_layout_build_local(p->layout, &p->model->c, part->ncentre, part->natoms, p->types, part->list));
+    p->layout->number = NULL;
     AL_TRY(dp_engine_run(p->engine, p->layout, NULL, res));
     return AL_ERR_OK;
 }
@@ -134,7 +167,7 @@ static bool same_frame(const struct dp_potential *p, const struct al_frame *f)
 {
     if (!p->last.known || f->natoms != p->last.natoms || f->pbc != p->last.pbc) return false;
     for (int i = 0; i < f->natoms; i++)
-        if (f->z[i] < 0 || f->z[i] > AL_ZMAX || p->type_of[f->z[i]] != p->types[i]) return false;
+        if (type_of(p, f->z[dp_layout_number(p->layout, i)]) != p->types[i]) return false;
     return memcmp(f->cell, p->last.cell, sizeof p->last.cell) == 0 &&
            memcmp(f->pos, p->last.pos, (size_t)f->natoms * sizeof *f->pos) == 0;
 }
@@ -151,6 +184,30 @@ bool dp_potential_recall(struct potential *base, const struct al_frame *f, struc
     return true;
 }
 
+static void forget_order(struct dp_potential *p)
+{
+    if (p->own.n) p->last.known = false; // its layout goes by these numbers
+    p->own.n = 0;
+    p->layout->number = NULL;
+    al_free(p->own.number);
+    al_free(p->own.pos);
+    p->own.number = NULL;
+    p->own.pos = NULL;
+}
+
+static enum al_err arrange_dp(struct potential *base, const struct al_frame *f)
+{
+    struct dp_potential *p = (struct dp_potential *)base;
+    forget_order(p);
+    if (!f || !dp_scattered(f, dp_cut_of(&p->model->c).rc)) return AL_ERR_OK;
+    AL_ALLOC(p->own.number, f->natoms);
+    AL_ALLOC(p->own.pos, f->natoms);
+    AL_TRY(dp_arrange(f, dp_cut_of(&p->model->c).rc, p->own.number));
+    p->own.n = f->natoms;
+    p->last.known = false;
+    return AL_ERR_OK;
+}
+
 static double cutoff_dp(const struct potential *base)
 {
     return dp_cut_of(&((const struct dp_potential *)base)->model->c).rc;
@@ -160,6 +217,7 @@ static void dp_potential_destroy(struct dp_potential **pp)
 {
     struct dp_potential *p = *pp;
     if (!p) return;
+    if (p->layout) forget_order(p);
     dp_engine_destroy(&p->engine);
     dp_layout_destroy(&p->layout);
     al_neigh_destroy(&p->list);
@@ -182,6 +240,7 @@ static const struct potential_ops dp_ops = {.name = "dp",
                                             .eval = eval_dp,
                                             .eval_local = eval_local_dp,
                                             .cutoff = cutoff_dp,
+                                            .arrange = arrange_dp,
                                             .close = close_dp};
 
 static enum al_err prepare(struct dp_potential *p)
