@@ -38,12 +38,14 @@ bool dp_scattered(const struct al_frame *f, double rc)
 
 struct place {
     uint64_t key;
-    int atom;
+    int z, atom;
 };
 
+// Elements first: the centres of a block and the neighbours in a segment are of one type each, and stand together so.
 static int by_key(const void *a, const void *b)
 {
     const struct place *p = a, *q = b;
+    if (p->z != q->z) return p->z < q->z ? -1 : 1;
     if (p->key != q->key) return p->key < q->key ? -1 : 1;
     return p->atom < q->atom ? -1 : p->atom > q->atom;
 }
@@ -77,7 +79,7 @@ enum al_err dp_arrange(const struct al_frame *f, double rc, int *ret)
         al_vecmat3(f->pos[i], inv, s);
         for (int c = 0; c < 3; c++)
             box[c] = f->pbc ? (s[c] - floor(s[c])) * n[c] : (f->pos[i][c] - lo[c]) / (rc / 2);
-        at[i] = (struct place){z_order(box), i};
+        at[i] = (struct place){z_order(box), f->z[i], i};
     }
     qsort(at, (size_t)f->natoms, sizeof *at, by_key);
     for (int i = 0; i < f->natoms; i++)

@@ -10,6 +10,6 @@
 
 // Atoms with consecutive numbers are, on the average, so far apart that a better order pays (rc: cut-off, Ang).
 bool dp_scattered(const struct al_frame *f, double rc);
-// Along a Z-order curve through boxes of half the cut-off; depends on the frame only. Positions must be finite (dp_scattered).
+// Element by element, each along a Z-order curve through boxes of half the cut-off; depends on the frame only. Positions must be finite (dp_scattered).
 enum al_err dp_arrange(const struct al_frame *f, double rc, int *ret); // [natoms] numbers in f
 #endif
