@@ -256,6 +256,9 @@ static void forget_results(struct qe_reader *r)
 static enum al_err give(struct qe_reader *r, struct code_step *ret)
 {
     struct code_step s = r->now;
+    for (int i = 0; i < r->geometry->natoms; i++)
+        if (!r->geometry->z[i]) AL_FAIL(AL_ERR_INPUT, "%s: forces without the atoms that they are on", r->in.path);
+    if (!(al_frame_volume(r->geometry) > 0)) AL_FAIL(AL_ERR_INPUT, "%s: results without a cell", r->in.path);
     s.electrons = r->electrons;
     AL_TRY(al_frame_copy(r->geometry, &s.frame));
     forget_results(r);
