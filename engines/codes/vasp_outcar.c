@@ -150,6 +150,7 @@ static enum al_err read_types(struct outcar *d)
         width = 4;
     }
     d->ntypes = 0;
+    d->has_pos = d->has_forces = false; // rows read so far are of another number of atoms
     AL_TRY(add_counts(d, p, width));
     if (d->nions && sum_of(d->count, d->ntypes) != d->nions)
         AL_FAIL_HINT(AL_ERR_INPUT, "vasprun.xml of the same run has them", "%s:%ld: the numbers of ions do not make NIONS = %d", d->path, d->r.lineno,
