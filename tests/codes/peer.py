@@ -41,12 +41,15 @@ def run(work, keys, pseudo, ranks):
     keys = [f'{k}={v}' for k, v in keys.items()] + [f'pseudo={k}:{v}' for k, v in pseudo.items()]
     wrote = subprocess.run([TOOL, 'write', ENGINE, work + '/f.extxyz', work + '/run'] + keys, capture_output=True, text=True)
     assert wrote.returncode == 0, wrote.stderr
+    args, order, _ = wrote.stdout.splitlines()
+    assert order.split() == [str(i) for i in range(len(order.split()))]
     with open(f'{work}/run/{SCREEN}', 'w') as out, open(work + '/run/errors', 'w') as err:
-        subprocess.run(['mpirun', '--oversubscribe', '--bind-to', 'none', '-n', str(ranks), PROGRAM] + wrote.stdout.split(), cwd=work + '/run', env=ENV,
+        subprocess.run(['mpirun', '--oversubscribe', '--bind-to', 'none', '-n', str(ranks), PROGRAM] + args.split(), cwd=work + '/run', env=ENV,
                        stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=500)
-    read = subprocess.run([TOOL, 'read', ENGINE, f'{work}/run/{OUTPUT}'], capture_output=True, text=True)
+    read = subprocess.run([TOOL, 'read', f'{work}/run/{OUTPUT}'], capture_output=True, text=True)
     assert read.returncode == 0, read.stderr
     lines = read.stdout.strip().split('\n')
+    assert len(lines) == 1 or json.loads(lines[-2])['format'] == ENGINE
     failure = subprocess.run([TOOL, 'failure', ENGINE, work + '/run', '0'], capture_output=True, text=True).stdout
     with open(f'{work}/run/{OUTPUT}', errors='replace') as f:
         return json.loads(lines[-2]) if len(lines) > 1 else None, f.read(), lines[-1] == 'complete', failure.strip()

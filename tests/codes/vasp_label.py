@@ -36,7 +36,7 @@ def label(mode, *args):
     work = os.path.join(DIR, 'work')
     shutil.rmtree(work, ignore_errors=True)
     pot = [f'pseudo={s}:{os.path.join(DIR, "potpaw", s, "POTCAR")}' for s in ZVAL]
-    r = subprocess.run([TOOL, 'label', FRAMES, work, REPLAY, *pot, *args], capture_output=True, text=True, check=False, env={**os.environ, 'REPLAY_VASP': mode})
+    r = subprocess.run([TOOL, 'label', 'vasp', FRAMES, work, REPLAY, *pot, *args], capture_output=True, text=True, check=False, env={**os.environ, 'REPLAY_VASP': mode})
     assert r.returncode == 0, r.stderr
     return [json.loads(line) for line in r.stdout.splitlines()], work
 

@@ -47,7 +47,7 @@ def write(*args, user=None, pot=None):
         with open(os.path.join(DIR, 'INCAR.user'), 'w', encoding='ascii') as f:
             f.write(user)
         args += ('user=' + os.path.join(DIR, 'INCAR.user'),)
-    r = subprocess.run([TOOL, 'write', FRAME, out, *args, *(POT if pot is None else pot)], capture_output=True, text=True, check=False)
+    r = subprocess.run([TOOL, 'write', 'vasp', FRAME, out, *args, *(POT if pot is None else pot)], capture_output=True, text=True, check=False)
     files = {}
     for name in os.listdir(out):
         with open(os.path.join(out, name), encoding='ascii') as f:
