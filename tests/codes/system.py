@@ -3,31 +3,19 @@
 # Copyright the alnd authors
 """Labels by other people's programs from the command line, with stand-ins for the programs.
 
-system.py BIN_DIR SOURCE_DIR   alnd label with a command and with fake_pw.py; what --allow-commands permits; a missing program, a bad
+system.py BIN_DIR SOURCE_DIR   alnd label with a command, with fake_pw.py and replay_vasp.py; what --allow-commands permits; a missing program, a bad
                                template: told before anything is created; failed frames keep their output; a changed script is other physics"""
 import glob
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 
-BIN, SOURCE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-HERE = os.path.join(SOURCE, 'tests/codes')
-ENV = dict(os.environ, OMP_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1')
+import vasp_make as make
+from common import HERE, alnd, check, potcars
+
 FRAME = ('3\nLattice="5.8 0 0 0 5.9 0 0.2 0 6.1" Properties=species:S:1:pos:R:3 pbc="T T T" frame_id=a\n'
          'Li 0.1 0.2 0.3\nS 2.4 0.3 0.5\nLi 0.4 2.9 0.1\n')
-
-
-def check(ok, text):
-    if not ok:
-        print('FAIL:', text)
-        sys.exit(1)
-
-
-def alnd(*args):
-    return subprocess.run([os.path.join(BIN, 'alnd'), *args], capture_output=True, text=True, timeout=100, env=ENV)
 
 
 def label(name, text, *more):
@@ -97,6 +85,34 @@ def program():
     check(p.returncode == 0 and os.path.exists('table.yaml'), f'--converge: exit {p.returncode}: {p.stdout}{p.stderr}')
 
 
+def vasp():
+    """A template, a directory of POTCARs, no launcher; every number of the label is known."""
+    symbols, cell = ['S', 'Li', 'Li'], [[5.0, 0, 0], [0.3, 5.2, 0], [0, 0, 5.4]]
+    pos = [[1.1, 2.0, 3.0], [0.1, 0.2, 0.3], [3.0, 3.1, 1.0]]
+    potcars(Li=1, S=6)
+    open('frames.extxyz', 'w').write('3\nLattice="' + ' '.join(repr(x) for r in cell for x in r) + '" Properties=species:S:1:pos:R:3 pbc="T T T"\n' +
+                                     ''.join(f'{s} {p[0]} {p[1]} {p[2]}\n' for s, p in zip(symbols, pos)))
+    text = (f'label: {{engine: vasp, cutoff: 12 Ha, kpoints: gamma, pseudopotentials: ./potpaw, template: my.incar, program: {HERE}/replay_vasp.py, launcher: []}}\n'
+            'resources: {cores: 1}\n')
+    open('my.incar', 'w').write('ISPIN = 2\nMAGMOM = S:0.5\nNCORE = 2\n')
+    refused('v-no', text, 2, '--allow-commands')
+    lines = good('v-yes', text, '--allow-commands').splitlines()
+    e, force, virial = make.toy(cell, symbols, pos)
+    found = {k: v.strip('"') for k, v in re.findall(r'(\w+)=("[^"]*"|\S+)', lines[1])}
+    check(abs(float(found['energy']) - e) < 1e-8, lines[1])
+    stress = [float(x) for x in found['stress'].split()]
+    check(max(abs(stress[i] + virial[i // 3][i % 3] / make.det(cell)) for i in range(9)) < 1e-8, 'stress: ' + lines[1])
+    rows = [line.split() for line in lines[2:5]]
+    check([r[0] for r in rows] == symbols, 'order of atoms')
+    check(max(abs(float(r[4 + k]) - force[i][k]) for i, r in enumerate(rows) for k in range(3)) < 6e-7, 'forces')
+    open('my.incar', 'a').write('SYSTEM = replay:cut\n')
+    p = label('v-cut', text, '--allow-commands')
+    check(p.returncode == 1 and 'cut short' in p.stdout + p.stderr, 'cut short: ' + p.stdout + p.stderr)
+    open('my.incar', 'a').write('NSW = 5\n')
+    p = label('v-nsw', text, '--allow-commands')
+    check(p.returncode != 0 and 'NSW = 5' in p.stdout + p.stderr and ':5' in p.stdout + p.stderr, 'NSW: ' + p.stdout + p.stderr)
+
+
 def main():
     with tempfile.TemporaryDirectory() as work:
         os.chdir(work)
@@ -104,8 +120,9 @@ def main():
         open('frames.extxyz', 'w').write(FRAME + second)
         command()
         program()
+        vasp()
         os.chdir('/')
-    print('command, program, template: as they should be')
+    print('command, program, template, VASP: as they should be')
 
 
 main()

@@ -16,5 +16,3 @@ vasp_test(vasp_peer peer 900)
 add_test(NAME codes_vasp_write_peer COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/vasp_write.py $<TARGET_FILE:code_tool>
   ${CMAKE_CURRENT_BINARY_DIR}/vasp_write_peer peer)
 set_tests_properties(codes_vasp_write_peer PROPERTIES LABELS peer TIMEOUT 300 SKIP_RETURN_CODE 77)
-add_test(NAME codes_vasp_loop COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/vasp_loop.py ${CMAKE_BINARY_DIR}/bin ${CMAKE_SOURCE_DIR})
-set_tests_properties(codes_vasp_loop PROPERTIES LABELS system TIMEOUT 600 SKIP_RETURN_CODE 77 PROCESSORS 2)
