@@ -2,12 +2,10 @@
 // Copyright the alnd authors
 //
 // Functionals and pseudopotentials in ABINIT's words: ixc, psp8 and UPF files, the built-in GTH parameters as pspcod 10.
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "base/gth.h"
 #include "base/lines.h"
@@ -15,6 +13,7 @@
 #include "base/pseudofile.h"
 #include "base/xcname.h"
 #include "codes/abinit.h"
+#include "codes/parts.h"
 
 // libxc's numbers (https://libxc.gitlab.io/functionals): fixed for ever, as that project says.
 static int libxc_number(const char *name, size_t n)
@@ -172,12 +171,5 @@ enum al_err abinit_pseudo_put(const struct code_pseudo *p, const char *dir, char
         return put_gth(g, path);
     }
     snprintf(ret_name, 64, "%s.%s", al_element_symbol(p->z), has_end(p->path, ".upf") ? "upf" : "psp8");
-    AL_TRY(al_path(path, "%s/%s", dir, ret_name));
-    char *real = realpath(p->path, NULL);
-    if (!real) AL_FAIL(al_err_from_errno(errno), "cannot find %s: %s", p->path, strerror(errno));
-    unlink(path);
-    int rc = symlink(real, path), why = errno;
-    free(real);
-    if (rc != 0) AL_FAIL(al_err_from_errno(why), "cannot link %s: %s", path, strerror(why));
-    return AL_ERR_OK;
+    return code_link(dir, ret_name, p->path);
 }

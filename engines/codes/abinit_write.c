@@ -2,12 +2,12 @@
 // Copyright the alnd authors
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/units.h"
 #include "codes/abinit.h"
 #include "codes/kmesh.h"
+#include "codes/parts.h"
 
 enum { MAX_KINDS = 64 };
 
@@ -67,15 +67,7 @@ enum al_err abinit_check(const struct code_settings *s)
 
 double abinit_electrons(const struct code_settings *s, const struct al_frame *f)
 {
-    double charge[AL_ZMAX + 1] = {0}, sum = -s->charge;
-    for (int i = 0; i < s->npseudo; i++)
-        if (abinit_pseudo_charge(&s->pseudo[i], &charge[s->pseudo[i].z])) {
-            al_err_clear();
-            return NAN;
-        }
-    for (int i = 0; i < f->natoms; i++)
-        sum += charge[f->z[i]] > 0 ? charge[f->z[i]] : (double)NAN;
-    return sum;
+    return code_count_electrons(s, f, abinit_pseudo_charge);
 }
 
 // ---- the parts of an input ------------------------------------------------------------------------------------
@@ -99,14 +91,13 @@ static enum al_err find_kinds(const struct code_settings *s, const struct al_fra
     k->n = 0;
     k->electrons = 0;
     for (int i = 0; i < f->natoms; i++) {
-        int at = kind_of(k, f->z[i]), p = 0;
+        int at = kind_of(k, f->z[i]);
         if (!at) {
             if (k->n == MAX_KINDS) AL_FAIL(AL_ERR_UNSUPPORTED, "more than %d elements", MAX_KINDS);
-            while (p < s->npseudo && s->pseudo[p].z != f->z[i])
-                p++;
-            if (p == s->npseudo) AL_FAIL(AL_ERR_INPUT, "no pseudopotential of %s", al_element_symbol(f->z[i]));
-            AL_TRY(abinit_pseudo_charge(&s->pseudo[p], &charge[k->n]));
-            AL_TRY(abinit_pseudo_put(&s->pseudo[p], dir, k->file[k->n]));
+            const struct code_pseudo *p = code_pseudo_find(s, f->z[i]);
+            if (!p) AL_FAIL(AL_ERR_INPUT, "no pseudopotential of %s", al_element_symbol(f->z[i]));
+            AL_TRY(abinit_pseudo_charge(p, &charge[k->n]));
+            AL_TRY(abinit_pseudo_put(p, dir, k->file[k->n]));
             k->z[k->n++] = f->z[i];
             at = k->n;
         }
@@ -191,20 +182,9 @@ static void put_rest(FILE *out, const struct abinit_keys *user, int rung, int ba
         if (!of_rung(user->key[i].name, rung)) fprintf(out, "%s %s\n", user->key[i].name, user->key[i].values);
 }
 
-// ABINIT never writes over an output: it takes another name.
-static enum al_err remove_old(const char *dir)
-{
-    static const char *const names[] = {"alnd.abo", "abinit.log"};
-    char path[AL_PATH];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        AL_TRY(al_path(path, "%s/%s", dir, names[i]));
-        unlink(path);
-    }
-    return AL_ERR_OK;
-}
-
 enum al_err abinit_write(const struct code_settings *s, const struct al_frame *f, int rung, const char *dir, int *ret_order)
 {
+    static const char *const old[] = {"alnd.abo", "abinit.log", NULL};
     AL_OWN(abinit_keys) user = NULL;
     struct kinds k;
     struct al_outfile o;
@@ -214,7 +194,7 @@ enum al_err abinit_write(const struct code_settings *s, const struct al_frame *f
     AL_TRY(parse_user(s, &user));
     AL_TRY(find_kinds(s, f, dir, &k));
     AL_TRY(count_bands(s, k.electrons, &bands));
-    AL_TRY(remove_old(dir));
+    AL_TRY(code_remove(dir, old)); // ABINIT never writes over an output: it takes another name
     AL_TRY(al_path(path, "%s/alnd.abi", dir));
     AL_TRY(al_outfile_open(path, &o));
     put_settings(o.out, s, rung);
@@ -226,8 +206,7 @@ enum al_err abinit_write(const struct code_settings *s, const struct al_frame *f
     put_frame(o.out, f, &k);
     put_rest(o.out, user, rung, bands);
     AL_TRY(al_outfile_publish(&o));
-    for (int i = 0; i < f->natoms; i++)
-        ret_order[i] = i;
+    code_same_order(f, ret_order);
     return AL_ERR_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "codes/codes.h"
+#include "codes/parts.h"
 
 static const char input_file[] = "frame.extxyz", output_file[] = "labelled.extxyz";
 enum { MAX_HASHED = 64 << 20 };
@@ -86,8 +87,7 @@ static enum al_err write_command(const struct code_settings *s, const struct al_
     AL_TRY(al_frames_push(fs, &copy));
     AL_TRY(al_path(path, "%s/%s", dir, input_file));
     AL_TRY(al_xyz_write(path, fs));
-    for (int i = 0; i < f->natoms; i++)
-        ret_order[i] = i;
+    code_same_order(f, ret_order);
     return AL_ERR_OK;
 }
 

@@ -14,6 +14,7 @@
 #include "base/xcname.h"
 #include "codes/cp2k.h"
 #include "codes/kmesh.h"
+#include "codes/parts.h"
 
 static const char *name_of(const struct code_settings *s)
 {
@@ -120,15 +121,7 @@ enum al_err cp2k_check(const struct code_settings *s)
 
 double cp2k_electrons(const struct code_settings *s, const struct al_frame *f)
 {
-    double charge[AL_ZMAX + 1] = {0}, sum = -s->charge;
-    for (int i = 0; i < s->npseudo; i++)
-        if (cp2k_pseudo_charge(&s->pseudo[i], &charge[s->pseudo[i].z])) {
-            al_err_clear();
-            return NAN;
-        }
-    for (int i = 0; i < f->natoms; i++)
-        sum += charge[f->z[i]] > 0 ? charge[f->z[i]] : (double)NAN;
-    return sum;
+    return code_count_electrons(s, f, cp2k_pseudo_charge);
 }
 
 // ---- the parts of an input ------------------------------------------------------------------------------------
@@ -304,12 +297,8 @@ enum al_err cp2k_write(const struct code_settings *s, const struct al_frame *f, 
     AL_TRY(parse_user(s, &root));
     if (by_ot(s, root) && !code_is_gamma(s)) // not in check(): a mesh by spacing is known with the frame
         AL_FAIL_HINT(AL_ERR_INPUT, "&DIAGONALIZATION instead of &OT", "%s: OT has no k-points", name_of(s));
-    for (int i = 0; i < f->natoms; i++) {
-        bool pseudo = false;
-        for (int k = 0; k < s->npseudo; k++)
-            pseudo |= s->pseudo[k].z == f->z[i];
-        AL_TRY(check_kind(s, root, f->z[i], pseudo));
-    }
+    for (int i = 0; i < f->natoms; i++)
+        AL_TRY(check_kind(s, root, f->z[i], code_pseudo_find(s, f->z[i]) != NULL));
     AL_TRY(fill(root, s, f, rung));
     AL_TRY(al_path(path, "%s/alnd.pot", dir));
     if (s->npseudo) AL_TRY(cp2k_pseudo_put(s, path));
@@ -317,8 +306,7 @@ enum al_err cp2k_write(const struct code_settings *s, const struct al_frame *f, 
     AL_TRY(al_outfile_open(path, &o));
     cp2k_print(o.out, root, 0);
     AL_TRY(al_outfile_publish(&o));
-    for (int i = 0; i < f->natoms; i++)
-        ret_order[i] = i;
+    code_same_order(f, ret_order);
     return AL_ERR_OK;
 }
 

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/pseudofile.h"
 #include "base/units.h"
+#include "codes/parts.h"
 
 static const char errors_file[] = "errors.out";
 
@@ -80,22 +81,8 @@ static enum al_err check_input(const struct code_labeler *l, const struct al_fra
     const struct code_settings *s = &l->o.settings;
     if (!f->pbc) AL_FAIL(AL_ERR_INPUT, "frame is not periodic");
     AL_TRY(al_frame_check(f, l->o.min_distance));
-    for (int i = 0; i < f->natoms && s->npseudo; i++) {
-        bool any = false;
-        for (int k = 0; k < s->npseudo; k++)
-            any |= s->pseudo[k].z == f->z[i];
-        if (!any) AL_FAIL(AL_ERR_INPUT, "no pseudopotential for %s (atom %d)", al_element_symbol(f->z[i]), i + 1);
-    }
-    return AL_ERR_OK;
-}
-
-static enum al_err remove_scratch(const struct code_ops *ops, const char *dir)
-{
-    char path[AL_PATH];
-    for (int i = 0; ops->scratch && ops->scratch[i]; i++) {
-        AL_TRY(al_path(path, "%s/%s", dir, ops->scratch[i]));
-        if (al_exists(path)) AL_TRY(al_remove_tree(path));
-    }
+    for (int i = 0; i < f->natoms && s->npseudo; i++)
+        if (!code_pseudo_find(s, f->z[i])) AL_FAIL(AL_ERR_INPUT, "no pseudopotential for %s (atom %d)", al_element_symbol(f->z[i]), i + 1);
     return AL_ERR_OK;
 }
 
@@ -244,8 +231,6 @@ static enum al_err try_rung(struct code_labeler *l, struct al_frame *f, int rung
 {
     const struct code_ops *ops = l->o.ops;
     int code = 0;
-    for (int i = 0; i < f->natoms; i++)
-        a->order[i] = i;
     a->why[0] = '\0';
     if (al_exists(a->dir)) AL_TRY(al_remove_tree(a->dir));
     AL_TRY(al_mkdirs(a->dir));
@@ -253,7 +238,7 @@ static enum al_err try_rung(struct code_labeler *l, struct al_frame *f, int rung
     struct code_run r = {.dir = a->dir, .program = l->program, .args = l->o.args, .launcher = l->o.launcher, .ranks = l->o.ranks,
                          .input = ops->input, .screen = ops->screen, .errors = errors_file, .hooks = &l->o.hooks, .rung = ops->rung[rung]};
     AL_TRY(code_run(&r, &code));
-    AL_TRY(remove_scratch(ops, a->dir));
+    if (ops->scratch) AL_TRY(code_remove(a->dir, ops->scratch));
     AL_TRY(read_output(ops, a->dir, step, a->why, sizeof a->why));
     if (step->frame) rep->scf_iterations += step->scf;
     if (was_killed(code)) AL_FAIL(AL_ERR_LOST, "%s was killed (%s %d)", l->program, code < 0 ? "signal" : "exit code", code < 0 ? -code : code);

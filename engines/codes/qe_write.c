@@ -6,13 +6,14 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/fsio.h"
 #include "base/mem.h"
 #include "base/units.h"
 #include "base/xcname.h"
 #include "codes/codes.h"
+#include "codes/kmesh.h"
+#include "codes/parts.h"
 #include "codes/template.h"
 
 static const char input_file[] = "pw.in", output_file[] = "pw.out";
@@ -87,21 +88,18 @@ static enum al_err same_functional(const struct code_settings *s, bool *ret)
     return AL_ERR_OK;
 }
 
+static enum al_err charge_of(const struct code_pseudo *p, double *ret)
+{
+    char text[64], *end;
+    AL_TRY(upf_header(p->path, "z_valence", text, sizeof text));
+    *ret = strtod(text, &end);
+    if (end == text) AL_FAIL(AL_ERR_INPUT, "%s: no z_valence", p->path);
+    return AL_ERR_OK;
+}
+
 static double electrons_qe(const struct code_settings *s, const struct al_frame *f)
 {
-    double sum = -s->charge;
-    char text[64], *end;
-    for (int k = 0; k < s->npseudo; k++) {
-        int n = 0;
-        for (int i = 0; i < f->natoms; i++)
-            n += f->z[i] == s->pseudo[k].z;
-        if (!n) continue;
-        if (upf_header(s->pseudo[k].path, "z_valence", text, sizeof text) != AL_ERR_OK) return NAN;
-        double z = strtod(text, &end);
-        if (end == text) return NAN;
-        sum += n * z;
-    }
-    return sum;
+    return code_count_electrons(s, f, charge_of);
 }
 
 // --- the user's template -------------------------------------------------------------------------------
@@ -277,14 +275,11 @@ static void write_electrons(FILE *out, const struct code_settings *s, const stru
 
 static void write_kpoints(FILE *out, const struct code_settings *s)
 {
-    bool gamma = !s->nkpoint;
-    for (int d = 0; d < 3; d++)
-        gamma = gamma && s->mesh[d] == 1 && s->shift[d] == 0;
     if (s->nkpoint) {
         fprintf(out, "K_POINTS crystal\n%d\n", s->nkpoint);
         for (int i = 0; i < s->nkpoint; i++)
             fprintf(out, "%.14f %.14f %.14f %.14f\n", s->kpoint[i][0], s->kpoint[i][1], s->kpoint[i][2], s->kpoint[i][3]);
-    } else if (gamma) {
+    } else if (code_is_gamma(s)) {
         fputs("K_POINTS gamma\n", out);
     } else {
         fprintf(out, "K_POINTS automatic\n%d %d %d %d %d %d\n", s->mesh[0], s->mesh[1], s->mesh[2], s->shift[0] > 0, s->shift[1] > 0, s->shift[2] > 0);
@@ -310,10 +305,10 @@ static void write_atoms(FILE *out, const struct al_frame *f, const struct specie
 // A link: pw.x takes paths of at most 256 characters.
 static enum al_err link_pseudo(const char *dir, const struct species *sp)
 {
-    char path[AL_PATH];
+    char name[16];
     for (int k = 0; k < sp->n; k++) {
-        AL_TRY(al_path(path, "%s/%s.upf", dir, al_element_symbol(sp->p[k]->z)));
-        if (symlink(sp->p[k]->path, path) != 0) AL_FAIL(AL_ERR_IO, "cannot make %s", path);
+        snprintf(name, sizeof name, "%s.upf", al_element_symbol(sp->p[k]->z));
+        AL_TRY(code_link(dir, name, sp->p[k]->path));
     }
     return AL_ERR_OK;
 }
@@ -346,8 +341,7 @@ static enum al_err write_qe(const struct code_settings *s, const struct al_frame
     enum al_err e = write_text(out, s, f, t, rung);
     if ((ferror(out) | fclose(out)) && !e) AL_FAIL(AL_ERR_IO, "cannot write %s", path);
     AL_TRY(e);
-    for (int i = 0; i < f->natoms; i++)
-        ret_order[i] = i;
+    code_same_order(f, ret_order);
     return AL_ERR_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/xcname.h"
+#include "codes/parts.h"
 #include "codes/vasp.h"
 
 // vasp.at/wiki/GGA, METAGGA, LIBXC1 (from VASP 6.3, built with libxc).
@@ -40,21 +41,12 @@ enum al_err vasp_xc(const char *functional, struct vasp_xc *ret)
     return AL_ERR_OK;
 }
 
-static const char *pseudo_path(const struct code_settings *s, int z)
+static enum al_err read_potcar(const struct code_pseudo *p, struct vasp_potcar *ret)
 {
-    for (int i = 0; i < s->npseudo; i++)
-        if (s->pseudo[i].z == z) return s->pseudo[i].path;
-    return NULL;
-}
-
-static enum al_err read_potcar(const struct code_settings *s, int z, struct vasp_potcar *ret)
-{
-    const char *path = pseudo_path(s, z);
-    if (!path) AL_FAIL(AL_ERR_INPUT, "no POTCAR for %s", al_element_symbol(z));
-    if (path[0] != '/' && strncmp(path, "GTH-", 4) == 0)
+    if (p->path[0] != '/' && strncmp(p->path, "GTH-", 4) == 0)
         AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "label.pseudopotentials: the directory of your POTCARs, or a POTCAR for each element",
-                     "VASP takes POTCAR files, not %s (%s)", path, al_element_symbol(z));
-    AL_TRY(vasp_potcar_read(path, z, ret));
+                     "VASP takes POTCAR files, not %s (%s)", p->path, al_element_symbol(p->z));
+    AL_TRY(vasp_potcar_read(p->path, p->z, ret));
     return AL_ERR_OK;
 }
 
@@ -81,7 +73,7 @@ enum al_err vasp_check(const struct code_settings *s)
     AL_TRY(vasp_incar_write(NULL, user, s, 0, 0, 0, NULL, NULL));
     for (int i = 0; i < s->npseudo; i++) {
         struct vasp_potcar p;
-        AL_TRY(read_potcar(s, s->pseudo[i].z, &p));
+        AL_TRY(read_potcar(&s->pseudo[i], &p));
         enum al_err e = check_potcar(s, &xc, &p, s->pseudo[i].path);
         vasp_potcar_release(&p);
         AL_TRY(e);
@@ -105,20 +97,18 @@ enum al_err vasp_physics(const struct code_settings *s, char **ret_text)
     return AL_ERR_OK;
 }
 
+static enum al_err charge_of(const struct code_pseudo *pseudo, double *ret)
+{
+    struct vasp_potcar p;
+    AL_TRY(read_potcar(pseudo, &p));
+    *ret = p.zval;
+    vasp_potcar_release(&p);
+    return AL_ERR_OK;
+}
+
 double vasp_electrons(const struct code_settings *s, const struct al_frame *f)
 {
-    double zval[AL_ZMAX + 1] = {0}, sum = -s->charge;
-    for (int i = 0; i < f->natoms; i++) {
-        int z = f->z[i];
-        struct vasp_potcar p;
-        if (zval[z] == 0) {
-            if (read_potcar(s, z, &p)) return NAN;
-            zval[z] = p.zval;
-            vasp_potcar_release(&p);
-        }
-        sum += zval[z];
-    }
-    return sum;
+    return code_count_electrons(s, f, charge_of);
 }
 
 struct kinds {
@@ -174,8 +164,10 @@ static enum al_err write_potcar(FILE *out, const struct code_settings *s, const 
 {
     *ret_electrons = -s->charge;
     for (int i = 0; i < k->n; i++) {
+        const struct code_pseudo *pseudo = code_pseudo_find(s, k->z[i]);
         struct vasp_potcar p;
-        AL_TRY(read_potcar(s, k->z[i], &p));
+        if (!pseudo) AL_FAIL(AL_ERR_INPUT, "no POTCAR for %s", al_element_symbol(k->z[i]));
+        AL_TRY(read_potcar(pseudo, &p));
         *ret_electrons += k->count[i] * p.zval;
         fwrite(p.text, 1, p.n, out);
         if (p.n && p.text[p.n - 1] != '\n') fputc('\n', out);
@@ -200,20 +192,9 @@ static enum al_err close_in(enum al_err e, struct al_outfile *f)
     return AL_ERR_OK;
 }
 
-// Leftovers of an earlier rung would start this one from where that one failed, and a stale OUTCAR would be read as the new one.
-static enum al_err remove_old(const char *dir)
-{
-    static const char *const old[] = {"OUTCAR", "WAVECAR", "CHGCAR", "CHG", "CONTCAR", "vasprun.xml", "OSZICAR"};
-    char path[AL_PATH];
-    for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
-        AL_TRY(al_path(path, "%s/%s", dir, old[i]));
-        if (al_exists(path)) AL_TRY(al_remove_tree(path));
-    }
-    return AL_ERR_OK;
-}
-
 enum al_err vasp_write(const struct code_settings *s, const struct al_frame *f, int rung, const char *dir, int *ret_order)
 {
+    static const char *const old[] = {"OUTCAR", "WAVECAR", "CHGCAR", "CHG", "CONTCAR", "vasprun.xml", "OSZICAR", NULL};
     AL_OWN(vasp_incar) user = NULL;
     struct al_outfile out;
     struct kinds k;
@@ -222,7 +203,8 @@ enum al_err vasp_write(const struct code_settings *s, const struct al_frame *f, 
         AL_FAIL_HINT(AL_ERR_INPUT, "exchange two of the cell's vectors", "VASP needs a right-handed cell");
     AL_TRY(vasp_incar_parse(s->user, s->user_path, &user));
     AL_TRY(sort_atoms(f, &k, ret_order));
-    AL_TRY(remove_old(dir));
+    // leftovers would start this run from where another one failed, and a stale OUTCAR would be read as the new one
+    AL_TRY(code_remove(dir, old));
     AL_TRY(open_in(dir, "POTCAR", &out));
     AL_TRY(close_in(write_potcar(out.out, s, &k, &electrons), &out));
     AL_TRY(open_in(dir, "INCAR", &out));
