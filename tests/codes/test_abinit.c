@@ -169,20 +169,6 @@ static void failures_in_its_own_words(void **state)
 
 // ---- writing --------------------------------------------------------------------------------------------------
 
-static struct al_frame *frame(void)
-{
-    struct al_frame *f;
-    assert_int_equal(al_frame_create(3, &f), AL_ERR_OK);
-    f->pbc = true;
-    for (int k = 0; k < 3; k++)
-        f->cell[k][k] = 4 + k;
-    f->z[0] = 16; // not sorted
-    f->z[1] = 3;
-    f->z[2] = 16;
-    f->pos[1][0] = f->pos[2][1] = 2;
-    return f;
-}
-
 static struct code_settings settings(void)
 {
     static const struct code_pseudo p[] = {{3, "GTH-PBE"}, {16, "GTH-PBE-q6"}};
@@ -193,7 +179,7 @@ static struct code_settings settings(void)
 static void input_keeps_order(void **state)
 {
     (void)state;
-    struct al_frame *f = frame();
+    struct al_frame *f = three_atoms();
     struct code_settings s = settings();
     int order[3];
     s.user = "nband 20 # mine\niscf 17  diemac 4.0 \n";
@@ -249,19 +235,11 @@ static void conflicts_name_the_line(void **state)
 static void physics_is_what_changes_numbers(void **state)
 {
     (void)state;
-    struct code_settings s = settings();
-    char *a, *b, *c;
-    s.user = "# comment\nprtwf 1 ecutsm  0.5   Ha  autoparal 1 diemix 0.3";
-    assert_int_equal(abinit_physics(&s, &a), AL_ERR_OK);
-    s.user = "ecutsm 0.5 Ha npband 2";
-    assert_int_equal(abinit_physics(&s, &b), AL_ERR_OK);
-    s.user = "ecutsm 0.6 Ha npband 2";
-    assert_int_equal(abinit_physics(&s, &c), AL_ERR_OK);
-    assert_string_equal(a, b);
-    assert_string_not_equal(a, c);
-    al_free(a);
-    al_free(b);
-    al_free(c);
+    check_physics(&code_ops_abinit, settings(), (const char *const[]){
+        "# comment\nprtwf 1 ecutsm  0.5   Ha  autoparal 1 diemix 0.3",
+        "ecutsm 0.5 Ha npband 2",
+        "ecutsm 0.6 Ha npband 2",
+    });
 }
 
 static void pseudopotentials_it_can_read(void **state)

@@ -233,24 +233,10 @@ static struct code_settings settings(void)
                                   .user = kinds, .user_path = "my.inp"};
 }
 
-static struct al_frame *frame(void)
-{
-    struct al_frame *f;
-    assert_int_equal(al_frame_create(3, &f), AL_ERR_OK);
-    f->pbc = true;
-    for (int k = 0; k < 3; k++)
-        f->cell[k][k] = 4 + k;
-    f->z[0] = 16;
-    f->z[1] = 3;
-    f->z[2] = 16;
-    f->pos[1][0] = f->pos[2][1] = 2;
-    return f;
-}
-
 static void input_is_merged(void **state)
 {
     (void)state;
-    struct al_frame *f = frame();
+    struct al_frame *f = three_atoms();
     struct code_settings s = settings();
     int order[3];
     assert_int_equal(cp2k_check(&s), AL_ERR_OK);
@@ -301,19 +287,11 @@ static void conflicts_name_the_line(void **state)
 static void physics_is_what_changes_numbers(void **state)
 {
     (void)state;
-    char *a, *b, *c;
-    struct code_settings s = settings();
-    s.user = "&GLOBAL\nPROJECT x\n&END\n&FORCE_EVAL\n&DFT # c\n  &SCF\n&OT\nMINIMIZER CG\n&END OT\n&END SCF\n&QS\nEPS_DEFAULT  1e-10\n&END\n&END\n&END\n";
-    assert_int_equal(cp2k_physics(&s, &a), AL_ERR_OK);
-    s.user = "&FORCE_EVAL\n&DFT\n&SCF\n&END\n&QS\nEPS_DEFAULT 1e-10\n&END\n&END\n&END\n";
-    assert_int_equal(cp2k_physics(&s, &b), AL_ERR_OK);
-    s.user = "&FORCE_EVAL\n&DFT\n&SCF\n&END\n&QS\nEPS_DEFAULT 1e-12\n&END\n&END\n&END\n";
-    assert_int_equal(cp2k_physics(&s, &c), AL_ERR_OK);
-    assert_string_equal(a, b);
-    assert_string_not_equal(a, c);
-    al_free(a);
-    al_free(b);
-    al_free(c);
+    check_physics(&code_ops_cp2k, settings(), (const char *const[]){
+        "&GLOBAL\nPROJECT x\n&END\n&FORCE_EVAL\n&DFT # c\n  &SCF\n&OT\nMINIMIZER CG\n&END OT\n&END SCF\n&QS\nEPS_DEFAULT  1e-10\n&END\n&END\n&END\n",
+        "&FORCE_EVAL\n&DFT\n&SCF\n&END\n&QS\nEPS_DEFAULT 1e-10\n&END\n&END\n&END\n",
+        "&FORCE_EVAL\n&DFT\n&SCF\n&END\n&QS\nEPS_DEFAULT 1e-12\n&END\n&END\n&END\n",
+    });
 }
 
 static void entries_of_a_file(void **state)

@@ -98,6 +98,34 @@ static inline void release(struct reading *r)
         al_frame_destroy(&r->step[i].frame);
 }
 
+static inline struct al_frame *three_atoms(void)
+{
+    struct al_frame *f;
+    assert_int_equal(al_frame_create(3, &f), AL_ERR_OK);
+    f->pbc = true;
+    for (int k = 0; k < 3; k++)
+        f->cell[k][k] = 4 + k;
+    f->z[0] = 16; // not sorted
+    f->z[1] = 3;
+    f->z[2] = 16;
+    f->pos[1][0] = f->pos[2][1] = 2;
+    return f;
+}
+
+// Templates of which the first two say the same of the physics, and the third another thing.
+static inline void check_physics(const struct code_ops *ops, struct code_settings s, const char *const user[3])
+{
+    char *text[3];
+    for (int i = 0; i < 3; i++) {
+        s.user = user[i];
+        assert_int_equal(ops->physics(&s, &text[i]), AL_ERR_OK);
+    }
+    assert_string_equal(text[0], text[1]);
+    assert_string_not_equal(text[0], text[2]);
+    for (int i = 0; i < 3; i++)
+        al_free(text[i]);
+}
+
 static inline void near(double a, double b, double within)
 {
     if (!(fabs(a - b) <= within)) fail_msg("%.15g is not %.15g", a, b);
