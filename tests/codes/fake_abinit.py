@@ -69,7 +69,7 @@ def main():
     t += listed('cartesian coordinates (angstrom)', toy.BOHR, pos, order) + listed('cartesian forces (hartree/bohr)', 0.5, force, order)
     t += "\n--- !EnergyTerms\n'-kT*entropy'       : -0.00000000000000E+00\n...\n"
     if MODE == 'cut':
-        t = t[:t.index('cartesian forces') + 80]
+        t = t[:t.index('\n', t.index('cartesian forces') + 80) + 1]
     else:
         t += ' Calculation completed.\n.Delivered   0 WARNINGs\n'
     with open('alnd.abo', 'w', encoding='ascii') as f:

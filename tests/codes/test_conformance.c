@@ -228,7 +228,8 @@ static void test_refusals(void **state)
     }
 }
 
-static void fails(const struct subject *s, const struct wish *w, enum al_err code)
+// words: in the reason; NULL: any.
+static void fails(const struct subject *s, const struct wish *w, enum al_err code, const char *words)
 {
     struct labeler *l = open_as(s, w);
     struct label_report rep;
@@ -237,6 +238,7 @@ static void fails(const struct subject *s, const struct wish *w, enum al_err cod
     if (e != code) fail_msg("%s %s: %s (%s), not %s", s->name, w->mode ? w->mode : "", al_err_name(e), al_err_message(), al_err_name(code));
     assert_int_equal(f->have, 0);
     assert_true(rep.detail[0] != '\0');
+    if (words && !strstr(al_err_message(), words)) fail_msg("%s %s: no '%s' in: %s", s->name, w->mode ? w->mode : "", words, al_err_message());
     al_frame_destroy(&f);
     labeler_destroy(&l);
 }
@@ -249,10 +251,10 @@ static void test_failures(void **state)
         const struct subject *s = chosen[i];
         const struct modes *m = &s->mode;
         // nothing converges in two steps
-        fails(s, &(struct wish){.scale = 1, .max_scf = m->unconverged ? 0 : 2, .mode = m->unconverged}, AL_ERR_NOTCONV);
-        if (m->order) fails(s, &(struct wish){.scale = 1, .mode = m->order}, AL_ERR_UNPHYSICAL);
-        if (m->cut) fails(s, &(struct wish){.scale = 1, .mode = m->cut}, AL_ERR_NOTCONV);
-        if (m->electrons) fails(s, &(struct wish){.scale = 1, .mode = m->electrons}, AL_ERR_UNPHYSICAL);
+        fails(s, &(struct wish){.scale = 1, .max_scf = m->unconverged ? 0 : 2, .mode = m->unconverged}, AL_ERR_NOTCONV, "converge");
+        if (m->order) fails(s, &(struct wish){.scale = 1, .mode = m->order}, AL_ERR_UNPHYSICAL, "order");
+        if (m->cut) fails(s, &(struct wish){.scale = 1, .mode = m->cut}, AL_ERR_NOTCONV, "cut short");
+        if (m->electrons) fails(s, &(struct wish){.scale = 1, .mode = m->electrons}, AL_ERR_UNPHYSICAL, "electrons");
         if (m->once) {
             struct labeler *l = open_as(s, &(struct wish){.scale = 1, .mode = m->once}), *plain = open_it(s, 1);
             struct label_report rep, first;
