@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-from common import HERE, PROGRAM, SOURCE, alnd, check, make_upf, need, potcars
+from label_run import HERE, PROGRAM, SOURCE, alnd, check, make_upf, need, potcars
 
 ENGINE = sys.argv[3]
 POINT = 'kpoints: {points: [[0.25, 0.25, 0.25]]}'

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from common import BIN, ENV, PSEUDO, SOURCE, alnd, check, make_upf, need, skip
+from label_run import BIN, ENV, PSEUDO, SOURCE, alnd, check, make_upf, need, skip
 
 ENGINE = sys.argv[3]
 REFERENCE = os.path.join(SOURCE, '../shared/data/dft_reference.json')

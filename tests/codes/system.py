@@ -12,7 +12,7 @@ import shutil
 import tempfile
 
 import vasp_make as make
-from common import HERE, alnd, check, potcars
+from label_run import HERE, alnd, check, potcars
 
 FRAME = ('3\nLattice="5.8 0 0 0 5.9 0 0.2 0 6.1" Properties=species:S:1:pos:R:3 pbc="T T T" frame_id=a\n'
          'Li 0.1 0.2 0.3\nS 2.4 0.3 0.5\nLi 0.4 2.9 0.1\n')

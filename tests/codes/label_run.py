@@ -13,7 +13,7 @@ ENV = dict(os.environ, OMP_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1')
 if os.geteuid() == 0:
     ENV.update(OMPI_ALLOW_RUN_AS_ROOT='1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM='1')
 PSEUDO = os.path.join(os.environ.get('ALND_PSEUDO_DIR') or os.path.join(SOURCE, '.alnd/pseudo'), 'SPMS')
-sys.path.insert(0, os.path.join(SOURCE, 'tests/dft/peer'))
+sys.path.append(os.path.join(SOURCE, 'tests/dft/peer'))
 import upf  # noqa: E402
 
 
