@@ -283,6 +283,7 @@ static enum al_err emit(struct abinit *d, struct code_step *ret)
     struct pending *p = &d->p;
     struct code_step s = {.converged = p->converged, .scf = p->scf, .energy_zero = NAN, .electrons = d->electrons};
     AL_OWN(al_frame) f = NULL;
+    if (p->n < 1) AL_FAIL(AL_ERR_INPUT, "%s:%ld: results without atoms", d->path, d->r.lineno);
     AL_TRY(al_frame_create(p->n, &f));
     AL_TRY(to_frame(d, f));
     // (E + F)/2 with E = F + TS: Fermi-Dirac and Gaussian

@@ -316,6 +316,7 @@ static enum al_err emit(struct cp2k *d, struct code_step *ret)
     d->energies = 0;
     if (!known || (d->cell_moves && d->emitted)) return AL_ERR_OK;
     AL_OWN(al_frame) f = NULL;
+    if (d->n < 1) AL_FAIL(AL_ERR_INPUT, "%s:%ld: results without atoms", d->path, d->r.lineno);
     AL_TRY(al_frame_create(d->n, &f));
     AL_TRY(fill(d, f));
     struct code_step s = {.converged = d->now.converged, .scf = d->now.steps, .electrons = d->electrons, .energy_zero = NAN};

@@ -21,8 +21,8 @@ static const unsigned labelled = AL_HAVE_ENERGY | AL_HAVE_FORCES | AL_HAVE_VIRIA
 static enum al_err label(const struct code_options *o, struct label_report *rep, bool *ret_labelled)
 {
     struct labeler *l = NULL;
-    struct al_frame *f = sample_frame();
     AL_TRY(code_labeler_open(o, &l));
+    struct al_frame *f = sample_frame();
     enum al_err e = l->ops->label(l, f, rep);
     *ret_labelled = (f->have & labelled) != 0;
     labeler_destroy(&l);
