@@ -28,7 +28,10 @@ struct errors {
     struct committee *committee;
     struct entry *e;
     int n, cap;
+    FILE *energies, *forces; // parity tables, or NULL
 };
+
+static const char *const set_name[ERRORS_SETS] = {"train", "valid", "test", "new"};
 
 enum al_err errors_create(const char *const *models, int n, struct task *t, struct errors **ret)
 {
@@ -76,6 +79,24 @@ static void fill(struct entry *e, const struct al_frame *f, const struct pot_res
     e->dv = f->have & AL_HAVE_VIRIAL ? sqrt(v) : (double)NAN;
 }
 
+void errors_parity(struct errors *x, FILE *energies, FILE *forces)
+{
+    x->energies = energies;
+    x->forces = forces;
+    fputs("frame_id,set,system,temperature_K,atoms,label_eV_per_atom,model_eV_per_atom\n", energies);
+    fputs("frame_id,set,system,element,label_x_eV_per_Ang,label_y,label_z,model_x_eV_per_Ang,model_y,model_z\n", forces);
+}
+
+static void write_parity(const struct errors *x, const struct entry *e, const struct al_frame *f, const struct pot_result *m)
+{
+    fprintf(x->energies, "%s,%s,%s,%s,%d,%.9g,%.9g\n", e->id, set_name[e->set], e->system, e->temperature, f->natoms,
+            f->energy / f->natoms, m->energy / f->natoms);
+    for (int i = 0; i < f->natoms; i++)
+        fprintf(x->forces, "%s,%s,%s,%s,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g\n", e->id, set_name[e->set], e->system,
+                al_element_symbol(f->z[i]), f->forces[i][0], f->forces[i][1], f->forces[i][2], m->forces[i][0], m->forces[i][1],
+                m->forces[i][2]);
+}
+
 enum al_err errors_add(struct errors *x, enum error_set set, const struct al_frame *f)
 {
     unsigned need = AL_HAVE_ENERGY | AL_HAVE_FORCES;
@@ -97,6 +118,7 @@ enum al_err errors_add(struct errors *x, enum error_set set, const struct al_fra
     snprintf(e->system, sizeof e->system, "%s", system ? system : "");
     snprintf(e->temperature, sizeof e->temperature, "%s", temperature ? temperature : "");
     fill(e, f, committee_member(x->committee, 0));
+    if (x->forces && (set == ERRORS_TEST || set == ERRORS_NEW)) write_parity(x, e, f, committee_member(x->committee, 0));
     if (x->n % 10 == 0) task_progress(x->task, x->n, 0, "%d frames evaluated", x->n);
     return AL_ERR_OK;
 }
@@ -173,11 +195,10 @@ static void number(FILE *out, const char *key, double v)
 static enum al_err write_row(FILE *out, const struct errors *x, enum error_set set, const char *group, const char *label,
                              uint64_t seed)
 {
-    static const char *const name[ERRORS_SETS] = {"train", "valid", "test", "new"};
     struct error_row r;
     AL_TRY(errors_row(x, set, group, label, seed, &r));
     if (!r.frames) return AL_ERR_OK;
-    fprintf(out, "  - {set: %s, group: %s, label: ", name[set], group);
+    fprintf(out, "  - {set: %s, group: %s, label: ", set_name[set], group);
     al_yaml_quote(out, label);
     fprintf(out, ", frames: %d", r.frames);
     number(out, "energy_rmse", r.energy);

@@ -20,6 +20,8 @@ struct error_row {          // root mean squares; NaN when there is no frame
 struct errors;
 enum al_err errors_create(const char *const *models, int n, struct task *t, struct errors **ret);
 void errors_destroy(struct errors **x);
+// From now on errors_add writes label and model of each test and new frame to these (the caller's): one row a frame, one row an atom.
+void errors_parity(struct errors *x, FILE *energies, FILE *forces);
 // A labelled frame (energy and forces needed; virial where present): errors of member 0, deviation of all.
 enum al_err errors_add(struct errors *x, enum error_set set, const struct al_frame *f);
 // group: all | system | temperature | element; label names which ("all", "Li3PS4", "600", "Li"). Energy and

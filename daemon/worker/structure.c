@@ -124,6 +124,8 @@ static enum al_err do_density(struct job *j)
     if (!j->s->density) return AL_ERR_OK;
     AL_TRY(file_of(j, "density.cube", path));
     AL_TRY(tr_density_write_cube(path, j->s->density));
+    AL_TRY(file_of(j, "density.csv", path));
+    AL_TRY(tr_write_density(path, -1, j->s->density));
     AL_TRY(file_of(j, "density.svg", path));
     snprintf(what, sizeof what, "%s density", al_element_symbol(j->species.mobile_z));
     AL_TRY(tr_plot_density(path, title(j, what), j->t->note, -1, j->s->density));

@@ -41,6 +41,29 @@ static enum al_err read_all(const struct task *t, struct errors *x)
     return AL_ERR_OK;
 }
 
+// Reads and evaluates all frames; label and model of test and new ones go to parity-energies.csv and parity-forces.csv.
+static enum al_err evaluate_all(struct task *t, struct errors *x)
+{
+    char path[2][AL_PATH];
+    struct al_outfile o[2];
+    AL_TRY(task_path(t, path[0], "parity-energies.csv"));
+    AL_TRY(task_path(t, path[1], "parity-forces.csv"));
+    AL_TRY(al_outfile_open(path[0], &o[0]));
+    enum al_err e = al_outfile_open(path[1], &o[1]);
+    if (e) al_outfile_drop(&o[0]);
+    AL_TRY(e);
+    errors_parity(x, o[0].out, o[1].out);
+    e = read_all(t, x);
+    for (int i = 0; i < 2; i++) {
+        if (!e) e = al_outfile_publish(&o[i]);
+        else al_outfile_drop(&o[i]);
+    }
+    AL_TRY(e);
+    AL_TRY(task_artifact(t, path[0]));
+    AL_TRY(task_artifact(t, path[1]));
+    return AL_ERR_OK;
+}
+
 struct verdict {
     double force_high, energy_high, candidate;
     bool below;
@@ -128,7 +151,7 @@ enum al_err verb_evaluate(struct task *t)
     AL_OWN(errors) x = NULL;
     AL_OWN(al_node) result = NULL;
     AL_TRY(errors_create(models, n, t, &x));
-    AL_TRY(read_all(t, x));
+    AL_TRY(evaluate_all(t, x));
     AL_TRY(al_path(path, "%s/result.yaml", select));
     AL_TRY(al_yaml_read(path, &result));
     const struct al_node *facts = al_node_get(result, "facts");

@@ -35,5 +35,6 @@ enum al_err tr_density_write_cube(const char *path, const struct tr_density *d);
 void tr_density_write_yaml(FILE *out, int depth, const struct tr_density *d);
 // The density summed along one cell vector (0, 1, 2; -1 = the shortest), 1/Ang^2, as a picture with the framework's atoms.
 enum al_err tr_plot_density(const char *path, const char *title, const char *note, int axis, const struct tr_density *d);
+enum al_err tr_write_density(const char *path, int axis, const struct tr_density *d); // the same sum as CSV
 
 #endif

@@ -163,6 +163,26 @@ static void draw(struct view *v, const char *title, const char *note, const stru
     fputs("</svg>\n", v->out);
 }
 
+// The picture's numbers, one row a grid point: fractional coordinates along the two vectors in sight, ions/Ang^2.
+enum al_err tr_write_density(const char *path, int axis, const struct tr_density *d)
+{
+    static const char name[] = "abc";
+    struct view v = {0};
+    struct al_outfile o;
+    AL_AUTOFREE double *sum = NULL;
+    set_view(d, axis, &v);
+    int nu = d->n[v.u], nv = d->n[v.v];
+    AL_ALLOC(sum, (size_t)nu * (size_t)nv);
+    (void)project(d, &v, sum);
+    AL_TRY(al_outfile_open(path, &o));
+    fprintf(o.out, "%c,%c,ions/Ang^2\n", name[v.u], name[v.v]);
+    for (int j = 0; j < nv; j++)
+        for (int i = 0; i < nu; i++)
+            fprintf(o.out, "%.5f,%.5f,%.6g\n", (double)i / nu, (double)j / nv, sum[i + nu * j]);
+    AL_TRY(al_outfile_publish(&o));
+    return AL_ERR_OK;
+}
+
 enum al_err tr_plot_density(const char *path, const char *title, const char *note, int axis, const struct tr_density *d)
 {
     struct view v = {0};
