@@ -5,13 +5,14 @@
 # setup.sh run    install what is missing, build, run `alnd start configs/quick.yaml` to its end
 # setup.sh test   install what is missing, build, run the tests
 # setup.sh build  install what is missing, build
+# setup.sh web    the same with npm, for plots and structures to look into in the report (not needed; some 100 MB of packages)
 # For Debian 12 and its like. Asks for root (sudo) only when a package is missing.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 packages=(build-essential cmake ninja-build pkg-config python3 python3-pip
     libopenblas-dev liblapacke-dev libfftw3-dev libxc-dev libscalapack-openmpi-dev libopenmpi-dev openmpi-bin
-    libyaml-dev libexpat1-dev libsqlite3-dev libhdf5-dev libjansson-dev nettle-dev libsymspg-dev libcmocka-dev)
+    libyaml-dev libexpat1-dev libsqlite3-dev libhdf5-dev libjansson-dev nettle-dev libsymspg-dev libmicrohttpd-dev libcmocka-dev)
 
 say() { printf '== %s\n' "$*"; }
 
@@ -66,6 +67,11 @@ build() {
 
 case "${1:-}" in
 build) build ;;
+web)
+    command -v npm > /dev/null || packages+=(nodejs npm)
+    rm -rf build/release/web # an attempt without npm or network has left empty files there
+    build
+    ;;
 run)
     build
     say "alnd start configs/quick.yaml"
@@ -78,7 +84,7 @@ test)
     exec ctest --preset release -j "$(nproc)"
     ;;
 *)
-    sed -n '5,9s/^# \{0,1\}//p' "$0"
+    sed -n '5,10s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac

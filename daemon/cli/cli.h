@@ -20,6 +20,8 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, 
     X(why, "RUN FRAME [--json]", "the life of one frame: from where, chosen or not, labelled, used", cli_why_usage)     \
     X(retry, "RUN TASK | RUN --all", "start failed tasks again, after the cause is mended", cli_retry_usage)            \
     X(export, "RUN DIR", "models, data and inputs for LAMMPS and ASE into a new directory", NULL)                      \
+    X(report, "RUN [--out FILE.html]", "one HTML page of the run, for reading offline; CSV of every plot", cli_report_usage) \
+    X(serve, "RUN [--port N]", "the same page live, on this machine alone, until Ctrl-C", cli_serve_usage)                \
     X(label, "FRAMES --config C.yaml ...", "first-principles labels of any frames; their errors (--converge)",         \
       cli_label_usage)                                                                                                 \
     X(plan, "LOOP.yaml | RUN [--json]", "dry run: tasks, core-hours, memory, disk, error of the settings", NULL)       \
@@ -35,7 +37,7 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, 
     X(help, "[COMMAND]", "this text; alnd COMMAND --help does the same", NULL)
 
 extern const char cli_label_usage[], cli_md_usage[], cli_data_usage[], cli_train_usage[], cli_test_usage[], cli_diffusion_usage[], cli_why_usage[],
-    cli_retry_usage[], cli_watch_usage[], cli_import_usage[]; // lines after the word "usage: "
+    cli_retry_usage[], cli_watch_usage[], cli_import_usage[], cli_report_usage[], cli_serve_usage[]; // lines after the word "usage: "
 
 #define CLI_DECLARE(name, args, help, usage) int cmd_##name(int argc, char **argv);
 CLI_COMMANDS(CLI_DECLARE)

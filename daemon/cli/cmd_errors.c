@@ -12,6 +12,7 @@
 #include "cli/certificate.h"
 #include "cli/cli.h"
 #include "cli/scan.h"
+#include "cli/web.h"
 #include "core/journal.h"
 #include "core/rundir.h"
 
@@ -313,6 +314,21 @@ static int parse(int argc, char **argv, const char **ret_arg, struct report *r, 
     }
     return *ret_arg && !(r->certificate && r->iteration >= 0) ? EXIT_OK
                                                               : cli_usage("usage: alnd errors RUN [-i N | --certificate] [--json]");
+}
+
+enum al_err errors_json(const char *run, char **ret_text)
+{
+    AL_AUTOFREE struct report *r = NULL;
+    AL_ALLOC(r, 1);
+    r->iteration = -1;
+    AL_TRY(al_path(r->run, "%s", run));
+    AL_TRY(json_doc_create(&r->json));
+    enum al_err e = show_all(r);
+    if (!e) e = json_doc_text(r->json, ret_text);
+    json_doc_destroy(&r->json);
+    view_destroy(&r->view);
+    AL_TRY(e);
+    return AL_ERR_OK;
 }
 
 int cmd_errors(int argc, char **argv)

@@ -559,6 +559,31 @@ enum al_err journal_failures(struct journal *j, void (*each)(void *ctx, const st
     return AL_ERR_OK;
 }
 
+struct costs_ctx {
+    void (*each)(void *ctx, const struct jr_cost *c);
+    void *ctx;
+};
+
+static enum al_err one_cost(void *ctx, sqlite3_stmt *st)
+{
+    struct costs_ctx *c = ctx;
+    struct jr_cost cost = {.verb = column(st, 0), .tasks = sqlite3_column_int(st, 1), .starts = sqlite3_column_int(st, 2),
+                           .seconds = sqlite3_column_double(st, 3)};
+    c->each(c->ctx, &cost);
+    return AL_ERR_OK;
+}
+
+// julianday understands the journal's times; its resolution, 0.1 ms, is theirs.
+enum al_err journal_costs(struct journal *j, void (*each)(void *ctx, const struct jr_cost *c), void *ctx)
+{
+    struct costs_ctx c = {each, ctx};
+    AL_TRY(each_row(j,
+                    "SELECT t.verb, COUNT(DISTINCT t.id), COUNT(*), SUM(MAX(0, 86400 * (julianday(CASE a.ended WHEN '' THEN 'now' ELSE a.ended END)"
+                    " - julianday(a.started)))) FROM attempt a JOIN task t ON t.id = a.task GROUP BY t.verb ORDER BY MIN(t.n)",
+                    one_cost, &c));
+    return AL_ERR_OK;
+}
+
 enum al_err journal_events(struct journal *j, long after, const char *task, void (*each)(void *ctx, const struct jr_event *e), void *ctx)
 {
     sqlite3_stmt *st;

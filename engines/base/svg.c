@@ -284,7 +284,7 @@ static void draw_errors(const struct view *v, const struct al_plot_series *s, co
 
 static void draw_series(const struct view *v)
 {
-    fprintf(v->out, "<g clip-path=\"url(#area)\">\n");
+    fprintf(v->out, "<g clip-path=\"url(#%s%sarea)\">\n", v->p->id ? v->p->id : "", v->p->id ? "-" : "");
     for (int k = 0; k < v->p->nseries; k++) {
         const struct al_plot_series *s = &v->p->series[k];
         const char *color = color_of(v->p, k);
@@ -366,10 +366,10 @@ static void put_head(const struct view *v)
         "fill:#111}.n{font-size:12px;fill:#a33}.g{stroke:#e4e4e4;fill:none}.a{stroke:#333;fill:none}"
         ".b{fill:#fff;fill-opacity:0.85;stroke:#ccc}</style>\n"
         "<rect width=\"%d\" height=\"%d\" fill=\"white\"/>\n"
-        "<defs><clipPath id=\"area\"><rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" "
+        "<defs><clipPath id=\"%s%sarea\"><rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" "
         "height=\"%.2f\"/></clipPath></defs>\n",
         v->total_width, v->total_height, v->total_width, v->total_height, v->total_width, v->total_height,
-        v->left, v->top, v->width, v->height);
+        v->p->id ? v->p->id : "", v->p->id ? "-" : "", v->left, v->top, v->width, v->height);
 }
 
 enum al_err al_svg_write(FILE *out, const struct al_plot *p)

@@ -24,6 +24,7 @@ struct al_plot_series {
 
 struct al_plot {
     const char *title, *note;    // note: smaller, below the title; may be NULL
+    const char *id;              // of this picture among several in one document; NULL: it is alone
     const char *xlabel, *ylabel; // with units: "lag / ps"
     bool xlog, ylog;
     bool xzero, yzero; // linear axis starts at 0 when all data are >= 0

@@ -21,7 +21,7 @@ ROOMS = {  # directory -> name used in #include "name/..."
     'engines/md': 'md', 'engines/lammps': 'lammps', 'engines/codes': 'codes', 'engines/domain': 'domain',
     'engines/transport': 'transport', 'learn/dp': 'dp', 'learn/train': 'train', 'learn/deepmd': 'deepmd',
     'learn/committee': 'committee', 'learn/capi': 'capi', 'learn/dropin': 'dropin', 'daemon/config': 'config',
-    'daemon/core': 'core', 'daemon/cli': 'cli', 'daemon/worker': 'worker',
+    'daemon/core': 'core', 'daemon/report': 'report', 'daemon/cli': 'cli', 'daemon/worker': 'worker',
 }
 findings = []
 
