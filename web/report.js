@@ -54,7 +54,7 @@
 
   function axis(a) {
     return { label: a.label, stroke: css('--fg'), grid: { stroke: css('--grid'), width: 1 }, ticks: { stroke: css('--line'), width: 1 },
-      size: 58, labelSize: 22, values: a.log ? function (u, v) { return v.map(power); } : undefined };
+      size: 58, labelSize: 22, incrs: a.label === 'iteration' ? [1, 2, 5, 10, 20, 50, 100, 200, 500] : undefined, values: a.log ? function (u, v) { return v.map(power); } : undefined };
   }
   function power(v) {
     if (v === null) return '';
@@ -181,7 +181,16 @@
     var text = figure.querySelector('script').textContent, box = figure.querySelector('.view');
     var frames = text.split(/\n(?=\d+\ncell)/).length, view = $3Dmol.createViewer(box, { backgroundColor: css('--bg') });
     view.addModelsAsFrames(text, 'xyz');
-    view.setStyle({}, { sphere: { scale: 0.28 }, stick: { radius: 0.12 } });
+    var caption = figure.querySelector('figcaption');
+    figure.dataset.elements.split(' ').forEach(function (name, i) { // the colours of the parity plots
+      var style = { scale: 0.28, color: color(i % 6 + 1) }, dot;
+      view.setStyle({ elem: name }, { sphere: style, stick: { radius: 0.12, color: style.color } });
+      if (text.indexOf('\n' + name + ' ') < 0) return;
+      dot = element('span', caption);
+      dot.className = 'dot';
+      dot.style.background = style.color;
+      element('span', caption, name);
+    });
     edges(view, corners(text));
     view.zoomTo();
     view.render();

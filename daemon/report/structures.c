@@ -72,6 +72,7 @@ static enum al_err walk(FILE *out, const char *path, long stride, long *ret_n)
 static enum al_err structure(const struct page *pg, const char *system)
 {
     char path[AL_PATH];
+    int nz, z[CFG_MAX_LIST];
     long n = 0;
     AL_TRY(find(system, pg->nerrors ? pg->nerrors - 1 : 0, path));
     if (!path[0]) return AL_ERR_OK;
@@ -79,7 +80,11 @@ static enum al_err structure(const struct page *pg, const char *system)
         al_err_clear();
         return AL_ERR_OK;
     }
-    fputs("<figure class=\"viewer\"><div class=\"view\" tabindex=\"0\" role=\"img\" aria-label=\"atoms of ", pg->out);
+    AL_TRY(loop_config_elements(pg->cfg, &nz, z));
+    fputs("<figure class=\"viewer\" data-elements=\"", pg->out);
+    for (int i = 0; i < nz; i++)
+        fprintf(pg->out, "%s%s", i ? " " : "", al_element_symbol(z[i]));
+    fputs("\"><div class=\"view\" tabindex=\"0\" role=\"img\" aria-label=\"atoms of ", pg->out);
     html_text(pg->out, system);
     fputs("\"></div><figcaption><b>", pg->out);
     html_text(pg->out, system);

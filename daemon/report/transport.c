@@ -45,10 +45,10 @@ static void table_row(const struct page *pg, const char *system, const struct al
     page_cell(pg, al_node_double(al_node_get(structure, "collective"), "haven_ratio", NAN), "%.2f");
     page_cell(pg, al_node_double(r, "energy_drift_ev_per_atom_ps", NAN), "%.1e");
     page_cell(pg, al_node_double(r, "force_deviation_mean_ev_per_ang", NAN), "%.3f");
-    fputs("<td>", out);
+    fputs("<td class=\"text\">", out);
     html_text(out, al_node_str(r, "regime", al_node_str(r, "reason", "")));
     if (al_node_int(r, "runs_ended_early", 0)) fprintf(out, "; %ld runs ended early", al_node_int(r, "runs_ended_early", 0));
-    fputs("</td><td>", out);
+    fputs("</td><td class=\"text\">", out);
     html_text(out, al_node_str(al_node_get(structure, "framework"), "verdict", ""));
     fputs("</td></tr>\n", out);
 }
