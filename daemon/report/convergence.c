@@ -117,12 +117,9 @@ enum al_err page_convergence(const struct page *pg)
     if (!pg->nerrors) return AL_ERR_OK;
     page_begin(pg, "convergence", "Convergence");
     const struct al_node *c = al_node_get(pg->errors[pg->nerrors - 1], "converge");
-    fprintf(pg->out, "<p>Held-out force error %.4f eV/&Aring; (upper 95 %% %.4f, limit %.4g), energy %.2f meV/atom (upper %.2f, limit %.4g), "
-                     "candidates %.3g (limit %.3g): %s.</p>\n",
-            al_node_double(c, "force_rmse", NAN), al_node_double(c, "force_rmse_high", NAN), al_node_double(c, "force_limit", NAN),
-            1e3 * al_node_double(c, "energy_rmse", NAN), 1e3 * al_node_double(c, "energy_rmse_high", NAN),
-            1e3 * al_node_double(c, "energy_limit", NAN), al_node_double(c, "candidate_fraction", NAN),
-            al_node_double(c, "candidate_limit", NAN), al_node_int(c, "below", 0) ? "limits met" : "<b>limits not met</b>");
+    fprintf(pg->out, "<p>Candidates %s of the explored frames (limit %s): %s.</p>\n",
+            page_number("%.3g", al_node_double(c, "candidate_fraction", NAN)).text, page_number("%.3g", al_node_double(c, "candidate_limit", NAN)).text,
+            al_node_int(c, "below", 0) ? "all limits met" : "<b>limits not met</b>");
     fputs("<div class=\"plots\">\n", pg->out);
     AL_TRY(errors_figure(pg, "force", 1, "force RMSE / eV/\xc3\x85", "Force error by iteration", "force-error"));
     AL_TRY(errors_figure(pg, "energy", 1e3, "energy RMSE / meV per atom", "Energy error by iteration", "energy-error"));

@@ -42,6 +42,13 @@ void page_cell(const struct page *pg, double v, const char *format)
     fputs("</td>", pg->out);
 }
 
+struct page_number page_number(const char *format, double v)
+{
+    struct page_number n = {"not known"};
+    if (!isnan(v)) snprintf(n.text, sizeof n.text, format, v);
+    return n;
+}
+
 int page_color(const struct page *pg, const char *system)
 {
     for (int i = 0; i < pg->cfg->nsystems; i++)
@@ -107,13 +114,15 @@ static void results(const struct page *pg)
 {
     for (int i = 0; i < pg->ntransport; i++) {
         const struct al_node *a = al_node_get(pg->transport[i], "arrhenius");
-        char key[96], value[256];
+        char key[96], value[512];
         snprintf(key, sizeof key, "%.63s", al_node_str(pg->transport[i], "system", ""));
         if (a && a->kind == AL_NODE_MAP)
-            snprintf(value, sizeof value, "activation energy %.3f \xc2\xb1 %.3f eV; conductivity at 300 K %.1e S/cm (95 %%: %.1e to %.1e)",
-                     al_node_double(a, "activation_energy_ev", NAN), al_node_double(a, "activation_energy_error_ev", NAN),
-                     al_node_double(a, "conductivity_300k_s_per_cm", NAN), al_node_double(a, "conductivity_300k_low95", NAN),
-                     al_node_double(a, "conductivity_300k_high95", NAN));
+            snprintf(value, sizeof value, "activation energy %s \xc2\xb1 %s eV; conductivity at 300 K %s S/cm (95 %%: %s to %s)",
+                     page_number("%.3f", al_node_double(a, "activation_energy_ev", NAN)).text,
+                     page_number("%.3f", al_node_double(a, "activation_energy_error_ev", NAN)).text,
+                     page_number("%.1e", al_node_double(a, "conductivity_300k_s_per_cm", NAN)).text,
+                     page_number("%.1e", al_node_double(a, "conductivity_300k_low95", NAN)).text,
+                     page_number("%.1e", al_node_double(a, "conductivity_300k_high95", NAN)).text);
         else
             snprintf(value, sizeof value, "activation energy not determined");
         fact(pg, key, value);
@@ -131,10 +140,11 @@ enum al_err page_overview(const struct page *pg)
     fact(pg, "iterations", text);
     if (pg->nerrors) {
         const struct al_node *c = al_node_get(pg->errors[pg->nerrors - 1], "converge");
-        snprintf(text, sizeof text, "force RMSE %.4f eV/\xc3\x85 (upper 95 %% %.4f, limit %.4g), energy RMSE %.2f meV/atom (upper %.2f, limit %.4g): %s",
-                 al_node_double(c, "force_rmse", NAN), al_node_double(c, "force_rmse_high", NAN), al_node_double(c, "force_limit", NAN),
-                 1e3 * al_node_double(c, "energy_rmse", NAN), 1e3 * al_node_double(c, "energy_rmse_high", NAN),
-                 1e3 * al_node_double(c, "energy_limit", NAN), al_node_int(c, "below", 0) ? "limits met" : "limits not met");
+        snprintf(text, sizeof text, "force RMSE %s eV/\xc3\x85 (upper 95 %% %s, limit %s), energy RMSE %s meV/atom (upper %s, limit %s): %s",
+                 page_number("%.4f", al_node_double(c, "force_rmse", NAN)).text, page_number("%.4f", al_node_double(c, "force_rmse_high", NAN)).text,
+                 page_number("%.4g", al_node_double(c, "force_limit", NAN)).text, page_number("%.2f", 1e3 * al_node_double(c, "energy_rmse", NAN)).text,
+                 page_number("%.2f", 1e3 * al_node_double(c, "energy_rmse_high", NAN)).text,
+                 page_number("%.4g", 1e3 * al_node_double(c, "energy_limit", NAN)).text, al_node_int(c, "below", 0) ? "limits met" : "limits not met");
         fact(pg, "held-out test", text);
     }
     results(pg);

@@ -23,6 +23,11 @@ void page_begin(const struct page *pg, const char *id, const char *title);
 void page_end(const struct page *pg);
 // A table's cell: the number, or a dash where there is none.
 [[gnu::format(printf, 3, 0)]] void page_cell(const struct page *pg, double v, const char *format);
+struct page_number {
+    char text[32];
+};
+// A number within a sentence: as formatted, or "not known".
+[[gnu::format(printf, 1, 0)]] struct page_number page_number(const char *format, double v);
 int page_color(const struct page *pg, const char *system); // palette number of a composition, the same everywhere
 
 enum al_err page_overview(const struct page *pg);

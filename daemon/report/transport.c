@@ -69,10 +69,11 @@ static void tables(const struct page *pg)
         fputs("<p>", out);
         html_text(out, system_of(pg->transport[i]));
         if (a && a->kind == AL_NODE_MAP)
-            fprintf(out, ": activation energy %.3f &plusmn; %.3f eV; D(300 K) %.2e cm&sup2;/s (95 %%: %.1e to %.1e), %ld temperatures.</p>\n",
-                    al_node_double(a, "activation_energy_ev", NAN), al_node_double(a, "activation_energy_error_ev", NAN),
-                    al_node_double(a, "d_300k_cm2_per_s", NAN), al_node_double(a, "d_300k_low95", NAN),
-                    al_node_double(a, "d_300k_high95", NAN), al_node_int(a, "points", 0));
+            fprintf(out, ": activation energy %s &plusmn; %s eV; D(300 K) %s cm&sup2;/s (95 %%: %s to %s), %ld temperatures.</p>\n",
+                    page_number("%.3f", al_node_double(a, "activation_energy_ev", NAN)).text,
+                    page_number("%.3f", al_node_double(a, "activation_energy_error_ev", NAN)).text,
+                    page_number("%.2e", al_node_double(a, "d_300k_cm2_per_s", NAN)).text, page_number("%.1e", al_node_double(a, "d_300k_low95", NAN)).text,
+                    page_number("%.1e", al_node_double(a, "d_300k_high95", NAN)).text, al_node_int(a, "points", 0));
         else
             fputs(": activation energy not determined, fewer than two temperatures in the diffusive regime.</p>\n", out);
     }
