@@ -250,7 +250,7 @@
     var section = document.getElementById('live');
     if (!section) return;
     var state = document.getElementById('live-state'), table = document.getElementById('live-tasks'), log = document.getElementById('live-log');
-    var watched = null, last = null, shown = '';
+    var watched = null, last = null, shown = '', stale = false, taken = Date.now();
 
     function tasks(s) {
       var names = s.running.map(function (t) { return t.task; }).join('\n');
@@ -281,8 +281,13 @@
       state.textContent = text;
       tasks(s);
       var now = done + '/' + (s.count.FAILED || 0) + '/' + s.state;
-      if (last !== null && now !== last) refresh();
+      if (last !== null && now !== last) stale = true;
       last = now;
+      if (stale && (Date.now() - taken > 10000 || s.state !== 'running')) { // the body costs the server more than the status
+        stale = false;
+        taken = Date.now();
+        refresh();
+      }
     }
 
     function tail() {

@@ -22,7 +22,7 @@
 #include "cli/web.h"
 #include "core/rundir.h"
 
-enum { CONNECTIONS = 32, SECONDS = 10, REQUEST_BYTES = 8192, LOG_BYTES = 32768, POLL_MS = 500, PAGE_SECONDS = 5 };
+enum { CONNECTIONS = 64, SECONDS = 5, REQUEST_BYTES = 8192, LOG_BYTES = 32768, POLL_MS = 500, PAGE_SECONDS = 5 };
 
 const char cli_serve_usage[] = "alnd serve RUN [--port N]\n"
                                "       Prints the address of the live page, for a browser on this machine (or through ssh -L). N: 1024 to\n"
@@ -40,9 +40,10 @@ struct server {
     char run[AL_PATH];
     char token[33];
     unsigned port;
-    char *page; // by malloc; made anew after PAGE_SECONDS
+    char *page; // by malloc; made anew after an event in the journal, and after PAGE_SECONDS
     size_t npage;
     double made; // al_clock
+    long event;  // the last one before
 };
 
 // --- answers -------------------------------------------------------------------------------------------
@@ -75,11 +76,23 @@ static enum MHD_Result fail(struct MHD_Connection *c)
     return refuse(c, MHD_HTTP_INTERNAL_SERVER_ERROR, al_err_message());
 }
 
+static enum al_err last_event(const struct server *s, long *ret)
+{
+    AL_OWN(journal) j = NULL;
+    char path[AL_PATH];
+    AL_TRY(al_path(path, "%s/alnd.db", s->run));
+    AL_TRY(journal_open(path, false, &j));
+    AL_TRY(journal_last_event(j, ret));
+    return AL_ERR_OK;
+}
+
 static enum al_err make_page(struct server *s)
 {
     char *text = NULL;
     size_t n = 0;
-    if (s->page && al_clock() - s->made < PAGE_SECONDS) return AL_ERR_OK;
+    long event;
+    AL_TRY(last_event(s, &event));
+    if (s->page && event == s->event && al_clock() - s->made < PAGE_SECONDS) return AL_ERR_OK;
     FILE *out = open_memstream(&text, &n);
     if (!out) AL_FAIL(AL_ERR_NOMEM, "no memory for the page");
     enum al_err e = web_page(out, s->run, NULL, true);
@@ -90,6 +103,7 @@ static enum al_err make_page(struct server *s)
     s->page = text;
     s->npage = n;
     s->made = al_clock();
+    s->event = event;
     return AL_ERR_OK;
 }
 
@@ -170,8 +184,10 @@ static enum MHD_Result route(struct server *s, struct MHD_Connection *c, const c
     if (strcmp(what, "log") == 0) {
         char tail[LOG_BYTES];
         size_t n = 0;
-        const char *task = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "task");
-        enum al_err e = task ? log_text(s, task, tail, &n) : AL_ERR_NOTFOUND;
+        const char *task = NULL;
+        size_t ntask = 0;
+        bool there = MHD_lookup_connection_value_n(c, MHD_GET_ARGUMENT_KIND, "task", 4, &task, &ntask) == MHD_YES && task && strlen(task) == ntask;
+        enum al_err e = there ? log_text(s, task, tail, &n) : AL_ERR_NOTFOUND;
         if (e == AL_ERR_NOTFOUND) return refuse(c, MHD_HTTP_NOT_FOUND, "not found\n");
         if (e) return fail(c);
         return send_text(c, MHD_HTTP_OK, "text/plain; charset=utf-8", tail, n);

@@ -6,6 +6,7 @@
 import puppeteer from 'puppeteer-core';
 import { pathToFileURL } from 'node:url';
 
+// node report.mjs CHROMIUM live URL TASK PID: a run of which TASK hangs in process PID, which is killed here; the page follows to its end.
 const [, , chromium, page, live, bundled, out] = process.argv;
 const bundle = bundled === '1', file = pathToFileURL(page).href;
 let failures = 0;
@@ -80,29 +81,48 @@ async function interactive(p, where) {
   await p.evaluate(() => document.querySelector('.viewer .controls button').click());
 }
 
-for (const width of [1280, 390])
-  for (const scheme of ['light', 'dark']) {
-    const where = `file ${width} ${scheme}`, p = await open(file, width, scheme);
-    await contrast(p, where, 'p', 'body');
-    await contrast(p, where, 'figcaption', 'body');
-    await contrast(p, where, 'a.csv', 'body');
-    if (bundle) await interactive(p, where);
-    await p.evaluate(() => (document.getElementById('diffusion') || document.body).scrollIntoView());
-    await pause(300);
-    if (width === 1280 ? scheme === 'light' : scheme === 'dark') await p.screenshot({ path: `${out}/report-${width}-${scheme}.png` });
-    if (width === 1280 && scheme === 'light') await tabs(p, where);
-    await p.close();
-  }
+async function follow(url, task, pid) {
+  const p = await open(url, 1280, 'light'), text = (id) => p.$eval(id, (e) => e.textContent);
+  await p.waitForFunction((t) => [...document.querySelectorAll('#live-tasks button')].some((b) => b.textContent === t), { timeout: 60000 }, task);
+  check(/running, iteration 0: train/.test(await text('#live-state')), 'live: ' + await text('#live-state'));
+  check(!(await p.$('#force-error')), 'live: errors before there are any');
+  await p.evaluate((t) => [...document.querySelectorAll('#live-tasks button')].find((b) => b.textContent === t).focus(), task);
+  await p.keyboard.press('Enter');
+  await p.waitForFunction((t) => document.querySelector('#live-log h3').textContent === t + '/worker.log', { timeout: 30000 }, task);
+  process.kill(+pid, 'SIGKILL');
+  await p.waitForFunction(() => document.getElementById('live-state').textContent.startsWith('finished'), { timeout: 120000 });
+  await p.waitForSelector('#force-error', { timeout: 60000 }); // the body came anew
+  check(/worker was killed|signal|lost/i.test(await text('#failures')), 'live: the failure is not told: ' + await text('#failures'));
+}
 
-const still = await open(file, 390, 'dark', false);
-const drawn = await still.$$eval('figure.plot .static svg', (l) => l.filter((e) => e.checkVisibility() && e.getBoundingClientRect().width > 200).length);
-check(drawn === (await still.$$('figure.plot')).length && drawn > 5, `without scripts: ${drawn} plots`);
-await contrast(still, 'no scripts', 'svg text.l', 'body');
-await still.close();
+async function files() {
+  for (const width of [1280, 390])
+    for (const scheme of ['light', 'dark']) {
+      const where = `file ${width} ${scheme}`, p = await open(file, width, scheme);
+      await contrast(p, where, 'p', 'body');
+      await contrast(p, where, 'figcaption', 'body');
+      await contrast(p, where, 'a.csv', 'body');
+      if (bundle) await interactive(p, where);
+      await p.evaluate(() => (document.getElementById('diffusion') || document.body).scrollIntoView());
+      await pause(300);
+      if (width === 1280 ? scheme === 'light' : scheme === 'dark') await p.screenshot({ path: `${out}/report-${width}-${scheme}.png` });
+      if (width === 1280 && scheme === 'light') await tabs(p, where);
+      await p.close();
+    }
 
-const now = await open(live, 390, 'dark');
-await now.waitForFunction(() => document.getElementById('live-state').textContent.includes('tasks done'), { timeout: 30000 });
-if (bundle) check((await now.$$('figure.plot canvas')).length > 5, 'live: no plots');
-await now.close();
+  const still = await open(file, 390, 'dark', false);
+  const drawn = await still.$$eval('figure.plot .static svg', (l) => l.filter((e) => e.checkVisibility() && e.getBoundingClientRect().width > 200).length);
+  check(drawn === (await still.$$('figure.plot')).length && drawn > 5, `without scripts: ${drawn} plots`);
+  await contrast(still, 'no scripts', 'svg text.l', 'body');
+  await still.close();
+
+  const now = await open(live, 390, 'dark');
+  await now.waitForFunction(() => document.getElementById('live-state').textContent.includes('tasks done'), { timeout: 30000 });
+  if (bundle) check((await now.$$('figure.plot canvas')).length > 5, 'live: no plots');
+  await now.close();
+}
+
+if (page === 'live') await follow(live, bundled, out);
+else await files();
 await browser.close();
 process.exit(failures ? 1 : 0);

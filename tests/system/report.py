@@ -26,6 +26,7 @@ import time
 import urllib.parse
 
 import report_run
+import rundirs
 
 BIN, SOURCE, FAKE, MODE = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3]), sys.argv[4]
 ALND = os.path.join(BIN, 'alnd')
@@ -382,7 +383,33 @@ def browser(d):
     s.end()
     print(p.stdout, end='')
     check(p.returncode == 0, p.stderr[-3000:] or 'report.mjs failed')
+    follow(d + '-live', shutil.which(chromium), work)
     return 0
+
+
+def follow(d, chromium, work):
+    """A running campaign: a task that hangs, until it is killed."""
+    task = 'iterations/000/train/0'
+    report_run.prepare(d, SOURCE)
+    run = subprocess.Popen([ALND, 'start', 'loop.yaml'], cwd=d, env={**ENV, 'ALND_FAKE_HANG': task + ':1'}, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    try:
+        pid = None
+        for _ in range(600):
+            at = [p for p, exe in rundirs.workers(d, 'fake_worker') if task in exe]
+            if at and os.path.exists(os.path.join(d, 'run', task, 'lock')):
+                pid = at[0]
+                break
+            time.sleep(0.1)
+        check(pid, 'the hanging task never began')
+        s = Server(d)
+        p = subprocess.run(['node', 'report.mjs', chromium, 'live', s.url, task, str(pid)], cwd=work, timeout=400, capture_output=True, text=True)
+        print(p.stdout, end='')
+        check(p.returncode == 0, p.stderr[-3000:] or 'report.mjs live failed')
+        s.end()
+        check(run.wait(60) == 0, f'the run ended with {run.returncode}')
+    finally:
+        run.kill()
 
 
 with tempfile.TemporaryDirectory(prefix='alnd_report_') as TOP:

@@ -77,12 +77,16 @@ def transport(run):
         write(run, f'production/{s}-700K-0/traj.extxyz', frames)
 
 
-def make(d, alnd, env, source):
+def prepare(d, source):
     os.makedirs(os.path.join(d, 'pseudo'))
     shutil.copy(os.path.join(source, 'tests/system/li2s.extxyz'), d)
     for f in ('03_Li_1.psp8', '16_S_1.psp8'):
         write(d, 'pseudo/' + f, f)
     write(d, 'loop.yaml', CONFIG)
+
+
+def make(d, alnd, env, source):
+    prepare(d, source)
     for fail in ('iterations/000/train/1:NOTCONV', ''):
         p = subprocess.run([alnd, 'start', 'loop.yaml'], cwd=d, env={**env, **({'ALND_FAKE_FAIL': fail} if fail else {})}, capture_output=True, text=True,
                            timeout=120)

@@ -28,6 +28,19 @@ def processes(d):
     return found
 
 
+def workers(d, name):
+    """[(process, its command line)] of a program that works in this directory."""
+    found = []
+    for p in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            line = open(f'/proc/{p}/cmdline', encoding='utf-8').read().replace('\0', ' ')
+            if os.readlink(f'/proc/{p}/cwd').startswith(d) and os.path.basename(line.split(' ')[0]) == name:
+                found.append((int(p), line))
+        except OSError:
+            pass
+    return found
+
+
 def kill(pids):
     for p in pids:
         try:
