@@ -109,7 +109,7 @@ static enum al_err arrhenius(const struct page *pg)
 {
     AL_OWN(figure) f = NULL;
     AL_TRY(figure_create(&f));
-    f->plot = (struct al_plot){.title = "Diffusion against temperature", .xlabel = "1000/T / 1/K", .ylabel = "D / cm\xc2\xb2/s", .ylog = true};
+    f->plot = (struct al_plot){.title = "Diffusion against temperature", .xlabel = "1000 K/T", .ylabel = "D / cm\xc2\xb2/s", .ylog = true};
     for (int i = 0; i < pg->ntransport; i++)
         AL_TRY(arrhenius_system(pg, f, pg->transport[i]));
     AL_TRY(figure_write(pg, "arrhenius", f, "Bars: standard errors; open: no diffusion seen, upper limits; dashed: fits, on to 300 K."));
@@ -269,11 +269,11 @@ enum al_err page_transport(const struct page *pg)
 {
     if (!pg->ntransport) return AL_ERR_OK;
     page_begin(pg, "diffusion", "Diffusion");
-    tables(pg);
     fputs("<div class=\"plots\">\n", pg->out);
     AL_TRY(arrhenius(pg));
     AL_TRY(all_msd(pg));
     fputs("</div>\n", pg->out);
+    tables(pg);
     for (int i = 0; i < pg->ntransport; i++)
         for (const struct al_node *r = temperatures_of(pg->transport[i]); r; r = r->next)
             AL_TRY(structure_pictures(pg, system_of(pg->transport[i]), r));

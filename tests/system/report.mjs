@@ -103,7 +103,7 @@ async function files() {
       await contrast(p, where, 'figcaption', 'body');
       await contrast(p, where, 'a.csv', 'body');
       if (bundle) await interactive(p, where);
-      await p.evaluate(() => (document.getElementById('diffusion') || document.body).scrollIntoView());
+      await p.evaluate((id) => document.getElementById(id).scrollIntoView(), bundle && width < 1000 ? 'structures' : 'diffusion');
       await pause(300);
       if (width === 1280 ? scheme === 'light' : scheme === 'dark') await p.screenshot({ path: `${out}/report-${width}-${scheme}.png` });
       if (width === 1280 && scheme === 'light') await tabs(p, where);

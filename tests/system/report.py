@@ -383,7 +383,8 @@ def browser(d):
     s.end()
     print(p.stdout, end='')
     check(p.returncode == 0, p.stderr[-3000:] or 'report.mjs failed')
-    follow(d + '-live', shutil.which(chromium), work)
+    if len(sys.argv) < 7:
+        follow(os.path.join(os.path.realpath(TOP), 'live'), shutil.which(chromium), work)
     return 0
 
 
