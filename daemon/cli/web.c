@@ -2,7 +2,9 @@
 // Copyright the alnd authors
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/web.h"
@@ -13,6 +15,7 @@ enum { MAX_VERBS = 32 };
 
 struct known {
     const struct loop_config *cfg;
+    const struct view *view;
     struct report_cost cost[MAX_VERBS];
     char verb[MAX_VERBS][16];
     int ncost;
@@ -33,14 +36,33 @@ static int cores_of(const struct loop_config *c, const char *verb)
     return 1;
 }
 
-static void add_cost(void *ctx, const struct jr_cost *c)
+// "2026-11-26T14:40:28.954Z" in s; now, where there is none.
+static double seconds_of(const char *text)
 {
-    struct known *k = ctx;
-    if (k->ncost == MAX_VERBS) return;
-    snprintf(k->verb[k->ncost], sizeof k->verb[0], "%s", c->verb);
-    k->cost[k->ncost] = (struct report_cost){.verb = k->verb[k->ncost], .tasks = c->tasks, .starts = c->starts, .seconds = c->seconds,
-                                             .cores = cores_of(k->cfg, c->verb)};
-    k->ncost++;
+    struct timespec now;
+    struct tm tm = {0};
+    const char *rest = text[0] ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+    if (rest) return (double)timegm(&tm) + strtod(rest, NULL);
+    al_clock_date(&now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void add_cost(struct known *k, const struct jr_attempt *a, const char *verb)
+{
+    int i = 0;
+    while (i < k->ncost && strcmp(k->verb[i], verb) != 0)
+        i++;
+    if (i == MAX_VERBS) return;
+    struct report_cost *c = &k->cost[i];
+    if (i == k->ncost) {
+        snprintf(k->verb[i], sizeof k->verb[i], "%s", verb);
+        *c = (struct report_cost){.verb = k->verb[i], .cores = cores_of(k->cfg, verb)};
+        k->ncost++;
+    }
+    c->starts++;
+    if (a->n == 1) c->tasks++;
+    double spent = seconds_of(a->ended) - seconds_of(a->started); // below 0: somebody has set the clock
+    if (spent > 0) c->seconds += spent;
 }
 
 static enum al_err keep_failure(struct known *k, const struct jr_attempt *a)
@@ -58,10 +80,12 @@ static enum al_err keep_failure(struct known *k, const struct jr_attempt *a)
     return AL_ERR_OK;
 }
 
-static void add_failure(void *ctx, const struct jr_attempt *a)
+static void add_attempt(void *ctx, const struct jr_attempt *a)
 {
     struct known *k = ctx;
-    if (!k->e) k->e = keep_failure(k, a);
+    const struct view_task *t = view_find(k->view, a->task);
+    if (t) add_cost(k, a, t->verb);
+    if (!k->e && a->cause[0]) k->e = keep_failure(k, a);
 }
 
 static void known_free(struct known *k)
@@ -76,8 +100,13 @@ static void known_free(struct known *k)
 
 static enum al_err ask_journal(struct journal *j, struct known *k)
 {
-    AL_TRY(journal_costs(j, add_cost, k));
-    AL_TRY(journal_failures(j, add_failure, k));
+    AL_OWN(view) v = NULL;
+    AL_TRY(view_create(&v));
+    v->lean = true;
+    AL_TRY(journal_load(j, v));
+    k->view = v;
+    AL_TRY(journal_attempts(j, false, add_attempt, k));
+    k->view = NULL;
     AL_TRY(k->e);
     return AL_ERR_OK;
 }

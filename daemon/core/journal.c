@@ -529,14 +529,14 @@ enum al_err journal_load(struct journal *j, struct view *ret)
     return AL_ERR_OK;
 }
 
-struct failures_ctx {
+struct attempts_ctx {
     void (*each)(void *ctx, const struct jr_attempt *a);
     void *ctx;
 };
 
-static enum al_err one_failure(void *ctx, sqlite3_stmt *st)
+static enum al_err one_attempt(void *ctx, sqlite3_stmt *st)
 {
-    struct failures_ctx *f = ctx;
+    struct attempts_ctx *f = ctx;
     struct jr_attempt a = {.task = column(st, 0),
                            .n = sqlite3_column_int(st, 1),
                            .started = column(st, 2),
@@ -548,39 +548,19 @@ static enum al_err one_failure(void *ctx, sqlite3_stmt *st)
     return AL_ERR_OK;
 }
 
-enum al_err journal_failures(struct journal *j, void (*each)(void *ctx, const struct jr_attempt *a),
-                             void *ctx)
+enum al_err journal_attempts(struct journal *j, bool failed, void (*each)(void *ctx, const struct jr_attempt *a), void *ctx)
 {
-    struct failures_ctx f = {each, ctx};
+    struct attempts_ctx f = {each, ctx};
     AL_TRY(each_row(j,
-                    "SELECT task, n, started, ended, exit, class, message FROM attempt WHERE class != ''"
-                    " ORDER BY started, task, n",
-                    one_failure, &f));
+                    failed ? "SELECT task, n, started, ended, exit, class, message FROM attempt WHERE class != '' ORDER BY started, task, n"
+                           : "SELECT task, n, started, ended, exit, class, message FROM attempt ORDER BY started, task, n",
+                    one_attempt, &f));
     return AL_ERR_OK;
 }
 
-struct costs_ctx {
-    void (*each)(void *ctx, const struct jr_cost *c);
-    void *ctx;
-};
-
-static enum al_err one_cost(void *ctx, sqlite3_stmt *st)
+enum al_err journal_failures(struct journal *j, void (*each)(void *ctx, const struct jr_attempt *a), void *ctx)
 {
-    struct costs_ctx *c = ctx;
-    struct jr_cost cost = {.verb = column(st, 0), .tasks = sqlite3_column_int(st, 1), .starts = sqlite3_column_int(st, 2),
-                           .seconds = sqlite3_column_double(st, 3)};
-    c->each(c->ctx, &cost);
-    return AL_ERR_OK;
-}
-
-// julianday understands the journal's times; its resolution, 0.1 ms, is theirs.
-enum al_err journal_costs(struct journal *j, void (*each)(void *ctx, const struct jr_cost *c), void *ctx)
-{
-    struct costs_ctx c = {each, ctx};
-    AL_TRY(each_row(j,
-                    "SELECT t.verb, COUNT(DISTINCT t.id), COUNT(*), SUM(MAX(0, 86400 * (julianday(CASE a.ended WHEN '' THEN 'now' ELSE a.ended END)"
-                    " - julianday(a.started)))) FROM attempt a JOIN task t ON t.id = a.task GROUP BY t.verb ORDER BY MIN(t.n)",
-                    one_cost, &c));
+    AL_TRY(journal_attempts(j, true, each, ctx));
     return AL_ERR_OK;
 }
 

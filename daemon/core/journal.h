@@ -75,14 +75,8 @@ struct jr_event {
 enum al_err journal_events(struct journal *j, long after, const char *task, void (*each)(void *ctx, const struct jr_event *e), void *ctx);
 enum al_err journal_last_event(struct journal *j, long *ret_seq); // 0: none
 
-struct jr_cost { // of one verb: tasks that were started, their starts and the time of all of these, s
-    const char *verb;
-    int tasks, starts;
-    double seconds;
-};
-// Time of a start that is under way: until now. In the order in which verbs first came.
-enum al_err journal_costs(struct journal *j, void (*each)(void *ctx, const struct jr_cost *c), void *ctx);
-
+// Every attempt (failed: those that failed alone), oldest first.
+enum al_err journal_attempts(struct journal *j, bool failed, void (*each)(void *ctx, const struct jr_attempt *a), void *ctx);
 // Every ended attempt that has a cause, oldest first.
 enum al_err journal_failures(struct journal *j, void (*each)(void *ctx, const struct jr_attempt *a),
                              void *ctx);

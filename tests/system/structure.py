@@ -74,7 +74,7 @@ with tempfile.TemporaryDirectory(prefix='alnd-structure-') as d:
     text = open(f'{d}/out/diffusion.yaml').read()
     have = set(os.listdir(f'{d}/out/structure-800K'))
     want = {'framework.csv', 'framework.svg', 'collective.csv', 'collective.svg', 'rdf.csv', 'rdf.svg', 'vanhove.csv', 'alpha2.csv',
-            'vanhove-self.svg', 'vanhove-distinct.svg', 'alpha2.svg', 'density.cube', 'density.svg', 'sites.csv', 'jumps.csv',
+            'vanhove-self.svg', 'vanhove-distinct.svg', 'alpha2.svg', 'density.csv', 'density.cube', 'density.svg', 'sites.csv', 'jumps.csv',
             'jump-distances.csv', 'jumps.svg', 'rotation.csv', 'rotation.svg'}
     check(have == want, f'files: {sorted(have ^ want)}')
     check('not_determined' not in text, 'a part is missing:\n' + text)
