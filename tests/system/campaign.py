@@ -9,6 +9,7 @@ campaign.py BIN_DIR SOURCE_DIR kill    SIGKILL of daemon and workers together in
                                        bit for bit those of an undisturbed run
 campaign.py BIN_DIR SOURCE_DIR input   bad input: one error with its place, exit 2, nothing created
 Exit 77: skipped, the pseudopotentials are missing."""
+import csv
 import glob
 import json
 import os
@@ -93,9 +94,30 @@ def check_run_directory(d):
     check('below: 0' in errors, 'the impossible limits of mini.yaml count as met')
     rmse = float(re.search(r'set: train, group: all, .*?force_rmse: ([0-9.e-]+)', errors).group(1))
     check(0 < rmse < 1.0, f'training force error {rmse} eV/Ang')
+    check_parity(run)
     check('DEMONSTRATION' in open(os.path.join(run, 'report.html')).read(), 'the report does not say that it is a demonstration')
     html = open(os.path.join(run, 'report.html')).read()
     check(not re.search(r'(src|href)="http', html), 'the report needs the network')
+    for plot in ('force-error', 'parity-energies', 'parity-forces-Li', 'deviation-001', 'calibration', 'learning-force', 'msd-300K'):
+        check(f'<figure id="{plot}"' in html, f'the report has no plot {plot}')
+    check('id="costs"' not in html, 'the report of the loop depends on how long it took')
+
+
+def check_parity(run):
+    """Labels and model of the last iteration give the errors of errors.yaml."""
+    at = os.path.join(run, 'iterations/001/')
+    errors = open(at + 'errors.yaml').read()
+    for quantity, name in (('force', 'forces'), ('energy', 'energies')):
+        squares, n = {'test': 0.0, 'new': 0.0}, {'test': 0, 'new': 0}
+        for r in list(csv.reader(open(f'{at}evaluate/parity-{name}.csv')))[1:]:
+            v = [float(x) for x in (r[4:] if quantity == 'force' else r[5:])]
+            half = len(v) // 2
+            squares[r[1]] += sum((a - b) ** 2 for a, b in zip(v[:half], v[half:]))
+            n[r[1]] += half
+        for which in n:
+            rmse = float(re.search(rf'set: {which}, group: all, .*?{quantity}_rmse: ([0-9.e-]+)', errors).group(1))
+            got = (squares[which] / n[which]) ** 0.5
+            check(abs(got - rmse) < 1e-4 * rmse, f'{quantity} RMSE of {which} frames: {got} in parity-{name}.csv, {rmse} in errors.yaml')
 
 
 def check_certificate(c, iterations):
