@@ -335,7 +335,8 @@ def crowd(s):
         c.close()
     for _ in range(50):
         check(s.own('status.json')[0] == 200, 'one of fifty questions')
-    check(memory(s.p.pid) < before + 30, f'memory {before} -> {memory(s.p.pid)} MiB')
+    check(os.environ.get('ALND_SANITIZED') or memory(s.p.pid) < before + 30,  # ASan keeps what is freed for a while
+           f'memory {before} -> {memory(s.p.pid)} MiB')
 
 
 def serve_cases(d):
