@@ -156,6 +156,24 @@ enum al_err page_overview(const struct page *pg)
     return AL_ERR_OK;
 }
 
+static void write_costs(FILE *out, const struct report_extra *x, const char *end_of_line)
+{
+    fprintf(out, "verb,tasks,starts,hours,cores%s", end_of_line);
+    for (int i = 0; i < x->ncost; i++)
+        fprintf(out, "%s,%d,%d,%.6f,%d%s", x->cost[i].verb, x->cost[i].tasks, x->cost[i].starts, x->cost[i].seconds / 3600, x->cost[i].cores, end_of_line);
+}
+
+static enum al_err costs_file(const struct page *pg)
+{
+    char path[AL_PATH];
+    struct al_outfile o;
+    AL_TRY(al_path(path, "%s/costs.csv", pg->csv_dir));
+    AL_TRY(al_outfile_open(path, &o));
+    write_costs(o.out, pg->x, "\n");
+    AL_TRY(al_outfile_publish(&o));
+    return AL_ERR_OK;
+}
+
 enum al_err page_costs(const struct page *pg)
 {
     double all = 0;
@@ -174,12 +192,10 @@ enum al_err page_costs(const struct page *pg)
     fprintf(out, "<tr><td>all</td><td></td><td></td><td></td><td></td><td>%.4f</td></tr>\n</table></div>\n"
                  "<p>Hours of all starts, those that failed too, times the cores of a task (section resources as it is now).</p>\n",
             all);
-    fputs("<p><a class=\"csv\" download=\"costs.csv\" href=\"data:text/csv,verb,tasks,starts,hours,cores%0A", out);
-    for (int i = 0; i < pg->x->ncost; i++) {
-        const struct report_cost *c = &pg->x->cost[i];
-        fprintf(out, "%s,%d,%d,%.6f,%d%%0A", c->verb, c->tasks, c->starts, c->seconds / 3600, c->cores);
-    }
+    fputs("<p><a class=\"csv\" download=\"costs.csv\" href=\"data:text/csv,", out);
+    write_costs(out, pg->x, "%0A");
     fputs("\">CSV</a></p>\n", out);
+    if (pg->csv_dir) AL_TRY(costs_file(pg));
     page_end(pg);
     return AL_ERR_OK;
 }

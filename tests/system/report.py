@@ -168,6 +168,8 @@ def page(d):
     for verb, (tasks, starts, seconds) in j['costs'].items():
         r = rows[verb]
         check([int(r[1]), int(r[2]), int(r[4])] == [tasks, starts, 1] and abs(float(r[3]) - seconds / 3600) < 6e-5, f'costs of {verb}: {r}, {j}')
+    ledger = {r[0]: r for r in csv.reader(open(os.path.join(d, 'page-csv/costs.csv'), encoding='utf-8'))}
+    check(set(ledger) == {'verb', *j['costs']} and abs(float(ledger['label'][3]) - j['costs']['label'][2] / 3600) < 2e-6, f'costs.csv: {ledger}')
     check('made to fail' in text and j['failures'] == 1, 'the failure is not told')
     check('<b>&"' not in text and html.escape('<b>&"') in text and 'undefined' not in own and 'nan' not in own.lower(), 'numbers that are none')
     page_cases(d, run)
