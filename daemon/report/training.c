@@ -34,7 +34,7 @@ static void points_free(struct points *p)
 // The diagonal over all that has been added.
 static enum al_err diagonal(struct figure *f)
 {
-    double low = INFINITY, high = -INFINITY;
+    double low = INFINITY, high = -(double)INFINITY;
     for (int k = 0; k < f->n; k++)
         for (int i = 0; i < f->series[k].n; i++) {
             low = fmin(low, f->series[k].x[i]);
@@ -99,6 +99,7 @@ static enum al_err add_element(struct figure *f, const struct table *t, const ch
     if (label < 0 || model < 0) return AL_ERR_OK;
     for (int r = 0; r < t->nrows; r++)
         all += strcmp(table_text(t, r, z), element) == 0 ? 3 : 0;
+    if (!all) return AL_ERR_OK;
     long stride = (all + MAX_POINTS - 1) / MAX_POINTS;
     p->n = 0;
     for (int r = 0; r < t->nrows; r++)
