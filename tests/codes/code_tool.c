@@ -56,8 +56,8 @@ static void set(struct code_settings *s, int *rung, char *arg)
         for (int i = 0; i < 4; i++)
             if (strcmp(v, smearing[i]) == 0) s->smearing = (enum code_smearing)i;
     } else if (strcmp(arg, "user") == 0) {
-        char *text;
-        if (al_file_read(v, 0, &text, NULL)) exit(failed());
+        static char *text; // one template a call
+        if (text || al_file_read(v, 0, &text, NULL)) exit(failed());
         s->user = text;
         s->user_path = v;
     } else if (strcmp(arg, "pseudo") == 0) {
