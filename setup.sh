@@ -29,36 +29,9 @@ install_packages() {
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
-# SPMS: soft norm-conserving pseudopotentials (psp8) of 69 elements (Shojaei et al., Comput. Phys. Commun. 283, 108594, 2023), shipped
-# in the PyPI wheel sparc-x-api. Data only, never committed.
-wheel_sha256=5247e3f2aa60f906141d5a0506502acb00a4aa1ea876dae91cd5a7157fefb430
-fetch_pseudopotentials() {
-    local dir=.alnd/pseudo/SPMS
-    [ -f "$dir/.complete" ] && return
-    say "fetching the SPMS pseudopotentials (PyPI: sparc-x-api 1.1.0)"
-    mkdir -p .alnd/wheel "$dir"
-    printf 'sparc-x-api==1.1.0 --hash=sha256:%s\n' "$wheel_sha256" > .alnd/wheel/requirements.txt
-    python3 -m pip download -q --no-deps --require-hashes --disable-pip-version-check -d .alnd/wheel -r .alnd/wheel/requirements.txt
-    python3 - "$dir" <<'PY'
-import glob, os, sys, zipfile
-wheel = glob.glob('.alnd/wheel/*.whl')[0]
-n = 0
-with zipfile.ZipFile(wheel) as z:
-    for name in z.namelist():
-        if name.endswith('.psp8'):
-            with open(os.path.join(sys.argv[1], os.path.basename(name)), 'wb') as out:
-                out.write(z.read(name))
-            n += 1
-if n < 60:
-    sys.exit(f'{wheel} holds {n} psp8 files, 69 expected')
-PY
-    rm -rf .alnd/wheel
-    touch "$dir/.complete"
-}
-
 build() {
     install_packages
-    fetch_pseudopotentials
+    packaging/fetch-pseudopotentials .alnd/pseudo
     say "building (build/release)"
     cmake --preset release > build.log 2>&1 || { cat build.log; exit 1; }
     rm -f build.log

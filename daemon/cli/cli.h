@@ -16,7 +16,7 @@ enum cli_exit { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_STOPPED = 3, 
     X(watch, "RUN [--json]", "what happens, as it happens, until the run ends", cli_watch_usage)                       \
     X(stop, "RUN", "let the running tasks save their state, then end", NULL)                                           \
     X(recover, "RUN", "rebuild a lost or damaged journal from the artefacts", NULL)                                     \
-    X(errors, "RUN [-i N] [--json]", "error tables of each iteration and every failure", NULL)                         \
+    X(errors, "RUN [-i N | --certificate] [--json]", "error tables of each iteration and every failure", NULL)                         \
     X(why, "RUN FRAME [--json]", "the life of one frame: from where, chosen or not, labelled, used", cli_why_usage)     \
     X(retry, "RUN TASK | RUN --all", "start failed tasks again, after the cause is mended", cli_retry_usage)            \
     X(export, "RUN DIR", "models, data and inputs for LAMMPS and ASE into a new directory", NULL)                      \

@@ -3,6 +3,7 @@
 #include "config/pseudo.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,18 +76,32 @@ static enum al_err beside_config(const struct loop_config *c, const char *path, 
     return AL_ERR_OK;
 }
 
+// PREFIX/share/alnd/pseudo/SET, for programs in PREFIX/bin
+static enum al_err installed_set(const char *set, char ret[AL_PATH])
+{
+    char self[AL_PATH];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n < 0) AL_FAIL(AL_ERR_IO, "cannot read /proc/self/exe: %s", strerror(errno));
+    self[n] = '\0';
+    for (int up = 0; up < 2; up++)
+        if (strrchr(self, '/')) *strrchr(self, '/') = '\0';
+    AL_TRY(al_path(ret, "%s/share/alnd/pseudo/%s", self, set));
+    return AL_ERR_OK;
+}
+
 static enum al_err find_in_sets(const struct loop_config *c, const char *set, int z, char ret_spec[AL_PATH])
 {
     const char *env = getenv("ALND_PSEUDO_DIR"), *home = getenv("HOME");
-    char dir[4][AL_PATH] = {"", "", "", ""};
+    char dir[5][AL_PATH] = {"", "", "", "", ""};
     if (env) AL_TRY(al_path(dir[0], "%s/%s", env, set));
     AL_TRY(al_path(dir[1], "%s/.alnd/pseudo/%s", ALND_SOURCE_DIR, set));
     if (home) AL_TRY(al_path(dir[2], "%s/.local/share/alnd/pseudo/%s", home, set));
-    AL_TRY(beside_config(c, set, dir[3])); // a file without a directory in front of its name
-    for (int i = 0; i < 4; i++)
+    AL_TRY(installed_set(set, dir[3]));
+    AL_TRY(beside_config(c, set, dir[4])); // a file without a directory in front of its name
+    for (int i = 0; i < 5; i++)
         if (dir[i][0] && al_pseudo_find(dir[i], z, ret_spec) == AL_ERR_OK) return AL_ERR_OK;
     AL_FAIL_HINT(AL_ERR_NOTFOUND,
-                 "the set-up script fetches the set SPMS; or set ALND_PSEUDO_DIR to the directory that holds it; GTH-PBE is built in",
+                 "setup.sh, or share/alnd/fetch-pseudopotentials of an installation, fetches the set SPMS; or set ALND_PSEUDO_DIR to the directory that holds it; GTH-PBE is built in",
                  "no pseudopotential of %s in the set '%s'", al_element_symbol(z), set);
 }
 
