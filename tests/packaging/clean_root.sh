@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright the alnd authors
+#
+# clean_root.sh PACKAGE.deb WORKDIR: the Debian package in a bare Debian 12 (debootstrap, chroot), as a stranger would: installed by
+# apt, help, keys, completion, a campaign from its first label to its exported models as an ordinary user, the example built with
+# pkg-config and with find_package, the Python module; then purged, with nothing of it left. Needs root, debootstrap and the network;
+# WORKDIR/base is kept for the next time, WORKDIR/root is for looking at until then. Some minutes.
+set -euo pipefail
+
+deb=$(realpath "$1")
+work=$(mkdir -p "$2" && realpath "$2")
+here=$(cd "$(dirname "$0")/../system" && pwd)
+root=$work/root
+
+if [ -z "${CLEAN_ROOT_INSIDE:-}" ]; then # a mount and process namespace of its own: nothing stays mounted or running, however it ends
+    CLEAN_ROOT_INSIDE=1 exec unshare --mount --pid --fork --kill-child "$0" "$@"
+fi
+
+say() { printf '== %s\n' "$*"; }
+fail() { printf 'FAIL: %s\n' "$*" >&2; exit 1; }
+in_root() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
+as_user() { chroot --userspec=someone:someone "$root" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/home/someone LANG=C.UTF-8 OMP_NUM_THREADS=1 \
+    PIP_CERT=/etc/ssl/certs/ca-certificates.crt sh -ec "cd; $1"; }
+apt_install() { in_root apt-get install -y -q --no-install-recommends "$@" > "$work/apt.log" 2>&1 || { cat "$work/apt.log"; fail "apt-get install $*"; }; }
+
+if [ ! -f "$work/base/.complete" ]; then
+    say "debootstrap"
+    rm -rf "$work/base"
+    debootstrap --variant=minbase --include=ca-certificates bookworm "$work/base" http://deb.debian.org/debian > "$work/debootstrap.log" 2>&1 ||
+        { tail "$work/debootstrap.log"; fail debootstrap; }
+    touch "$work/base/.complete"
+fi
+rm -rf --one-file-system "$root"
+cp -a "$work/base" "$root"
+cp /etc/resolv.conf "$root/etc/resolv.conf"
+cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null || true # where the network needs its own
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs tmpfs "$root/dev/shm"
+in_root update-ca-certificates > /dev/null 2>&1
+in_root useradd -m someone
+cp "$deb" "$root/tmp/alnd.deb"
+in_root apt-get update -q > "$work/apt.log" 2>&1
+
+say "apt-get install ./alnd.deb"
+in_root dpkg-query -W -f '${Package}\n' | sort > "$work/packages.before"
+apt_install /tmp/alnd.deb
+in_root dpkg-query -W -f '${Package}\n' | sort | comm -13 "$work/packages.before" - > "$work/packages.new"
+echo "$(wc -l < "$work/packages.new") packages, alnd among them"
+
+say "help, keys, completion"
+as_user 'alnd help | grep -q "alnd start"; alnd --version; alnd describe | grep -q "^label.cutoff"'
+as_user 'for f in alnd-worker alnd; do ldd /usr/bin/$f; done' | grep 'not found' && fail 'a library is missing'
+got=$(in_root bash -c '. /usr/share/bash-completion/completions/alnd; COMP_WORDS=(alnd md --ens); COMP_CWORD=2; _alnd alnd --ens md; echo "${COMPREPLY[*]}"')
+[ "$got" = --ensemble ] || fail "completion: $got"
+for page in man1/alnd.1 man1/alnd-worker.1 man1/alnd-lmp.1 man5/loop.yaml.5; do
+    [ -s "$root/usr/share/man/$page.gz" ] || [ -f "$root/etc/dpkg/dpkg.cfg.d/excludes" ] || fail "no man page $page"
+done
+
+say "pseudopotentials"
+apt_install python3-pip
+as_user '/usr/share/alnd/fetch-pseudopotentials'
+
+say "a campaign, as an ordinary user"
+cp "$here/mini.yaml" "$here/li2s.extxyz" "$root/home/someone/"
+as_user 'alnd start mini.yaml > start.log 2>&1' || { tail -20 "$root/home/someone/start.log"; fail "alnd start"; }
+as_user 'alnd status run; alnd errors run > errors.txt; alnd export run handoff > export.log; ls handoff handoff/models'
+
+say "the Python module"
+apt_install python3-numpy
+as_user "python3 -c \"import alnd; m = alnd.Model('handoff/models/graph.0.dp'); print(alnd.library_path, alnd.version, m.type_map)\""
+
+say "a program of one's own"
+apt_install gcc libc6-dev pkg-config cmake make
+as_user 'cc -std=c99 -Wall -Werror /usr/share/alnd/examples/evaluate.c $(pkg-config --cflags --libs alnd) -o evaluate
+    ./evaluate handoff/models/graph.0.dp handoff/models/graph.1.dp > by-pkg-config.txt
+    mkdir program
+    printf "cmake_minimum_required(VERSION 3.16)\nproject(p C)\nfind_package(alnd 0.1 REQUIRED)\nadd_executable(evaluate evaluate.c)\ntarget_link_libraries(evaluate PRIVATE alnd::alnd)\n" > program/CMakeLists.txt
+    cp /usr/share/alnd/examples/evaluate.c program/
+    cmake -S program -B program/build > /dev/null; cmake --build program/build > /dev/null
+    program/build/evaluate handoff/models/graph.0.dp handoff/models/graph.1.dp > by-cmake.txt
+    cmp by-pkg-config.txt by-cmake.txt; head -3 by-cmake.txt'
+
+say "apt-get purge alnd"
+in_root python3 -c 'import alnd' # as root: leaves its bytecode, were it not compiled and cleaned by the package
+in_root apt-get purge -y -q alnd > "$work/apt.log" 2>&1 || { cat "$work/apt.log"; fail purge; }
+left=$(in_root find / -xdev -iname '*alnd*' -not -path '/home/*' -not -path '/tmp/*' -not -path '/proc/*')
+[ -z "$left" ] || fail "left behind: $left"
+in_root ldconfig -p | grep alnd && fail "the loader still knows libalnd"
+in_root dpkg --audit
+say "all of it holds"
