@@ -96,7 +96,8 @@ def main(d):
     if subprocess.run([sys.executable, '-c', 'import numpy'], capture_output=True).returncode:
         print('no numpy: the Python module is not tried')
         return
-    text = run(sys.executable, '-c', code, env=dict(env, PYTHONPATH=moved + '/share/alnd/python'))
+    package = glob.glob(moved + '/**/alnd/__init__.py', recursive=True)[0]  # where ALND_PYTHON_DIR puts it
+    text = run(sys.executable, '-c', code, env=dict(env, PYTHONPATH=os.path.dirname(os.path.dirname(package))))
     if not text.startswith(lib) or "['Li', 'P', 'S', 'O']" not in text:
         fail(text)
 

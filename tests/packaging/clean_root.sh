@@ -67,19 +67,34 @@ cp "$here/mini.yaml" "$here/li2s.extxyz" "$root/home/someone/"
 as_user 'alnd start mini.yaml > start.log 2>&1' || { tail -20 "$root/home/someone/start.log"; fail "alnd start"; }
 as_user 'alnd status run; alnd errors run > errors.txt; alnd export run handoff > export.log; ls handoff handoff/models'
 
+say "labels and two models of Li, P and S by hand"
+cat > "$root/home/someone/frames.py" <<'PY'
+import random
+random.seed(1)
+d = 2.05 / 3 ** 0.5
+atoms = [('P', 0, 0, 0), ('S', d, d, d), ('S', d, -d, -d), ('S', -d, d, -d), ('S', -d, -d, d), ('Li', 2.4, 0, 0), ('Li', -2.4, 0, 0), ('Li', 0, 2.4, 0)]
+for k in range(4):
+    print('8\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3')
+    for s, *x in atoms:
+        print(s, *(round(4.5 + v + random.gauss(0, 0.05), 4) for v in x))
+PY
+as_user 'python3 frames.py > frames.extxyz
+    alnd label frames.extxyz --config mini.yaml --out labelled.extxyz > label.log
+    for k in 1 2; do alnd train labelled.extxyz --config mini.yaml --steps 100 --seed $k --out fit$k > train.log; done'
+
 say "the Python module"
 apt_install python3-numpy
-as_user "python3 -c \"import alnd; m = alnd.Model('handoff/models/graph.0.dp'); print(alnd.library_path, alnd.version, m.type_map)\""
+as_user "python3 -c \"import alnd; m = alnd.Model('fit1/model.dp'); print(alnd.library_path, alnd.version, m.type_map)\""
 
 say "a program of one's own"
 apt_install gcc libc6-dev pkg-config cmake make
 as_user 'cc -std=c99 -Wall -Werror /usr/share/alnd/examples/evaluate.c $(pkg-config --cflags --libs alnd) -o evaluate
-    ./evaluate handoff/models/graph.0.dp handoff/models/graph.1.dp > by-pkg-config.txt
+    ./evaluate fit1/model.dp fit2/model.dp > by-pkg-config.txt
     mkdir program
     printf "cmake_minimum_required(VERSION 3.16)\nproject(p C)\nfind_package(alnd 0.1 REQUIRED)\nadd_executable(evaluate evaluate.c)\ntarget_link_libraries(evaluate PRIVATE alnd::alnd)\n" > program/CMakeLists.txt
     cp /usr/share/alnd/examples/evaluate.c program/
     cmake -S program -B program/build > /dev/null; cmake --build program/build > /dev/null
-    program/build/evaluate handoff/models/graph.0.dp handoff/models/graph.1.dp > by-cmake.txt
+    program/build/evaluate fit1/model.dp fit2/model.dp > by-cmake.txt
     cmp by-pkg-config.txt by-cmake.txt; head -3 by-cmake.txt'
 
 say "apt-get purge alnd"
