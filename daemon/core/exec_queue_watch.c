@@ -45,7 +45,8 @@ static void explain(const struct exec_queue *l, struct queue_job *j, bool noted,
     char *why = j->end.why;
     size_t n = sizeof j->end.why;
     const char *title = l->d->title;
-    if (j->state == QUEUE_CANCELLED && j->cancelled) snprintf(why, n, "cancelled");
+    const bool by_us = j->cancelled && (j->state == QUEUE_CANCELLED || (j->state == QUEUE_GONE && !noted));
+    if (by_us) snprintf(why, n, "cancelled");
     else if (j->state == QUEUE_CANCELLED) snprintf(why, n, "its job was cancelled in %s, not by alnd", title);
     else if (j->end.code == 3 && j->stop) return; // as it was told to
     else if (j->end.code == 3) stopped_early(l, j, asked);
@@ -57,8 +58,6 @@ static void explain(const struct exec_queue *l, struct queue_job *j, bool noted,
     else if (j->state == QUEUE_PREEMPTED) {
         j->end.again = true;
         snprintf(why, n, "preempted by another job in %s", title);
-    } else if (j->state == QUEUE_GONE && j->cancelled && !noted) {
-        snprintf(why, n, "cancelled");
     } else if (j->state == QUEUE_GONE && (!l->d->forgets || !noted)) {
         snprintf(why, n, "its job is not in %s's queue%s%s", title, l->d->where ? ", and left no exit code: see " : "",
                  l->d->where ? l->d->where : "");

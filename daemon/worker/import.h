@@ -56,7 +56,7 @@ struct import {
 };
 
 enum al_err import_create(const struct import_options *o, struct import **ret);
-void import_destroy(struct import **im);
+void import_destroy(struct import **ip);
 
 // import_find.c. Each path: a file of a known format (else AL_ERR_INPUT), FILE.h5#/group, a data set, a directory that is searched, or a
 // pattern with * ? [ ].
@@ -65,8 +65,8 @@ enum al_err import_find(struct import *im, const char *path);
 enum al_err import_read(struct import *im);
 // import.c. Duplicates and overlapping atoms are left out, the rest is checked.
 enum al_err import_check(struct import *im);
-// The data, unlabelled.extxyz, import.yaml into a new directory (an empty one may be there): whole or not at all.
-enum al_err import_write(const struct import *im, const char *dir);
+// The data, unlabelled.extxyz, import.yaml into the new directory `to` (an empty one may be there): whole or not at all.
+enum al_err import_write(const struct import *im, const char *to);
 enum al_err import_tell(const struct import *im, FILE *out);
 
 // alnd-worker import --to DIR [--extxyz] [--keep-unconverged] [--types "Li P S"] [--progress] PATH...: answers with what import.yaml says.

@@ -278,7 +278,7 @@ static enum al_err dpgen2_iteration(struct import *im, const char *dir, const ch
 {
     char step[AL_PATH];
     struct listing l = {0};
-    int before = im->nsources;
+    int before;
     AL_TRY(al_path(step, "%s/%s", dir, name));
     AL_TRY(list(step, &l));
     enum al_err e = AL_ERR_OK;

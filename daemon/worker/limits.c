@@ -3,6 +3,7 @@
 #include "worker/limits.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -20,9 +21,9 @@ static void limit_memory(double memory)
 #else
 static void limit_memory(double memory)
 {
-    unsigned long pages = 0;
+    char line[128] = "";
     FILE *in = fopen("/proc/self/statm", "r");
-    if (in && fscanf(in, "%lu", &pages) != 1) pages = 0;
+    unsigned long pages = in && fgets(line, sizeof line, in) ? strtoul(line, NULL, 10) : 0;
     if (in) fclose(in);
     limit(RLIMIT_AS, (rlim_t)memory + (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE));
 }

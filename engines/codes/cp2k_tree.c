@@ -206,8 +206,9 @@ enum al_err cp2k_add(struct cp2k_node *in, bool section, const char *name, const
     va_start(ap, fmt);
     int m = vsnprintf(text + k, sizeof text - (size_t)k, fmt, ap);
     va_end(ap);
-    if (m < 0 || (size_t)(k + m) >= sizeof text) AL_FAIL(AL_ERR_INPUT, "a line of CP2K's input is too long: %.60s ...", text);
-    AL_TRY(make(text, (size_t)(k + m), section, 0, &n));
+    const size_t length = (size_t)k + (size_t)m;
+    if (k < 0 || m < 0 || length >= sizeof text) AL_FAIL(AL_ERR_INPUT, "a line of CP2K's input is too long: %.60s ...", text);
+    AL_TRY(make(text, length, section, 0, &n));
     append(in, n);
     return AL_ERR_OK;
 }

@@ -196,8 +196,13 @@ static void begin_step(struct outcar *d, long ionic)
 
 static void read_iteration(struct outcar *d, const char *p)
 {
-    long ionic = 0, scf = 0;
-    if (sscanf(p, "Iteration %ld( %ld)", &ionic, &scf) != 2) return;
+    char *end;
+    p += strlen("Iteration "); // Iteration     12(   3)
+    long ionic = strtol(p, &end, 10);
+    if (end == p || *end != '(') return;
+    p = end + 1;
+    long scf = strtol(p, &end, 10);
+    if (end == p) return;
     if (ionic != d->ionic) begin_step(d, ionic);
     if (scf >= 0 && scf < 1000000 && d->stage == NOTHING) d->scf = (int)scf;
 }
