@@ -192,8 +192,9 @@ static enum al_err read_results(struct abinit *d)
         }
         in = strncmp(line, "xred", 4) == 0 ? "xred" : "";
         value_of(line, "etotal", &p->etot);
-        if (strncmp(line, "lattice_vectors:", 16) == 0) AL_TRY(read_rows(d, "lattice_vectors", 3, p->cell, &whole));
-        if (strncmp(line, "cartesian_stress_tensor:", 24) == 0 && !strstr(line, "null")) {
+        if (strncmp(line, "lattice_vectors:", 16) == 0) { // from here on line is gone
+            AL_TRY(read_rows(d, "lattice_vectors", 3, p->cell, &whole));
+        } else if (strncmp(line, "cartesian_stress_tensor:", 24) == 0 && !strstr(line, "null")) {
             AL_TRY(read_rows(d, "cartesian_stress_tensor", 3, p->sigma, &whole));
             p->stress = true;
         }
