@@ -56,6 +56,8 @@ enum al_err cli_count(const char *command, const char *flag, const char *text, l
 const char *cli_duration(double seconds, char buf[32]);
 // A path for a shell command line: in quotes where a shell would see more in it than a word. Cut when it does not fit.
 const char *cli_shell(const char *path, char *buf, size_t n);
+// A tree as JSON on standard output.
+enum al_err cli_print_json(const struct al_node *tree);
 // Printed wherever results are shown and the settings are too small for physics.
 void cli_demonstration(void);
 

@@ -49,10 +49,7 @@ static enum al_err run(const struct wish *w, int *ret)
     AL_OWN(al_node) answer = NULL;
     AL_TRY(data_ask(&w->data, &w->valid, w->out, &answer));
     if (w->json) {
-        char *json;
-        AL_TRY(json_from_node(answer, &json));
-        puts(json);
-        free(json);
+        AL_TRY(cli_print_json(answer));
     } else {
         data_tell(answer, stdout);
         if (w->out) printf("written to %s\n", w->out);

@@ -85,10 +85,7 @@ static enum al_err run(const struct wish *w, int *ret)
     AL_OWN(al_node) answer = NULL;
     AL_TRY(ask(w, &answer));
     if (w->json) {
-        char *json;
-        AL_TRY(json_from_node(answer, &json));
-        puts(json);
-        free(json);
+        AL_TRY(cli_print_json(answer));
     } else {
         import_tell(answer, stdout);
         printf("written to %s\n", w->to);

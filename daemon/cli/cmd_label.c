@@ -208,7 +208,7 @@ static bool is_number(const char *text)
 static enum al_err print_json(const struct label_job *j, const char *out, const struct bag_task *t)
 {
     AL_OWN(al_node) tree = NULL;
-    char *text = NULL, *json = NULL;
+    char *text = NULL;
     size_t n;
     FILE *f = open_memstream(&text, &n);
     if (!f) AL_FAIL(AL_ERR_NOMEM, "no memory");
@@ -229,9 +229,7 @@ static enum al_err print_json(const struct label_job *j, const char *out, const 
     enum al_err e = al_yaml_parse("labels", text, n, &tree);
     free(text);
     AL_TRY(e);
-    AL_TRY(json_from_node(tree, &json));
-    puts(json);
-    free(json);
+    AL_TRY(cli_print_json(tree));
     return AL_ERR_OK;
 }
 

@@ -83,7 +83,6 @@ static void write_stage(FILE *f, const struct plan_stage *s)
 static enum al_err print_json(const struct rundir *r, const struct plan_cost *c, const struct converge_verdict *v, const struct advice *a)
 {
     AL_OWN(al_node) tree = NULL;
-    AL_AUTOFREE char *json = NULL;
     char *text = NULL;
     size_t n;
     FILE *f = open_memstream(&text, &n);
@@ -109,8 +108,7 @@ static enum al_err print_json(const struct rundir *r, const struct plan_cost *c,
     enum al_err e = al_yaml_parse("plan", text, n, &tree);
     free(text);
     AL_TRY(e);
-    AL_TRY(json_from_node(tree, &json));
-    puts(json);
+    AL_TRY(cli_print_json(tree));
     return AL_ERR_OK;
 }
 

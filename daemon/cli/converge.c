@@ -152,7 +152,6 @@ static enum al_err write_table(const struct label_job *j, const struct converge 
 {
     struct al_outfile o;
     AL_OWN(al_node) tree = NULL;
-    AL_AUTOFREE char *text = NULL;
     AL_TRY(al_outfile_open(out, &o));
     enum al_err e = converge_write(c, j->cfg, j->pseudo_hash, o.out);
     if (e) al_outfile_drop(&o);
@@ -160,8 +159,7 @@ static enum al_err write_table(const struct label_job *j, const struct converge 
     AL_TRY(al_outfile_publish(&o));
     if (!json) return AL_ERR_OK;
     AL_TRY(al_yaml_read(out, &tree));
-    AL_TRY(json_from_node(tree, &text));
-    puts(text);
+    AL_TRY(cli_print_json(tree));
     return AL_ERR_OK;
 }
 

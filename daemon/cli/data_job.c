@@ -205,12 +205,10 @@ enum al_err data_job_task(const struct label_job *j, const char *verb, const cha
 
 enum al_err data_job_json(const struct label_job *j, const char *file)
 {
-    char path[AL_PATH], *json;
+    char path[AL_PATH];
     AL_OWN(al_node) tree = NULL;
     AL_TRY(al_path(path, "%s/%s", j->dir, file));
     AL_TRY(al_yaml_read(path, &tree));
-    AL_TRY(json_from_node(tree, &json));
-    puts(json);
-    free(json);
+    AL_TRY(cli_print_json(tree));
     return AL_ERR_OK;
 }

@@ -77,6 +77,15 @@ int cli_arguments(int argc, char **argv, int n, const char **ret_arg, const char
     return EXIT_OK;
 }
 
+enum al_err cli_print_json(const struct al_node *tree)
+{
+    char *json;
+    AL_TRY(json_from_node(tree, &json));
+    puts(json);
+    free(json);
+    return AL_ERR_OK;
+}
+
 enum al_err cli_count(const char *command, const char *flag, const char *text, long min, long max, long *ret)
 {
     char *end;

@@ -42,6 +42,25 @@ bool queue_says(const char *text, const char *const *signs)
     return false;
 }
 
+bool queue_answered(const struct batch_answer *a)
+{
+    return a->code == 0;
+}
+
+enum queue_state queue_state_of(const char *word, int n, const struct queue_word *known)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(word, known[i].word) == 0) return known[i].state;
+    return QUEUE_HELD_UP;
+}
+
+void queue_read_lines(char *out, void (*line)(char *text, queue_each *each, void *ctx), queue_each *each, void *ctx)
+{
+    char *save = NULL;
+    for (char *text = strtok_r(out, "\n", &save); text; text = strtok_r(NULL, "\n", &save))
+        line(text, each, ctx);
+}
+
 int queue_array_1000(int ranks)
 {
     (void)ranks;

@@ -37,6 +37,8 @@ struct queue_line {
     enum queue_state state;
 };
 
+typedef void queue_each(void *ctx, const struct queue_line *line);
+
 // The arguments of a command.
 struct queue_args {
     int n, used;
@@ -86,7 +88,7 @@ struct queue_dialect {
     // ids: of those to look for; a dialect that asks for all of the user's jobs needs none of them.
     void (*look)(int n, const struct queue_id *ids, struct queue_args *ret);
     bool (*answered)(const struct batch_answer *a); // that the queue has been read
-    void (*read)(char *out, void (*each)(void *ctx, const struct queue_line *line), void *ctx);
+    void (*read)(char *out, queue_each *each, void *ctx);
     // waiting: only those that have not begun, as far as the system can tell.
     void (*cancel)(bool waiting, struct queue_args *ret);
     void (*element)(const struct queue_id *id, struct queue_args *ret); // an argument of cancel
@@ -98,6 +100,15 @@ const struct queue_dialect *queue_dialect_of(enum cfg_queue_system q); // NULL f
 // For dialects. The number of a job: digits at the front of text; 0: none.
 long queue_number(const char *text);
 bool queue_says(const char *text, const char *const *signs);
+bool queue_answered(const struct batch_answer *a); // exit code 0
+// The state that the system calls word; QUEUE_HELD_UP: none of these n.
+struct queue_word {
+    const char *word;
+    enum queue_state state;
+};
+enum queue_state queue_state_of(const char *word, int n, const struct queue_word *known);
+// line(text, each, ctx) for each line of an answer.
+void queue_read_lines(char *out, void (*line)(char *text, queue_each *each, void *ctx), queue_each *each, void *ctx);
 int queue_array_1000(int ranks);
 
 #endif

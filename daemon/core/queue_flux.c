@@ -78,25 +78,15 @@ static void look(int n, const struct queue_id *ids, struct queue_args *ret)
         queue_arg(ret, "%s", words[i]);
 }
 
-static bool answered(const struct batch_answer *a)
-{
-    return a->code == 0;
-}
-
 static enum queue_state state_of(const char *word)
 {
-    static const struct {
-        const char *word;
-        enum queue_state state;
-    } known[] = {{"DEPEND", QUEUE_WAITING}, {"PRIORITY", QUEUE_WAITING}, {"SCHED", QUEUE_WAITING}, {"PENDING", QUEUE_WAITING},
+    static const struct queue_word known[] = {{"DEPEND", QUEUE_WAITING}, {"PRIORITY", QUEUE_WAITING}, {"SCHED", QUEUE_WAITING}, {"PENDING", QUEUE_WAITING},
                  {"RUN", QUEUE_RUNNING}, {"RUNNING", QUEUE_RUNNING}, {"CLEANUP", QUEUE_ENDING}, {"COMPLETED", QUEUE_DONE},
                  {"FAILED", QUEUE_FAILED}, {"CANCELED", QUEUE_CANCELLED}, {"TIMEOUT", QUEUE_TIMEOUT}};
-    for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(word, known[i].word) == 0) return known[i].state;
-    return QUEUE_HELD_UP;
+    return queue_state_of(word, sizeof known / sizeof known[0], known);
 }
 
-static void read_line(char *text, void (*each)(void *ctx, const struct queue_line *line), void *ctx)
+static void read_line(char *text, queue_each *each, void *ctx)
 {
     char *save = NULL, *id = strtok_r(text, "|", &save), *name = strtok_r(NULL, "|", &save), *state = strtok_r(NULL, "| ", &save);
     if (!state || strncmp(name, "alnd-", 5) != 0) return;
@@ -108,11 +98,9 @@ static void read_line(char *text, void (*each)(void *ctx, const struct queue_lin
     each(ctx, &line);
 }
 
-static void read_all(char *out, void (*each)(void *ctx, const struct queue_line *line), void *ctx)
+static void read_all(char *out, queue_each *each, void *ctx)
 {
-    char *save = NULL;
-    for (char *line = strtok_r(out, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-        read_line(line, each, ctx);
+    queue_read_lines(out, read_line, each, ctx);
 }
 
 // With ids given, flux cancel does not choose by state. A worker that has just begun gets SIGTERM and kill-timeout (5 s).
@@ -145,7 +133,7 @@ const struct queue_dialect queue_flux = {
     .submit = submit,
     .submitted = submitted,
     .look = look,
-    .answered = answered,
+    .answered = queue_answered,
     .read = read_all,
     .cancel = cancel,
     .element = element,

@@ -81,17 +81,12 @@ static bool answered(const struct batch_answer *a)
 
 static enum queue_state state_of(const char *word, const char *reason)
 {
-    static const struct {
-        const char *word;
-        enum queue_state state;
-    } states[] = {{"PEND", QUEUE_WAITING}, {"PSUSP", QUEUE_WAITING}, {"RUN", QUEUE_RUNNING}, {"DONE", QUEUE_DONE}},
+    static const struct queue_word states[] = {{"PEND", QUEUE_WAITING}, {"PSUSP", QUEUE_WAITING}, {"RUN", QUEUE_RUNNING}, {"DONE", QUEUE_DONE}},
       reasons[] = {{"TERM_RUNLIMIT", QUEUE_TIMEOUT}, {"TERM_DEADLINE", QUEUE_TIMEOUT}, {"TERM_MEMLIMIT", QUEUE_MEMORY},
                    {"TERM_SWAP", QUEUE_MEMORY}, {"TERM_OWNER", QUEUE_CANCELLED}, {"TERM_FORCE_OWNER", QUEUE_CANCELLED},
                    {"TERM_ADMIN", QUEUE_CANCELLED}, {"TERM_FORCE_ADMIN", QUEUE_CANCELLED}, {"TERM_PREEMPT", QUEUE_PREEMPTED},
                    {"TERM_ZOMBIE", QUEUE_NODE}, {"TERM_ORPHAN_SYSTEM", QUEUE_NODE}};
-    for (unsigned i = 0; i < sizeof states / sizeof states[0]; i++)
-        if (strcmp(word, states[i].word) == 0) return states[i].state;
-    if (strcmp(word, "EXIT") != 0) return QUEUE_HELD_UP; // SSUSP, USUSP, UNKWN, ZOMBI, WAIT, ..
+    if (strcmp(word, "EXIT") != 0) return queue_state_of(word, sizeof states / sizeof states[0], states); // none of them: SSUSP, UNKWN, ZOMBI, WAIT, ..
     for (unsigned i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
         size_t n = strlen(reasons[i].word); // "TERM_RUNLIMIT: job killed after reaching LSF run time limit"
         if (strncmp(reason, reasons[i].word, n) == 0 && (!reason[n] || strchr(": ", reason[n]))) return reasons[i].state;
@@ -99,7 +94,7 @@ static enum queue_state state_of(const char *word, const char *reason)
     return QUEUE_FAILED;
 }
 
-static void read_line(char *text, void (*each)(void *ctx, const struct queue_line *line), void *ctx)
+static void read_line(char *text, queue_each *each, void *ctx)
 {
     char *save = NULL, *id = strtok_r(text, "|", &save), *index = strtok_r(NULL, "|", &save), *state = strtok_r(NULL, "|", &save),
          *name = strtok_r(NULL, "|", &save), *reason = strtok_r(NULL, "|", &save);
@@ -111,11 +106,9 @@ static void read_line(char *text, void (*each)(void *ctx, const struct queue_lin
     each(ctx, &line);
 }
 
-static void read_all(char *out, void (*each)(void *ctx, const struct queue_line *line), void *ctx)
+static void read_all(char *out, queue_each *each, void *ctx)
 {
-    char *save = NULL;
-    for (char *line = strtok_r(out, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-        read_line(line, each, ctx);
+    queue_read_lines(out, read_line, each, ctx);
 }
 
 static void cancel(bool waiting, struct queue_args *ret)

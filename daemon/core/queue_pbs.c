@@ -105,7 +105,7 @@ struct reading {
     long status;
 };
 
-static void tell(struct reading *r, void (*each)(void *ctx, const struct queue_line *line), void *ctx)
+static void tell(struct reading *r, queue_each *each, void *ctx)
 {
     // B: the array as a whole, whose places are listed, too
     if (r->begun && r->line.batch[0] && r->letter && r->letter != 'B' && r->line.index >= 0) {
@@ -125,7 +125,7 @@ static void begin(struct reading *r, const char *id)
     if (r->line.array) r->line.index = id[digits + 1] == ']' ? -1 : (int)strtol(id + digits + 1, NULL, 10);
 }
 
-static void read_all(char *out, void (*each)(void *ctx, const struct queue_line *line), void *ctx)
+static void read_all(char *out, queue_each *each, void *ctx)
 {
     char *save = NULL;
     struct reading r = {0};

@@ -49,26 +49,16 @@ static void look(int n, const struct queue_id *ids, struct queue_args *ret)
     queue_arg(ret, "%s", "%F|%K|%j|%T");
 }
 
-static bool answered(const struct batch_answer *a)
-{
-    return a->code == 0;
-}
-
 static enum queue_state state_of(const char *word)
 {
-    static const struct {
-        const char *word;
-        enum queue_state state;
-    } known[] = {{"PENDING", QUEUE_WAITING}, {"RUNNING", QUEUE_RUNNING}, {"COMPLETING", QUEUE_ENDING}, {"COMPLETED", QUEUE_DONE},
+    static const struct queue_word known[] = {{"PENDING", QUEUE_WAITING}, {"RUNNING", QUEUE_RUNNING}, {"COMPLETING", QUEUE_ENDING}, {"COMPLETED", QUEUE_DONE},
                  {"FAILED", QUEUE_FAILED}, {"CANCELLED", QUEUE_CANCELLED}, {"TIMEOUT", QUEUE_TIMEOUT}, {"DEADLINE", QUEUE_TIMEOUT},
                  {"NODE_FAIL", QUEUE_NODE}, {"BOOT_FAIL", QUEUE_NODE}, {"OUT_OF_MEMORY", QUEUE_MEMORY}, {"PREEMPTED", QUEUE_PREEMPTED},
                  {"REVOKED", QUEUE_FAILED}};
-    for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(word, known[i].word) == 0) return known[i].state;
-    return QUEUE_HELD_UP;
+    return queue_state_of(word, sizeof known / sizeof known[0], known);
 }
 
-static void read_line(char *text, void (*each)(void *ctx, const struct queue_line *line), void *ctx)
+static void read_line(char *text, queue_each *each, void *ctx)
 {
     char *save = NULL, *id = strtok_r(text, "|", &save), *index = strtok_r(NULL, "|", &save), *name = strtok_r(NULL, "|", &save),
          *state = strtok_r(NULL, "|", &save);
@@ -80,11 +70,9 @@ static void read_line(char *text, void (*each)(void *ctx, const struct queue_lin
     each(ctx, &line);
 }
 
-static void read_all(char *out, void (*each)(void *ctx, const struct queue_line *line), void *ctx)
+static void read_all(char *out, queue_each *each, void *ctx)
 {
-    char *save = NULL;
-    for (char *line = strtok_r(out, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-        read_line(line, each, ctx);
+    queue_read_lines(out, read_line, each, ctx);
 }
 
 static void cancel(bool waiting, struct queue_args *ret)
@@ -118,7 +106,7 @@ const struct queue_dialect queue_slurm = {
     .submit = submit,
     .submitted = submitted,
     .look = look,
-    .answered = answered,
+    .answered = queue_answered,
     .read = read_all,
     .cancel = cancel,
     .element = element,

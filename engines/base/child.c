@@ -92,7 +92,7 @@ struct relative {
     unsigned long long started; // a process number may be used again
 };
 
-// The k-th number after the name in /proc/PID/stat (proc(5): 4 is the parent, 22 the start).
+// The k-th number after the name in /proc/PID/stat (proc(5): 4 is the parent, 14 and 15 user and system time, 22 the start).
 static unsigned long long field(const char *after_name, int k)
 {
     const char *p = after_name;
@@ -103,19 +103,33 @@ static unsigned long long field(const char *after_name, int k)
     return strtoull(p, NULL, 10);
 }
 
-static bool look(pid_t pid, struct relative *ret)
+// What /proc/PID/stat has behind the name, into buf; NULL: there is no such process.
+static const char *read_stat(pid_t pid, char *buf, size_t size)
 {
-    char path[64], buf[1024];
+    char path[64];
     snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof buf - 1);
+    ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
     if (fd >= 0) close(fd);
-    if (n <= 0) return false;
+    if (n <= 0) return NULL;
     buf[n] = '\0';
     const char *p = strrchr(buf, ')'); // the name may hold anything
-    if (!p) return false;
-    *ret = (struct relative){pid, (pid_t)field(p + 1, 4), field(p + 1, 22)};
-    return true;
+    return p ? p + 1 : NULL;
+}
+
+static bool look(pid_t pid, struct relative *ret)
+{
+    char buf[1024];
+    const char *p = read_stat(pid, buf, sizeof buf);
+    if (p) *ret = (struct relative){pid, (pid_t)field(p, 4), field(p, 22)};
+    return p != NULL;
+}
+
+double al_child_cpu_seconds(pid_t pid)
+{
+    char buf[1024];
+    const char *p = read_stat(pid, buf, sizeof buf);
+    return p ? (double)(field(p, 14) + field(p, 15)) / (double)sysconf(_SC_CLK_TCK) : 0;
 }
 
 // Children, their children, ... of pid, as they are now.

@@ -21,6 +21,7 @@ struct al_child_spec {
 enum al_err al_child_start(const struct al_child_spec *s, pid_t *ret);
 // *ret_code: exit code, or -signal.
 enum al_err al_child_poll(pid_t pid, bool *ret_ended, int *ret_code);
+double al_child_cpu_seconds(pid_t pid); // that it has used so far; 0: not known
 void al_child_kill(pid_t pid); // SIGKILL, and waits
 // SIGTERM; after `grace` seconds SIGKILL, also to whatever it had started and left. Waits.
 void al_child_end(pid_t pid, double grace);

@@ -103,25 +103,6 @@ void dpkit_kill(pid_t pid)
     al_child_kill(pid);
 }
 
-double dpkit_cpu_seconds(pid_t pid)
-{
-    enum { FIELDS = 13 }; // from the state behind the name to utime and stime
-    char path[64], line[1024] = "";
-    unsigned long user = 0, system = 0;
-    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
-    FILE *f = fopen(path, "re");
-    if (!f) return 0;
-    char *got = fgets(line, sizeof line, f);
-    fclose(f);
-    char *at = got ? strrchr(line, ')') : NULL; // the name may hold anything
-    for (int i = 0; at && i < FIELDS; i++) {
-        at = strchr(at + 1, ' ');
-        if (at && i == FIELDS - 2) user = strtoul(at + 1, NULL, 10);
-        if (at && i == FIELDS - 1) system = strtoul(at + 1, NULL, 10);
-    }
-    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-}
-
 // --- what it said --------------------------------------------------------------------------------------
 
 // "SomeError: ...", "package.SomeException: ...", as Python ends a traceback.

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -191,7 +192,7 @@ static enum al_err watch(struct run *r, const char *command, bool rows)
         if (ended && code == 0) break;
         if (r->o->check_stop && r->o->check_stop(r->o->ctx)) AL_TRY(stopped(r, command)); // the signal may have gone to both
         if (ended) AL_TRY(failed(r, command, code));
-        double used = dpkit_cpu_seconds(r->pid);
+        double used = al_child_cpu_seconds(r->pid);
         if (r->seen > before || used >= cpu + 1) {
             heard = al_clock();
             cpu = used;

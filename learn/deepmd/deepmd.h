@@ -33,7 +33,6 @@ enum al_err dpkit_start(const struct dpkit *p, const char *dir, const char *cons
 // *ret_code: exit code, or -signal.
 enum al_err dpkit_poll(pid_t pid, bool *ret_ended, int *ret_code);
 void dpkit_kill(pid_t pid); // SIGKILL, and waits
-double dpkit_cpu_seconds(pid_t pid); // that it has used so far; 0: not known
 // The line of dp.log (from byte `from` on) that says why it ended: the last one of an exception, else the last one that says anything.
 void dpkit_reason(const char *dir, long from, char *ret, size_t n);
 long dpkit_log_size(const char *dir);
