@@ -19,6 +19,18 @@
 
 enum { ENVIRON_BYTES = 1 << 20, MAX_FAMILY = 4096 };
 
+enum al_err al_program_locate(const char *name, const struct al_program_words *w, char ret[AL_PATH])
+{
+    if (strchr(name, '/')) {
+        if (name[0] != '/') AL_FAIL_HINT(AL_ERR_INPUT, "give a whole path, or a name in PATH", "%s%s", w->key, name);
+        if (!al_can_run(name)) AL_FAIL_HINT(AL_ERR_NOTFOUND, w->hint, "%s%s is no program", w->missing, name);
+        AL_TRY(al_path(ret, "%s", name));
+    } else if (!al_program_find(name, ret)) {
+        AL_FAIL_HINT(AL_ERR_NOTFOUND, w->hint, "%sthere is no '%s' in PATH", w->missing, name);
+    }
+    return AL_ERR_OK;
+}
+
 // Between fork and exec of a process with threads: system calls only.
 _Noreturn static void become(const struct al_child_spec *s, const char *const *env, pid_t parent)
 {

@@ -9,6 +9,14 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/fsio.h"
+
+// A program by its whole path, or by a name that is looked up in PATH. AL_ERR_INPUT: a path that is not whole; AL_ERR_NOTFOUND.
+struct al_program_words { // of the messages
+    const char *key, *missing; // "resources.lammps: " before a path that is not whole, "no LAMMPS: " before what is not there
+    const char *hint;          // how to get one
+};
+enum al_err al_program_locate(const char *name, const struct al_program_words *w, char ret[AL_PATH]);
 
 struct al_child_spec {
     const char *program;     // path

