@@ -104,13 +104,13 @@ static double named_error(const struct table *t, const char *name)
 
 static double kpoint_error(const struct table *t, const struct cfg_label *l, bool *at_least)
 {
-    const double *k = l->kpoint[0];
-    bool quarter = l->nkpoint == 1 && k[0] == 0.25 && k[1] == 0.25 && k[2] == 0.25;
-    switch (l->kmode) {
+    const double *k = l->kpoints.point[0];
+    bool quarter = l->kpoints.n == 1 && k[0] == 0.25 && k[1] == 0.25 && k[2] == 0.25;
+    switch (l->kpoints.mode) {
     case KP_GAMMA:
         return named_error(t, "gamma");
     case KP_SPACING:
-        return spacing_error(t, l->kspacing, at_least);
+        return spacing_error(t, l->kpoints.spacing, at_least);
     case KP_POINTS:
         return quarter ? named_error(t, "{points: [[0.25, 0.25, 0.25]]}") : (double)NAN;
     default:

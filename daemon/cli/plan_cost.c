@@ -29,7 +29,7 @@ static enum al_err take_answer(const struct rundir *r, const struct al_node *ans
         AL_TRY(al_node_need_int(n, "natoms", &natoms));
         for (int s = 0; s < c->nsystems; s++) {
             if (strcmp(r->config->system[s].name, name) != 0) continue;
-            double *sum = kind[0] == 's' ? c->large : kind[0] == 'n' ? c->tight : c->flops;
+            double *sum = kind[0] == 's' ? c->large : kind[0] == 'n' ? c->tight : kind[0] == 'a' ? c->aimd : c->flops;
             sum[s] += flops;
             c->narr[s] += !kind[0];
             if (!kind[0]) c->natoms[s] = (int)natoms;
@@ -42,6 +42,7 @@ static enum al_err take_answer(const struct rundir *r, const struct al_node *ans
         c->flops[s] /= c->narr[s];
         c->large[s] /= c->narr[s];
         c->tight[s] /= c->narr[s];
+        c->aimd[s] /= c->narr[s];
     }
     return AL_ERR_OK;
 }
@@ -117,18 +118,21 @@ static void add_labels(struct plan_cost *c, const struct loop_config *cfg, const
     }
 }
 
-// First-principles MD: every step is an SCF, from an extrapolated start; counted as a whole one, which is the most.
+// First-principles MD: every step is an SCF, from an extrapolated start; counted as a whole one, which is the most. With settings of
+// its own the frames that it gives are labelled besides.
 static void add_aimd(struct plan_cost *c, const struct loop_config *cfg)
 {
     const struct cfg_aimd *a = &cfg->initial.aimd;
     int runs = a->temperatures.n * (a->pressures.n > 1 ? a->pressures.n : 1);
     if (!runs) return;
-    double steps = ceil(a->time / a->timestep);
+    double steps = ceil(a->time / a->timestep), sampled = floor(a->time / a->timestep / a->stride);
     struct plan_stage *st = add_stage(c, "initial: DFT MD", c->nsystems * runs, c->nsystems * runs);
     for (int s = 0; s < c->nsystems; s++)
         for (int k = 0; k < 2; k++) {
-            st->frames[k] += runs * steps;
-            st->hours[k] += runs * steps * c->flops[s] / c->rate / 3600;
+            bool own = c->aimd[s] > 0;
+            double flops = own ? steps * c->aimd[s] + sampled * c->flops[s] : steps * c->flops[s];
+            st->frames[k] += runs * (own ? steps + sampled : steps);
+            st->hours[k] += runs * flops / c->rate / 3600;
         }
 }
 

@@ -28,6 +28,7 @@ struct plan_cost {
     int nsystems, narrangements, ranks;
     double flops[CFG_MAX_SYSTEMS];  // a label of each system, mean over its arrangements
     double large[CFG_MAX_SYSTEMS], tight[CFG_MAX_SYSTEMS]; // the same in the cells of test.supercell, at the settings of converge.label_noise
+    double aimd[CFG_MAX_SYSTEMS]; // at those of initial.aimd; 0: it has none of its own
     int natoms[CFG_MAX_SYSTEMS], narr[CFG_MAX_SYSTEMS];
     double bytes, limit;            // memory of the largest label task (all ranks) and what it may take
     int iterations[2];              // least and most

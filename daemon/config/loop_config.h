@@ -31,11 +31,23 @@ struct cfg_system {
     const struct al_node *node; // for messages
 };
 
+struct cfg_kpoints {
+    enum { KP_GAMMA, KP_MESH, KP_SPACING, KP_POINTS } mode;
+    int mesh[3], shift[3];     // shift in half steps
+    double spacing;            // 1/Ang, 2 pi included
+    int n;
+    double point[CFG_MAX_KPOINTS][4]; // fractional coordinates, weight
+};
+
 struct cfg_aimd {              // first-principles MD for initial data; n temperatures 0: none
     struct cfg_list temperatures, pressures; // K; GPa, none: constant cell (nvt), else npt
     double time, timestep, equilibration;    // fs
     double tau, tau_p;         // fs: thermostat, barostat
     int stride;                // steps between labelled frames
+    // Settings of the MD alone, whose frames are then labelled as all others are; 0, false: those of label.
+    double cutoff;             // Ha
+    bool own_kpoints;
+    struct cfg_kpoints kpoints;
 };
 
 struct cfg_initial {
@@ -100,11 +112,7 @@ struct cfg_label {
     char engine[16];           // dft; another one is a program of somebody else
     char functional[128];      // PBE, or a name that base/xcname.h knows
     double cutoff;             // Ha
-    enum { KP_GAMMA, KP_MESH, KP_SPACING, KP_POINTS } kmode;
-    int kmesh[3], kshift[3];   // shift in half steps
-    double kspacing;           // 1/Ang, 2 pi included
-    int nkpoint;
-    double kpoint[CFG_MAX_KPOINTS][4]; // fractional coordinates, weight
+    struct cfg_kpoints kpoints;
     char pseudopotentials[AL_PATH]; // source of all elements; a mapping: as written, "{Li: SPMS, S: GTH-PBE}"
     int npseudo;               // of a mapping, else 0
     struct {

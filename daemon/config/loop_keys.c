@@ -9,6 +9,7 @@
 #include "config/code_keys.h"
 #include "config/loop_config.h"
 #include "config/queue_keys.h"
+#include "config/waves_keys.h"
 
 #define AT(field)         .offset = offsetof(struct loop_config, field)
 #define SIZE(field)       .size = sizeof(((struct loop_config *)0)->field)
@@ -45,17 +46,6 @@ static void hash_sel(const void *base, struct al_sha256 *s)
     al_sha256_int(s, t->sel_auto ? -1 : t->nsel);
     for (int i = 0; i < t->nsel; i++)
         al_sha256_int(s, t->sel[i]);
-}
-
-static enum al_err parse_three_ints(const struct al_node *n, double min, double max, int v[3])
-{
-    if (n->kind != AL_NODE_LIST || n->nchild != 3) AL_TRY(al_node_error(n, "%s: three whole numbers wanted", n->key));
-    for (int i = 0; i < 3; i++) {
-        long x;
-        AL_TRY(schema_int(al_node_at(n, i), min, max, &x));
-        v[i] = (int)x;
-    }
-    return AL_ERR_OK;
 }
 
 static enum al_err parse_functional(const struct al_node *n, void *base)
@@ -113,23 +103,6 @@ static void hash_pseudo(const void *base, struct al_sha256 *s)
     al_sha256_string(s, ((const struct loop_config *)base)->label.pseudopotentials);
 }
 
-// points: [[kx, ky, kz, weight], ...]; the weight may be left out (1)
-static enum al_err parse_points(const struct al_node *n, struct cfg_label *l)
-{
-    if (n->kind != AL_NODE_LIST || !n->nchild || n->nchild > CFG_MAX_KPOINTS)
-        AL_TRY(al_node_error(n, "points: a list of up to %d points [kx, ky, kz] is wanted", CFG_MAX_KPOINTS));
-    l->nkpoint = 0;
-    for (const struct al_node *p = n->child; p; p = p->next, l->nkpoint++) {
-        double *k = l->kpoint[l->nkpoint];
-        if (p->kind != AL_NODE_LIST || p->nchild < 3 || p->nchild > 4)
-            AL_TRY(al_node_error(p, "points: each point is [kx, ky, kz] or [kx, ky, kz, weight]"));
-        k[3] = 1;
-        for (int i = 0; i < p->nchild; i++)
-            AL_TRY(schema_real(al_node_at(p, i), AL_DIM_NONE, i < 3 ? -1 : 1e-6, i < 3 ? 1 : 1e6, &k[i]));
-    }
-    return AL_ERR_OK;
-}
-
 // initial.perturb.by_element: {Li: 0.25 Ang}
 static enum al_err parse_by_element(const struct al_node *n, void *base)
 {
@@ -180,55 +153,6 @@ static void hash_trust(const void *base, struct al_sha256 *s)
     al_sha256_double(s, t->trust_high);
 }
 
-// label.kpoints: gamma | {spacing: 0.52 1/Ang} | {mesh: [1,2,2], shift: [0,1,1]} | {points: [...]}
-static enum al_err parse_kpoints(const struct al_node *n, void *base)
-{
-    struct cfg_label *l = &((struct loop_config *)base)->label;
-    if (n->kind == AL_NODE_SCALAR && strcmp(n->text, "gamma") == 0) {
-        l->kmode = KP_GAMMA;
-        return AL_ERR_OK;
-    }
-    if (n->kind != AL_NODE_MAP || !n->nchild)
-        AL_TRY(al_node_error(n, "kpoints: gamma, {spacing: ...}, {mesh: ...} or {points: ...} is wanted"));
-    const struct al_node *shift = al_node_get(n, "shift");
-    const char *mode = NULL;
-    for (const struct al_node *c = n->child; c; c = c->next) {
-        if (c == shift) continue;
-        if (mode) AL_TRY(al_node_error(c, "kpoints: '%s' and '%s' exclude each other", mode, c->key));
-        mode = c->key;
-        if (strcmp(c->key, "spacing") == 0) {
-            l->kmode = KP_SPACING;
-            AL_TRY(schema_real(c, AL_DIM_INVLENGTH, 0.01, 10, &l->kspacing));
-        } else if (strcmp(c->key, "mesh") == 0) {
-            l->kmode = KP_MESH;
-            AL_TRY(parse_three_ints(c, 1, 64, l->kmesh));
-        } else if (strcmp(c->key, "points") == 0) {
-            l->kmode = KP_POINTS;
-            AL_TRY(parse_points(c, l));
-        } else {
-            AL_TRY(al_node_error(c, "kpoints: unknown key '%.40s'; spacing, mesh, shift, points are known", c->key));
-        }
-    }
-    if (shift && l->kmode != KP_MESH) AL_TRY(al_node_error(shift, "kpoints: shift goes with mesh only"));
-    if (!mode) AL_TRY(al_node_error(n, "kpoints: shift goes with mesh"));
-    if (shift) AL_TRY(parse_three_ints(shift, 0, 1, l->kshift));
-    return AL_ERR_OK;
-}
-
-static void hash_kpoints(const void *base, struct al_sha256 *s)
-{
-    const struct cfg_label *l = &((const struct loop_config *)base)->label;
-    al_sha256_int(s, l->kmode);
-    if (l->kmode == KP_SPACING) al_sha256_double(s, l->kspacing);
-    for (int i = 0; i < 3 && l->kmode == KP_MESH; i++) {
-        al_sha256_int(s, l->kmesh[i]);
-        al_sha256_int(s, l->kshift[i]);
-    }
-    for (int i = 0; i < l->nkpoint && l->kmode == KP_POINTS; i++)
-        for (int k = 0; k < 4; k++)
-            al_sha256_double(s, l->kpoint[i][k]);
-}
-
 // label.smearing: none | {kind: gaussian, width: 0.1 eV}
 static enum al_err parse_smearing(const struct al_node *n, void *base)
 {
@@ -258,20 +182,6 @@ static void hash_smearing(const void *base, struct al_sha256 *s)
     const struct cfg_label *l = &((const struct loop_config *)base)->label;
     al_sha256_int(s, l->smearing);
     al_sha256_double(s, l->smearing_width);
-}
-
-// label.cutoff is kept in Ha
-static enum al_err parse_cutoff(const struct al_node *n, void *base)
-{
-    double ev;
-    AL_TRY(schema_real(n, AL_DIM_ENERGY, 2 * AL_HARTREE_EV, 500 * AL_HARTREE_EV, &ev));
-    ((struct loop_config *)base)->label.cutoff = ev / AL_HARTREE_EV;
-    return AL_ERR_OK;
-}
-
-static void hash_cutoff(const void *base, struct al_sha256 *s)
-{
-    al_sha256_double(s, ((const struct loop_config *)base)->label.cutoff);
 }
 
 #define P KEY_PHYSICS
@@ -310,6 +220,11 @@ const struct schema_key loop_keys[] = {
      .doc = "Relaxation time of the thermostat (stochastic velocity rescaling)."},
     {"initial.aimd.barostat_time", KEY_REAL, AL_DIM_TIME, AT(initial.aimd.tau_p), RANGE(1, 1e6), .otherwise = "200 fs", .flags = P,
      .doc = "Relaxation time of the volume (stochastic cell rescaling, for a compressibility of 0.05 1/GPa)."},
+    {"initial.aimd.cutoff", KEY_CUSTOM, AL_DIM_ENERGY, .otherwise = "label", .flags = P | KEY_LATER, .parse = waves_parse_aimd_cutoff,
+     .hash = waves_hash_aimd_cutoff,
+     .doc = "Cut-off of the first-principles MD, lower than that of the labels: its frames are then labelled once more, with the label settings. label: label.cutoff."},
+    {"initial.aimd.kpoints", KEY_CUSTOM, 0, .otherwise = "label", .flags = P | KEY_LATER, .parse = waves_parse_aimd_kpoints,
+     .hash = waves_hash_aimd_kpoints, .doc = "k-points of the first-principles MD, in the same way; label: label.kpoints."},
 
     // no KEY_PHYSICS: what counts is what the files hold, not where they are (core/rundir.c)
     {"initial.data", KEY_CUSTOM, 0, .otherwise = "[]", .parse = data_parse, .hash = data_hash,
@@ -422,10 +337,10 @@ const struct schema_key loop_keys[] = {
      .doc = "Engine command: the program and its arguments, to which frame.extxyz and labelled.extxyz are added; asks for --allow-commands."},
     {"label.functional", KEY_CUSTOM, 0, .otherwise = "PBE", .flags = P, .parse = parse_functional, .hash = hash_functional,
      .doc = "Exchange-correlation functional: PBE, PBEsol, revPBE, LDA (Perdew-Wang), PZ, or libxc names of an LDA or GGA: gga_x_b88+gga_c_lyp."},
-    {"label.cutoff", KEY_CUSTOM, AL_DIM_ENERGY, .otherwise = "30 Ha", .flags = P, .parse = parse_cutoff, .hash = hash_cutoff,
+    {"label.cutoff", KEY_CUSTOM, AL_DIM_ENERGY, .otherwise = "30 Ha", .flags = P, .parse = waves_parse_cutoff, .hash = waves_hash_cutoff,
      .doc = "Kinetic-energy cut-off of the plane waves."},
-    {"label.kpoints", KEY_CUSTOM, 0, .otherwise = "{spacing: 0.52 1/Ang}", .flags = P, .parse = parse_kpoints,
-     .hash = hash_kpoints,
+    {"label.kpoints", KEY_CUSTOM, 0, .otherwise = "{spacing: 0.52 1/Ang}", .flags = P, .parse = waves_parse_kpoints,
+     .hash = waves_hash_kpoints,
      .doc = "gamma, {spacing: S} (largest step, 2 pi included, shifted by half a step), {mesh: [..], shift: [..]} or {points: [[x, y, z, weight], ..]}."},
     {"label.pseudopotentials", KEY_CUSTOM, 0, .otherwise = "SPMS", .flags = P, .parse = parse_pseudo, .hash = hash_pseudo,
      .doc = "A set (SPMS; GTH-PBE is built in), a directory or file (psp8, UPF 2, GTH text: FILE#GTH-PBE-q3), or a mapping {Li: GTH-PBE-q1, S: S.upf}."},

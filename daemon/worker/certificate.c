@@ -228,7 +228,7 @@ static enum al_err label_noise(FILE *out, const struct task *t, const struct cer
         absent(out, "label_noise", "no frame could be labelled at the tighter settings");
         return AL_ERR_OK;
     }
-    bool points = t->cfg->label.kmode == KP_POINTS || t->cfg->label.kmode == KP_GAMMA;
+    bool points = t->cfg->label.kpoints.mode == KP_POINTS || t->cfg->label.kpoints.mode == KP_GAMMA;
     al_yaml_open(out, 0, "label_noise");
     al_yaml_int(out, 1, "frames", x.frames);
     al_yaml_int(out, 1, "failed", x.failed);

@@ -89,14 +89,14 @@ static enum al_err take_settings(const struct loop_config *c, struct store *s, s
     t->charge = l->charge;
     t->tight = strcmp(l->convergence, "tight") == 0;
     t->max_scf = l->max_scf;
-    o->kpoints = l->kmode == KP_GAMMA ? CODE_GAMMA : l->kmode == KP_MESH ? CODE_MESH : l->kmode == KP_SPACING ? CODE_SPACING : CODE_POINTS;
-    o->spacing = l->kspacing;
+    o->kpoints = l->kpoints.mode == KP_GAMMA ? CODE_GAMMA : l->kpoints.mode == KP_MESH ? CODE_MESH : l->kpoints.mode == KP_SPACING ? CODE_SPACING : CODE_POINTS;
+    o->spacing = l->kpoints.spacing;
     for (int d = 0; d < 3; d++) {
-        t->mesh[d] = l->kmode == KP_MESH ? l->kmesh[d] : 1;
-        t->shift[d] = l->kmode == KP_MESH ? 0.5 * l->kshift[d] : 0;
+        t->mesh[d] = l->kpoints.mode == KP_MESH ? l->kpoints.mesh[d] : 1;
+        t->shift[d] = l->kpoints.mode == KP_MESH ? 0.5 * l->kpoints.shift[d] : 0;
     }
-    t->nkpoint = l->kmode == KP_POINTS ? l->nkpoint : 0;
-    t->kpoint = l->kpoint;
+    t->nkpoint = l->kpoints.mode == KP_POINTS ? l->kpoints.n : 0;
+    t->kpoint = l->kpoints.point;
     AL_TRY(take_user(l, s, t));
     return AL_ERR_OK;
 }

@@ -27,21 +27,33 @@ static enum al_err print_frame(const struct loop_config *c, const struct al_fram
     return AL_ERR_OK;
 }
 
-// Labels that are dearer: in the larger cells of test.supercell, and at the settings of converge.label_noise.
-static enum al_err print_dear(struct loop_config *c, const struct al_frame *f, const char *system, int ranks, FILE *out)
+// At other settings than those of label.
+static enum al_err print_at(struct loop_config *c, const struct cfg_label *settings, const struct al_frame *f, const char *system,
+                            const char *kind, int ranks, FILE *out)
+{
+    const struct cfg_label usual = c->label;
+    c->label = *settings;
+    enum al_err e = print_frame(c, f, system, kind, ranks, out);
+    c->label = usual;
+    AL_TRY(e);
+    return AL_ERR_OK;
+}
+
+// SCFs with another price: in the larger cells of test.supercell, at the settings of converge.label_noise, a step of initial.aimd.
+static enum al_err print_others(struct loop_config *c, const struct al_frame *f, const char *system, int ranks, FILE *out)
 {
     const int *n = c->test.supercell;
-    const struct cfg_label usual = c->label;
+    struct cfg_label other = c->label;
     if (n[0] * n[1] * n[2] > 1) {
         AL_OWN(al_frame) large = NULL;
         AL_TRY(al_frame_supercell(f, n, &large));
         AL_TRY(print_frame(c, large, system, "supercell", ranks, out));
     }
+    if (c->initial.aimd.temperatures.n && aimd_settings(c, &other)) AL_TRY(print_at(c, &other, f, system, "aimd", ranks, out));
     if (!c->converge.label_noise) return AL_ERR_OK;
-    label_tighten(&c->label);
-    enum al_err e = print_frame(c, f, system, "noise", ranks, out);
-    c->label = usual;
-    AL_TRY(e);
+    other = c->label;
+    label_tighten(&other);
+    AL_TRY(print_at(c, &other, f, system, "noise", ranks, out));
     return AL_ERR_OK;
 }
 
@@ -53,7 +65,7 @@ static enum al_err print_systems(struct loop_config *c, int ranks, FILE *out)
         AL_TRY(init_base_frames(&t, c->system[i].structure, &base));
         for (int k = 0; k < base->n; k++) {
             AL_TRY(print_frame(c, base->f[k], c->system[i].name, NULL, ranks, out));
-            AL_TRY(print_dear(c, base->f[k], c->system[i].name, ranks, out));
+            AL_TRY(print_others(c, base->f[k], c->system[i].name, ranks, out));
         }
     }
     return AL_ERR_OK;

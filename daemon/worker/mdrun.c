@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "comm/comm.h"
 #include "md/integrators.h"
 #include "md/output.h"
@@ -264,11 +265,6 @@ static enum al_err drive(struct mdrun *x, struct mdrun_result *ret)
     return AL_ERR_OK;
 }
 
-static void comm_owner_destroy(struct comm **c)
-{
-    comm_destroy(c);
-}
-
 // ---- several runs -------------------------------------------------------------------------------------------
 
 struct crew {
@@ -342,7 +338,7 @@ static enum al_err run_crew(struct crew *c)
 enum al_err mdrun_all(struct task *t, int n, const struct mdrun_settings m[], mdrun_decorate decorate, void *ctx,
                       struct mdrun_result ret[])
 {
-    __attribute__((cleanup(comm_owner_destroy))) struct comm *world = NULL;
+    AL_OWN(comm) world = NULL;
     __attribute__((cleanup(potential_destroy))) struct potential *p = NULL;
     AL_OWN(crew) c = NULL;
     for (int k = 0; k < n; k++)
@@ -376,5 +372,25 @@ enum al_err mdrun_all(struct task *t, int n, const struct mdrun_settings m[], md
 enum al_err mdrun(struct task *t, const struct mdrun_settings *m, mdrun_decorate decorate, void *ctx, struct mdrun_result *ret)
 {
     AL_TRY(mdrun_all(t, 1, m, decorate, ctx, ret));
+    return AL_ERR_OK;
+}
+
+enum al_err mdrun_facts(struct task *t, const struct mdrun_result *r)
+{
+    const struct md_result *m = &r->md;
+    AL_TRY(task_fact_int(t, "nframes", r->frames));
+    AL_TRY(task_fact_int(t, "steps", m->steps));
+    AL_TRY(task_fact_text(t, "ended", m->end == MD_END_DONE ? "all steps done" : m->text));
+    AL_TRY(task_fact_real(t, "temperature", m->temperature));
+    AL_TRY(task_fact_real(t, "temperature_std", m->temperature_std));
+    AL_TRY(task_fact_real(t, "pressure_gpa", m->pressure));
+    AL_TRY(task_fact_real(t, "epot_ev", m->epot));
+    AL_TRY(task_fact_real(t, "volume_ang3", r->volume));
+    AL_TRY(task_fact_real(t, "volume_std_ang3", r->volume_std));
+    AL_TRY(task_fact_real(t, "drift_ev_per_atom_ps", m->drift));
+    AL_TRY(task_fact_real(t, "drift_microha_per_atom_ps", m->drift / AL_HARTREE_EV * 1e6));
+    AL_TRY(task_fact_real(t, "fluctuation_ev_per_atom", m->fluctuation));
+    if (m->history_lost) AL_TRY(task_fact_int(t, "history_lost", 1));
+    AL_TRY(overflow_facts(t, &r->overflow));
     return AL_ERR_OK;
 }

@@ -71,18 +71,18 @@ static enum al_err make_options(const struct loop_config *c, struct dft_store *s
     o->min_distance = c->select.min_distance / 2;
     o->follow = l->follow;
     memcpy(o->fft_grid, l->fft_grid, sizeof o->fft_grid);
-    o->kpoints.kind = l->kmode == KP_GAMMA     ? DFT_KPOINTS_GAMMA
-                      : l->kmode == KP_MESH    ? DFT_KPOINTS_MESH
-                      : l->kmode == KP_SPACING ? DFT_KPOINTS_SPACING
+    o->kpoints.kind = l->kpoints.mode == KP_GAMMA     ? DFT_KPOINTS_GAMMA
+                      : l->kpoints.mode == KP_MESH    ? DFT_KPOINTS_MESH
+                      : l->kpoints.mode == KP_SPACING ? DFT_KPOINTS_SPACING
                                                : DFT_KPOINTS_LIST;
-    memcpy(o->kpoints.mesh, l->kmesh, sizeof l->kmesh);
-    memcpy(o->kpoints.shift, l->kshift, sizeof l->kshift);
-    o->kpoints.spacing = l->kspacing;
-    for (int i = 0; i < l->nkpoint; i++) {
-        memcpy(s->k[i], l->kpoint[i], sizeof s->k[i]);
-        s->w[i] = l->kpoint[i][3];
+    memcpy(o->kpoints.mesh, l->kpoints.mesh, sizeof l->kpoints.mesh);
+    memcpy(o->kpoints.shift, l->kpoints.shift, sizeof l->kpoints.shift);
+    o->kpoints.spacing = l->kpoints.spacing;
+    for (int i = 0; i < l->kpoints.n; i++) {
+        memcpy(s->k[i], l->kpoints.point[i], sizeof s->k[i]);
+        s->w[i] = l->kpoints.point[i][3];
     }
-    o->kpoints.n = l->nkpoint;
+    o->kpoints.n = l->kpoints.n;
     o->kpoints.k = (const double(*)[3])s->k;
     o->kpoints.weight = s->w;
     return AL_ERR_OK;

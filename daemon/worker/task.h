@@ -66,8 +66,12 @@ const char *task_note(const struct task *t);
 // The verbs (verb_*.c).
 enum al_err verb_init(struct task *t);
 enum al_err verb_label(struct task *t);
+// What that verb does with its frames: labelled.extxyz, failed.extxyz and their facts. Collective over MPI's ranks.
+enum al_err label_frames(struct task *t, const struct al_frames *in, long from, long count);
 // Settings whose errors are small beside those of the settings asked for: what certificate.yaml calls the noise of the labels.
 void label_tighten(struct cfg_label *l);
+// The settings of initial.aimd into *l, a copy of those of label; false: it has none of its own.
+bool aimd_settings(const struct loop_config *c, struct cfg_label *l);
 enum al_err verb_gather(struct task *t);
 enum al_err verb_train(struct task *t);
 enum al_err verb_explore(struct task *t);

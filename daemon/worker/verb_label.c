@@ -339,21 +339,33 @@ static enum al_err check_memory(const struct label_ctx *c, const struct al_frame
     return AL_ERR_OK;
 }
 
-static void comm_owner_destroy(struct comm **c)
-{
-    comm_destroy(c);
-}
-
 // Points given by hand, and gamma, stay: nobody knows a denser set.
 void label_tighten(struct cfg_label *l)
 {
     snprintf(l->convergence, sizeof l->convergence, "tight");
     l->cutoff *= 1.3;
-    l->kspacing /= 1.5;
+    l->kpoints.spacing /= 1.5;
     for (int k = 0; k < 3; k++) {
         l->fft_grid[k] = 0;
-        if (l->kmode == KP_MESH) l->kmesh[k] *= 2;
+        if (l->kpoints.mode == KP_MESH) l->kpoints.mesh[k] *= 2;
     }
+}
+
+enum al_err label_frames(struct task *t, const struct al_frames *in, long from, long count)
+{
+    AL_OWN(comm) world = NULL;
+    AL_TRY(comm_world(&world));
+    struct label_ctx c = {.t = t, .comm = world, .total = (int)count, .frame_id = ""};
+    c.cube = al_node_int(t->inputs, "cube", 0) != 0;
+    AL_TRY_ALL(world, check_memory(&c, in, from, count));
+    struct label_hooks hooks = {.step = on_scf_step, .stop = on_check_stop, .where = on_where, .progress = on_run, .density = c.cube ? on_density : NULL, .ctx = &c};
+    AL_TRY_ALL(world, registry_labeler_open(t->cfg, &hooks, world, &c.labeler));
+    enum al_err e = comm_agree(world, deaths_read(t, &c.deaths));
+    if (!e) e = label_all(&c, in, from, count);
+    labeler_destroy(&c.labeler);
+    al_node_destroy(&c.deaths);
+    AL_TRY(e);
+    return AL_ERR_OK;
 }
 
 enum al_err verb_label(struct task *t)
@@ -368,17 +380,6 @@ enum al_err verb_label(struct task *t)
     AL_TRY(al_xyz_read(frames, &in));
     if (from < 0 || count < 1 || from + count > in->n)
         AL_FAIL(AL_ERR_CORRUPT, "%s: frames %ld..%ld of %s, which has %d", t->id, from, from + count - 1, frames, in->n);
-    __attribute__((cleanup(comm_owner_destroy))) struct comm *world = NULL;
-    AL_TRY(comm_world(&world));
-    struct label_ctx c = {.t = t, .comm = world, .total = (int)count, .frame_id = ""};
-    c.cube = al_node_int(t->inputs, "cube", 0) != 0;
-    AL_TRY_ALL(world, check_memory(&c, in, from, count));
-    struct label_hooks hooks = {.step = on_scf_step, .stop = on_check_stop, .where = on_where, .progress = on_run, .density = c.cube ? on_density : NULL, .ctx = &c};
-    AL_TRY_ALL(world, registry_labeler_open(t->cfg, &hooks, world, &c.labeler));
-    enum al_err e = comm_agree(world, deaths_read(t, &c.deaths));
-    if (!e) e = label_all(&c, in, from, count);
-    labeler_destroy(&c.labeler);
-    al_node_destroy(&c.deaths);
-    AL_TRY(e);
+    AL_TRY(label_frames(t, in, from, count));
     return AL_ERR_OK;
 }

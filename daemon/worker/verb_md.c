@@ -1,33 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Verb md: one trajectory by hand (`alnd md`), its files in the directory where the worker runs. Verb aimd: first-principles
-// trajectories of a system for the initial data, whose frames are labels.
+// Verb md: one trajectory by hand (`alnd md`), its files in the directory where the worker runs.
 #include <math.h>
 
 #include "base/mem.h"
 #include "base/units.h"
 #include "worker/mdrun.h"
-
-static enum al_err facts(struct task *t, const struct mdrun_result *r)
-{
-    const struct md_result *m = &r->md;
-    AL_TRY(task_fact_int(t, "nframes", r->frames));
-    AL_TRY(task_fact_int(t, "steps", m->steps));
-    AL_TRY(task_fact_text(t, "ended", m->end == MD_END_DONE ? "all steps done" : m->text));
-    AL_TRY(task_fact_real(t, "temperature", m->temperature));
-    AL_TRY(task_fact_real(t, "temperature_std", m->temperature_std));
-    AL_TRY(task_fact_real(t, "pressure_gpa", m->pressure));
-    AL_TRY(task_fact_real(t, "epot_ev", m->epot));
-    AL_TRY(task_fact_real(t, "volume_ang3", r->volume));
-    AL_TRY(task_fact_real(t, "volume_std_ang3", r->volume_std));
-    AL_TRY(task_fact_real(t, "drift_ev_per_atom_ps", m->drift));
-    AL_TRY(task_fact_real(t, "drift_microha_per_atom_ps", m->drift / AL_HARTREE_EV * 1e6));
-    AL_TRY(task_fact_real(t, "fluctuation_ev_per_atom", m->fluctuation));
-    if (m->history_lost) AL_TRY(task_fact_int(t, "history_lost", 1));
-    AL_TRY(overflow_facts(t, &r->overflow));
-    return AL_ERR_OK;
-}
 
 static enum al_err read_settings(const struct al_node *n, struct mdrun_settings *m, const char **ret_structure)
 {
@@ -179,89 +158,8 @@ enum al_err verb_md(struct task *t)
     for (int k = 0; k < n; k++)
         AL_TRY(finish(t, &p[k], &m[k], &r[k]));
     mean((int)n, r, &all);
-    AL_TRY(facts(t, &all));
+    AL_TRY(mdrun_facts(t, &all));
     AL_TRY(task_fact_real(t, "seconds_per_step", all.seconds_per_step));
     AL_TRY(task_fact_real(t, "ns_per_day", all.ns_per_day));
-    return AL_ERR_OK;
-}
-
-struct initial {
-    const struct task *t;
-    const char *label; // "600K-1GPa"
-    double pressure;
-    bool npt;
-};
-
-static enum al_err decorate(void *ctx, struct al_frame *f, const struct md_state *s)
-{
-    const struct initial *x = ctx;
-    char text[160];
-    snprintf(text, sizeof text, "%s-aimd-%s-%ld", x->t->system, x->label, s->step);
-    AL_TRY(al_frame_info_set(f, "frame_id", text));
-    AL_TRY(al_frame_info_set(f, "origin", "aimd"));
-    AL_TRY(al_frame_info_set(f, "purpose", "train"));
-    snprintf(text, sizeof text, "%g", x->t->temperature);
-    AL_TRY(al_frame_info_set(f, "temperature", text));
-    snprintf(text, sizeof text, "%g", x->pressure);
-    AL_TRY(al_frame_info_set(f, "pressure", x->npt ? text : NULL));
-    return AL_ERR_OK;
-}
-
-static enum al_err run_initial(struct task *t, const struct al_frame *start, struct initial *x, struct mdrun_result *ret)
-{
-    const struct cfg_aimd *a = &t->cfg->initial.aimd;
-    char labelled[AL_PATH], thermo[AL_PATH], checkpoint[AL_PATH];
-    AL_TRY(task_path(t, labelled, "labelled.extxyz"));
-    AL_TRY(task_path(t, thermo, "thermo.csv"));
-    AL_TRY(task_path(t, checkpoint, "checkpoint.bin"));
-    struct mdrun_settings m = {
-        .potential = t->cfg->label.engine,
-        .start = start,
-        .ensemble = x->npt ? "npt" : "nvt",
-        .temperature = t->temperature,
-        .velocities = 2 * t->temperature, // half of it goes into the potential energy of the relaxed structure
-        .pressure = x->pressure,
-        .time = a->time,
-        .timestep = a->timestep,
-        .tau = a->tau,
-        .tau_p = a->tau_p,
-        .stride = a->stride,
-        .first = (long)ceil(a->equilibration / a->timestep - 1e-9),
-        .identity = t->identity,
-        .trajectory = labelled,
-        .thermo = thermo,
-        .checkpoint = checkpoint,
-        .stream = {(uint64_t)t->isystem, (uint64_t)t->index},
-        .purpose = "aimd",
-        .labels = true,
-    };
-    if (m.first < 1) m.first = 1; // the starting structure itself is no news
-    AL_TRY(mdrun(t, &m, decorate, x, ret));
-    if (t->quiet) return AL_ERR_OK;
-    AL_TRY(task_artifact(t, labelled));
-    AL_TRY(task_artifact(t, thermo));
-    return AL_ERR_OK;
-}
-
-// Inputs: start (frames of the system's arrangements; the task's index takes them in turn), place ("600K-1GPa"), pressure in
-// GPa for npt.
-enum al_err verb_aimd(struct task *t)
-{
-    const char *start, *pressure = NULL;
-    struct initial x = {.t = t};
-    struct mdrun_result r;
-    AL_OWN(al_frames) base = NULL;
-    AL_TRY(task_input(t, "start", &start));
-    AL_TRY(task_input(t, "place", &x.label));
-    pressure = al_node_str(t->inputs, "pressure", NULL);
-    if (pressure) {
-        x.npt = true;
-        AL_TRY(al_node_need_double(t->inputs, "pressure", &x.pressure));
-    }
-    AL_TRY(al_xyz_read(start, &base));
-    if (!base->n) AL_FAIL(AL_ERR_CORRUPT, "%s has no frame", start);
-    AL_TRY(run_initial(t, base->f[t->index % base->n], &x, &r));
-    if (t->quiet) return AL_ERR_OK;
-    AL_TRY(facts(t, &r));
     return AL_ERR_OK;
 }

@@ -285,11 +285,25 @@ static void hash_value(const struct schema_key *k, const char *base, struct al_s
     }
 }
 
+// A hash() that adds nothing says that its value is the default.
+static bool adds_nothing(const struct schema_key *k, const char *base)
+{
+    struct al_sha256 with, without;
+    char a[65], b[65];
+    al_sha256_init(&with);
+    al_sha256_init(&without);
+    k->hash(base, &with);
+    al_sha256_hex(&with, a);
+    al_sha256_hex(&without, b);
+    return strcmp(a, b) == 0;
+}
+
 // Of the types that KEY_LATER rows have so far.
 static bool is_default(const struct schema_key *k, const char *base)
 {
     const void *at = base + k->offset;
     double v;
+    if (k->type == KEY_CUSTOM) return adds_nothing(k, base);
     if (k->type == KEY_REALS) return !k->otherwise && *(const int *)(const void *)(base + k->count_offset) == 0;
     if (k->type == KEY_CHOICE) return strcmp(at, k->otherwise) == 0;
     return k->type == KEY_REAL && al_quantity_parse(k->otherwise, k->dim, &v) == AL_ERR_OK && v == *(const double *)at;

@@ -32,7 +32,7 @@ enum schema_type {
 enum schema_flag {
     KEY_REQUIRED = 1,
     KEY_PHYSICS = 2, // changes numbers: part of the section's hash
-    KEY_LATER = 4,   // with PHYSICS: not part of it at its default (an empty list without one), as in runs from before the key
+    KEY_LATER = 4,   // with PHYSICS: not part of it at its default (an empty list without one; CUSTOM: hash() adds nothing), as in runs from before the key
 };
 
 struct schema_key {

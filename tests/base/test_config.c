@@ -42,9 +42,9 @@ static void values_units_and_paths(void **state)
     assert_int_equal(c->system[0].count, 1);
     assert_int_equal(c->system[1].count, 0);
     assert_true(fabs(c->label.cutoff - 10) < 1e-12);
-    assert_int_equal(c->label.kmode, KP_POINTS);
-    assert_int_equal(c->label.nkpoint, 1);
-    assert_true(c->label.kpoint[0][2] == 0.25 && c->label.kpoint[0][3] == 1);
+    assert_int_equal(c->label.kpoints.mode, KP_POINTS);
+    assert_int_equal(c->label.kpoints.n, 1);
+    assert_true(c->label.kpoints.point[0][2] == 0.25 && c->label.kpoints.point[0][3] == 1);
     assert_int_equal(c->explore.temperatures.n, 2);
     assert_true(c->explore.temperatures.v[1] == 600);
     assert_true(c->explore.time == 400);
@@ -398,7 +398,7 @@ static void engine_mode_needs_no_campaign(void **state)
     const char *text = "label: {cutoff: 12 Ha, kpoints: gamma, force_error: 5 meV/Ang}\nresources: {cores: 3, label: {memory: 2 GiB}}\n";
     assert_int_equal(loop_config_read(in_file(text), &c), AL_ERR_INPUT); // a campaign needs its systems
     assert_int_equal(loop_config_read_engine(in_file(text), &c), AL_ERR_OK);
-    assert_true(c->label.cutoff > 11.999 && c->label.cutoff < 12.001 && c->label.kmode == KP_GAMMA && c->nsystems == 0);
+    assert_true(c->label.cutoff > 11.999 && c->label.cutoff < 12.001 && c->label.kpoints.mode == KP_GAMMA && c->nsystems == 0);
     assert_true(c->resources.cores == 3 && c->resources.label_memory == 2048 && fabs(c->label.force_error - 0.005) < 1e-12);
     assert_int_equal(loop_config_set_elements(c, "Li Si S"), AL_ERR_OK);
     assert_int_equal(loop_config_elements(c, &n, z), AL_ERR_OK);
@@ -438,7 +438,7 @@ static void label_settings_go_round(void **state)
         assert_int_equal(strcmp(before, after) == 0, k == 0);
         assert_true(d->resources.cores == 5 && d->resources.label.ranks == 2 && d->resources.label.threads == 2);
         assert_true(d->resources.label_memory == 1024 && d->select.min_distance == 0.8);
-        if (k) assert_true(fabs(d->label.cutoff - 20) < 1e-9 && d->label.kmode == KP_SPACING && d->label.fft_grid[0] == 0);
+        if (k) assert_true(fabs(d->label.cutoff - 20) < 1e-9 && d->label.kpoints.mode == KP_SPACING && d->label.fft_grid[0] == 0);
         assert_string_equal(d->label.convergence, "tight");
     }
 }

@@ -6,6 +6,8 @@
 frames.py BIN_DIR SOURCE_DIR poison   a frame that kills its worker each time, by a signal or by hanging, goes to quarantine and neither its
                                       task nor the campaign fails; one death alone costs nothing; the other labels are bit for bit the same
 frames.py BIN_DIR SOURCE_DIR late     a label that takes too long: its iteration goes on, the next one takes it, status, errors and why say so
+frames.py BIN_DIR SOURCE_DIR sample   first-principles MD at a lower cut-off (initial.aimd.cutoff): its frames are labelled with the label settings,
+                                      and a worker killed among them goes on without another trajectory
 Exit 77: skipped, the pseudopotentials are missing."""
 import glob
 import json
@@ -180,12 +182,45 @@ def test_late():
     print(f'{slow} was late: iteration 0 went on, {by} took it; {len(have)} labels, each in one gathering')
 
 
+SAMPLE = 'initial/Li2S/aimd/300K'
+
+
+def energies(path):
+    return {name: float(re.search(r'[ ]energy=(\S+)', text)[1]) for name, text in frames(path).items()}
+
+
+def test_sample():
+    edits = short('cores: 2, label: {batch: 3}')[1:] + [(r'time: 20 fs, stride: 5', 'time: 20 fs, stride: 5, cutoff: 6 Ha, kpoints: gamma')]
+    plain = campaign('plain', edits)
+    run = os.path.join(plain, 'run')
+    cheap, dear = (os.path.join(run, SAMPLE, f + '.extxyz') for f in ('sampled', 'labelled'))
+    a, b = energies(cheap), energies(dear)
+    check(list(a) == list(b) == [f'Li2S-aimd-300K-{k}' for k in (5, 10, 15, 20)], f'{list(a)}, {list(b)}')
+    check(all(abs(a[n] - b[n]) > 0.1 for n in a), f'the label is the energy of the MD: {a}, {b}')
+    kind = {re.search(r'fingerprint=(\S+)', t)[1] for p in (dear, os.path.join(run, 'initial/Li2S/label/000/labelled.extxyz')) for t in frames(p).values()}
+    check(len(kind) == 1 and not kind & {re.search(r'fingerprint=(\S+)', t)[1] for t in frames(cheap).values()}, f'fingerprints {kind}')
+    again = os.path.join(plain, 'again.extxyz')
+    p = subprocess.run([ALND, 'label', cheap, '--config', 'mini.yaml', '--out', again], cwd=plain, capture_output=True, text=True, timeout=120)
+    check(p.returncode == 0, p.stdout + p.stderr)
+    check(energies(again) == b, f'alnd label of the same frames: {energies(again)}, {b}')
+    gathered = frames(os.path.join(run, 'initial/gather/train.extxyz')) | frames(os.path.join(run, 'initial/gather/valid.extxyz'))
+    check(set(b) <= set(gathered) and all(energies(dear)[n] == float(re.search(r'[ ]energy=(\S+)', gathered[n])[1]) for n in b), 'gathered')
+    result = open(os.path.join(run, SAMPLE, 'result.yaml')).read()
+    check(re.search(r'sampled: "?4', result) and re.search(r'nframes: 4', result) and 'sampled.extxyz' not in result, result)
+    d = campaign('killed', edits, {'ALND_CRASH_FRAME': 'Li2S-aimd-300K-15:9:1'})
+    failures = [f for f in ask(d, 'errors', 'run')['failures'] if f['task'] == SAMPLE]
+    check(len(failures) == 1 and 'Li2S-aimd-300K-15' in failures[0]['message'], f'failures {failures}')
+    for f in ('sampled.extxyz', 'labelled.extxyz', 'thermo.csv'):
+        check(open(os.path.join(d, 'run', SAMPLE, f)).read() == open(os.path.join(run, SAMPLE, f)).read(), f'{f} differs after the kill')
+    print('4 frames of the cheap trajectory, labelled as all others; a kill among them changes nothing')
+
+
 if not os.path.isdir(PSEUDO):
     print('skipped: no pseudopotentials in', PSEUDO)
     sys.exit(77)
 os.environ.update(ALND_PSEUDO_DIR=PSEUDO, OMP_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1')
 with tempfile.TemporaryDirectory() as TOP:
     try:
-        {'poison': test_poison, 'late': test_late}[MODE]()
+        {'poison': test_poison, 'late': test_late, 'sample': test_sample}[MODE]()
     finally:
         rundirs.kill_all(TOP)
