@@ -109,9 +109,12 @@ static enum al_err fill(struct export *x, const struct view *v)
     for (int i = 0; i < v->ntasks; i++)
         if (strcmp(v->task[i].verb, "analyze") == 0 && v->task[i].state == TASK_DONE)
             AL_TRY(copy_artifacts(x, &v->task[i]));
-    AL_TRY(al_path(from, "%s/certificate.yaml", x->run));
-    AL_TRY(al_path(to, "%s/certificate.yaml", x->dir));
-    if (al_exists(from)) AL_TRY(al_file_copy(from, to)); // it comes with the report, at the end
+    static const char *const reported[] = {"certificate.yaml", "comparison.yaml"}; // they come with the report, at the end
+    for (int i = 0; i < 2; i++) {
+        AL_TRY(al_path(from, "%s/%s", x->run, reported[i]));
+        AL_TRY(al_path(to, "%s/%s", x->dir, reported[i]));
+        if (al_exists(from)) AL_TRY(al_file_copy(from, to));
+    }
     AL_TRY(rundir_config(x->run, from));
     AL_TRY(al_path(to, "%s/loop.yaml", x->dir));
     AL_TRY(al_file_copy(from, to));

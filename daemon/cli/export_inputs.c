@@ -289,6 +289,7 @@ enum al_err export_card(const struct export *x, const struct view_task *models)
           "| data/{train,valid,test} | labelled frames, deepmd/npy; test was never trained on |\n"
           "| errors/ | error tables of each iteration (eV/atom, eV/Ang; test: held-out) |\n"
           "| certificate.yaml | how far the potential can be trusted, and on what; when the report is there |\n"
+          "| comparison.yaml | whether the systems differ: ratios of D, activation energies, 95 % intervals; when the report is there |\n"
           "| transport/ | diffusion of the production runs, when there are any |\n"
           "| structures/ | starting structures, extended XYZ |\n| loop.yaml | every setting |\n\n"
           "## Use\n\nThe .dp files directly, with alnd's library (no TensorFlow; alnd's docs/handoff.md):\n\n",

@@ -375,7 +375,7 @@ const struct schema_key loop_keys[] = {
     {"converge.energy_rmse", KEY_REAL, AL_DIM_ENERGY_ATOM, AT(converge.energy_rmse), RANGE(0, 100),
      .otherwise = "2 meV/atom", .doc = "Held-out energy error to reach."},
     {"converge.candidate_fraction", KEY_REAL, AL_DIM_FRACTION, AT(converge.candidate_fraction), RANGE(0, 1),
-     .otherwise = "2 %", .doc = "Fraction of explored frames inside the trust window to fall below."},
+     .otherwise = "2 %", .doc = "Fraction of explored frames that are not accurate (in the trust window, above it or broken) to fall below."},
     {"converge.patience", KEY_INT, 0, AT(converge.patience), RANGE(1, 100), .otherwise = "2",
      .doc = "Iterations in a row that must meet the three limits."},
     {"converge.min_iterations", KEY_INT, 0, AT(converge.min_iterations), RANGE(1, 1000), .otherwise = "1",

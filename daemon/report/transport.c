@@ -265,6 +265,43 @@ static enum al_err structure_pictures(const struct page *pg, const char *system,
     return AL_ERR_OK;
 }
 
+static void statement(FILE *out, const struct al_node *n)
+{
+    const char *text = al_node_str(n, "statement", NULL);
+    if (!text) return;
+    fputs("<li>", out);
+    html_text(out, text);
+    fputs(".</li>\n", out);
+}
+
+// What the verb report found out about pairs of systems; nothing before it has run.
+static enum al_err comparison(const struct page *pg)
+{
+    AL_OWN(al_node) y = NULL;
+    if (!al_exists("comparison.yaml")) return AL_ERR_OK;
+    AL_TRY(al_yaml_read("comparison.yaml", &y));
+    const struct al_node *pairs = al_node_get(y, "pairs");
+    for (const struct al_node *p = pairs ? pairs->child : NULL; p; p = p->next) {
+        const struct al_node *list = al_node_get(p, "temperatures");
+        fputs("<h3>", pg->out);
+        html_text(pg->out, al_node_str(p, "of", ""));
+        fputs(" against ", pg->out);
+        html_text(pg->out, al_node_str(p, "to", ""));
+        fputs("</h3>\n<ul>\n", pg->out);
+        if (list && list->kind == AL_NODE_SCALAR) {
+            fputs("<li>Temperatures: ", pg->out);
+            html_text(pg->out, list->text);
+            fputs(".</li>\n", pg->out);
+        }
+        for (const struct al_node *r = list ? list->child : NULL; r; r = r->next)
+            statement(pg->out, r);
+        statement(pg->out, al_node_get(p, "activation_energy"));
+        statement(pg->out, al_node_get(p, "extrapolated"));
+        fputs("</ul>\n", pg->out);
+    }
+    return AL_ERR_OK;
+}
+
 enum al_err page_transport(const struct page *pg)
 {
     if (!pg->ntransport) return AL_ERR_OK;
@@ -274,6 +311,7 @@ enum al_err page_transport(const struct page *pg)
     AL_TRY(all_msd(pg));
     fputs("</div>\n", pg->out);
     tables(pg);
+    AL_TRY(comparison(pg));
     for (int i = 0; i < pg->ntransport; i++)
         for (const struct al_node *r = temperatures_of(pg->transport[i]); r; r = r->next)
             AL_TRY(structure_pictures(pg, system_of(pg->transport[i]), r));

@@ -96,7 +96,7 @@ static enum al_err calibration(FILE *out, const struct calibration_list *l)
         below += ratio <= 2;
     }
     al_yaml_open(out, 0, "calibration");
-    fputs("  # largest force error of a frame against its largest deviation, test and new frames of the last iteration\n", out);
+    fputs("  # largest force error of a frame against its largest deviation, all test frames and the new ones of the last iteration\n", out);
     al_yaml_int(out, 1, "frames", l->n);
     al_yaml_double(out, 1, "error_per_deviation", w.slope);
     al_yaml_double(out, 1, "rank_correlation", w.rank);

@@ -173,7 +173,7 @@ static void name_points(struct work *w)
 
 // ---- two sizes of the cell ---------------------------------------------------------------------------------
 
-// ln D of both: their difference against its error, Student t with the smaller number of degrees of freedom.
+// ln D of both: their difference against its error.
 static void write_comparison(FILE *out, const struct transport_point *p, const struct transport_point *q)
 {
     char text[256];
@@ -183,15 +183,15 @@ static void write_comparison(FILE *out, const struct transport_point *p, const s
     if (!p->d || !q->d || !p->d->diffusive || !q->d->diffusive) {
         snprintf(text, sizeof text, "no comparison: D is not known for both");
     } else {
-        double a = p->d->d_error / p->d->d, b = q->d->d_error / q->d->d, error = sqrt(a * a + b * b), x = log(q->d->d / p->d->d);
-        double half = tr_student95((int)fmin(p->d->dof, q->d->dof)) * error;
-        fprintf(out, "d_ratio: %.6g, d_ratio_low95: %.6g, d_ratio_high95: %.6g, ", exp(x), exp(x - half), exp(x + half));
-        if (fabs(x) <= half)
-            snprintf(text, sizeof text, "no size effect seen: D of %d atoms is %.2f times D of %d atoms (95 %%: %.2f to %.2f)", q->natoms, exp(x), p->natoms,
-                     exp(x - half), exp(x + half));
+        struct tr_estimate a = {p->d->d, p->d->d_error, tr_student95((int)p->d->dof)}, b = {q->d->d, q->d->d_error, tr_student95((int)q->d->dof)};
+        struct tr_ratio r = tr_compare(&a, &b);
+        fprintf(out, "d_ratio: %.6g, d_ratio_low95: %.6g, d_ratio_high95: %.6g, ", r.ratio, r.low, r.high);
+        if (!r.differs)
+            snprintf(text, sizeof text, "no size effect seen: D of %d atoms is %.2f times D of %d atoms (95 %%: %.2f to %.2f)", q->natoms, r.ratio, p->natoms,
+                     r.low, r.high);
         else
-            snprintf(text, sizeof text, "D depends on the size of the cell: %.2f times (95 %%: %.2f to %.2f) from %d to %d atoms; use larger cells", exp(x),
-                     exp(x - half), exp(x + half), p->natoms, q->natoms);
+            snprintf(text, sizeof text, "D depends on the size of the cell: %.2f times (95 %%: %.2f to %.2f) from %d to %d atoms; use larger cells", r.ratio,
+                     r.low, r.high, p->natoms, q->natoms);
     }
     fputs("statement: ", out);
     al_yaml_quote(out, text);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// Verb report: report.html, one page that needs no network (report/), without what only the journal knows; and certificate.yaml.
+// Verb report: report.html, one page that needs no network (report/), without what only the journal knows; certificate.yaml; and
+// comparison.yaml, from the transport of all systems.
 #include "base/mem.h"
 #include "report/report.h"
 #include "worker/certificate.h"
+#include "worker/comparison.h"
 #include "worker/task.h"
 
 static enum al_err certificate(struct task *t)
@@ -36,10 +38,32 @@ static enum al_err certificate(struct task *t)
     return AL_ERR_OK;
 }
 
+static enum al_err comparison(struct task *t)
+{
+    AL_AUTOFREE const char **transport = NULL;
+    AL_AUTOFREE struct al_node **tree = NULL;
+    enum al_err e = AL_ERR_OK;
+    int n;
+    AL_TRY(task_input_list(t, "transport", &transport, &n));
+    AL_ALLOC(tree, n + 1);
+    for (int i = 0; i < n && !e; i++) {
+        char path[AL_PATH];
+        e = al_path(path, "%s.yaml", transport[i]);
+        if (!e) e = al_yaml_read(path, &tree[i]);
+    }
+    if (!e) e = comparison_write("comparison.yaml", task_note(t), n, tree);
+    for (int i = 0; i < n; i++)
+        al_node_destroy(&tree[i]);
+    AL_TRY(e);
+    AL_TRY(task_artifact(t, "comparison.yaml"));
+    return AL_ERR_OK;
+}
+
 enum al_err verb_report(struct task *t)
 {
     const struct report_extra x = {0};
     struct al_outfile o;
+    AL_TRY(comparison(t)); // the page shows it
     AL_TRY(al_outfile_open("report.html", &o));
     enum al_err e = report_write(o.out, t->cfg, &x, NULL);
     if (e) al_outfile_drop(&o);

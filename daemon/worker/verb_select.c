@@ -4,8 +4,8 @@
 // Verb select: of everything explored in this iteration, which frames are labelled. Per system: frames of the training
 // trajectories inside the trust window of their system and temperature (given, or measured: committee/window.h), at most max_frames:
 // the farthest from what is labelled and from each other (committee/novelty.h), or a seeded random choice; equal and near
-// duplicates of earlier frames left out; and an unbiased random sample of the test trajectories. classes.csv says of every frame
-// what became of it and why, selection.yaml which windows held and which frames were broken.
+// duplicates of earlier frames left out; and a random sample of the test trajectories, up to where they left the trust window's
+// upper end. classes.csv says of every frame what became of it and why, selection.yaml which windows held and which frames were broken.
 #include <math.h>
 #include <stdlib.h>
 

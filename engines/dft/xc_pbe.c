@@ -85,7 +85,7 @@ static inline struct point exchange(const struct xc_pbe *p, const struct constan
     return (struct point){ex * rho * f, ex * (4.0 / 3 * f - 8.0 / 3 * s2 * df), ex * rho * df * ds};
 }
 
-// Perdew and Wang 1992, unpolarised; A as printed there, which is what libxc 5 has inside of its PBE.
+// Perdew and Wang 1992, unpolarised; A with the digits that libxc has inside of its PBE (0.031091 is printed).
 static inline double pw92(double rs, double *ret_drs)
 {
     const double a = 0.0310907, a1 = 0.21370, b1 = 7.5957, b2 = 3.5876, b3 = 1.6382, b4 = 0.49294;

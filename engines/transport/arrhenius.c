@@ -119,3 +119,9 @@ enum al_err tr_energy_drift(int n, const double *time, const double *energy, int
     if (ret_error) *ret_error = error * 1000.0 / natoms;
     return AL_ERR_OK;
 }
+
+struct tr_ratio tr_compare(const struct tr_estimate *a, const struct tr_estimate *b)
+{
+    double x = log(b->value / a->value), half = fmax(a->t95, b->t95) * hypot(a->error / a->value, b->error / b->value);
+    return (struct tr_ratio){exp(x), exp(x - half), exp(x + half), fabs(x) > half};
+}

@@ -5,6 +5,8 @@
 #ifndef AL_TRANSPORT_ARRHENIUS_H
 #define AL_TRANSPORT_ARRHENIUS_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct tr_arrhenius {
@@ -35,5 +37,17 @@ enum al_err tr_energy_drift(int n, const double *time, const double *energy, int
                             double *ret_error);
 // Factor of the two-sided 95 % Student t interval; dof >= 1.
 double tr_student95(int dof);
+
+// Two measured numbers > 0 against each other: b/a with the 95 % interval of its logarithm, from relative errors added as squares and the
+// larger of the two factors t95 (conservative where one has few degrees of freedom).
+struct tr_estimate {
+    double value, error; // standard error
+    double t95;          // factor to the 95 % interval
+};
+struct tr_ratio {
+    double ratio, low, high;
+    bool differs;        // the interval excludes 1
+};
+struct tr_ratio tr_compare(const struct tr_estimate *a, const struct tr_estimate *b);
 
 #endif

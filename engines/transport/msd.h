@@ -16,7 +16,7 @@
 struct tr_options {
     int mobile_z;                  // atomic number of the mobile species, e.g. 3
     bool framework[AL_ZMAX + 1];   // elements that displacements are relative to; none set: all but mobile_z
-    double slope_tolerance;        // |d ln MSD / d ln t - 1| below this counts as diffusive; 0 = 0.2
+    double slope_tolerance;        // |d ln MSD / d ln t - 1| below this counts as diffusive; 0 = 0.25
     double max_error;              // relative standard error of D above which nothing is claimed; 0 = 0.3
     double max_lag;                // longest lag of fit and window as fraction of the shortest run; 0 = 0.25
     double jump;                   // Ang, length of a jump between sites, for the limit where no jump was seen; 0 = 3
@@ -51,7 +51,7 @@ struct tr_diffusion {
     int nblocks;                           // over all runs; 0: the runs are too short for them
     double jumps;                          // displacement at the longest lag in jump lengths squared, over ions, runs and independent times
     bool diffusive;
-    double d_limit;                        // where not diffusive: D is below this (three standard errors), cm^2/s; NaN: not bounded
+    double d_limit;                        // where not diffusive: D is below this (1.5 times the 95 % interval, some three standard errors), cm^2/s; NaN: not bounded
     char regime[200];                      // the verdict in words
 };
 enum { TR_MSD_ROWS = 4000 };

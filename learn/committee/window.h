@@ -6,8 +6,8 @@
 // deviations shrink faster than errors.
 //
 //   slope s      median of error/deviation, both the largest over a frame's atoms (eV/Ang): the error that a deviation
-//                announces is s times the deviation. One number, because a committee's deviation is an unbiased but too small
-//                estimate of its error; the median, because a few frames far out must not set the scale.
+//                announces is s times the deviation. One number, because a committee's deviation grows with the error but is too small
+//                an estimate of it; the median, because a few frames far out must not set the scale.
 //   low          q target / s. target: the force error wanted (rms of components). q: 90 % quantile of the announced errors, by the
 //                rms error, both over all frames: with a potential that is just as good as its target, one frame in ten is a
 //                candidate. So labels do not run out before the target is reached, and what is called accurate then

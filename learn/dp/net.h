@@ -6,7 +6,7 @@
 //   tangent    yt = dy/dx . xt                        (xt NULL: ones, for the scalar input of embedding nets)
 //   backward   gx = gy . dy/dx                        (first order, no parameters)
 //   reverse2   adjoints of x and of all parameters of  S = gy . y + gyt . yt: the exact second-order
-//              gradient (R. A. Pearlmutter, Neural Comput. 6, 147, 1994, run backwards)
+//              gradient (B. A. Pearlmutter, Neural Comput. 6, 147, 1994, run backwards)
 // Layer: z = x w + b, h = tanh z, y = h [idt] [+ skip x];  zt = xt w, yt = (1 - h^2) zt [idt] [+ skip xt].
 #ifndef AL_DP_NET_H
 #define AL_DP_NET_H

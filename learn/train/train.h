@@ -3,7 +3,7 @@
 //
 // Training of one Deep Potential: deepmd-kit's recipe (INTEROP section 5) with the exact gradient of the loss
 //   L = p_e/N <(E-E0)^2> + p_f <(F-F0)^2> + p_v/N <(V-V0)^2>
-// (p_f over 3N, p_v over 9 components, < > also over the batch), Adam, exponential learning rate. With ZBL repulsion in the
+// (p_f over 3N, p_v over 9 components, < > also over the batch); Adam or SOAP, exponential or cosine learning rate. With ZBL repulsion in the
 // model (dp_config.zbl) the networks learn the labels less the repulsion, and errors are those of both together. Same data,
 // options and seed give the same bits; a run that was stopped or killed and started again gives the bits of
 // an undisturbed one. Files in options.dir: checkpoint.bin, lcurve.out, model.dp (at the end).

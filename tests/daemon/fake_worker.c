@@ -290,6 +290,7 @@ static void artifacts_of(const char *verb, const struct al_node *task)
     } else if (strcmp(verb, "report") == 0) {
         artifact("report.html", "report");
         artifact("certificate.yaml", "certificate");
+        artifact("comparison.yaml", "pairs: []\n");
     }
 }
 

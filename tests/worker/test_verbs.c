@@ -415,10 +415,16 @@ static void certificate_has_no_numbers_of_its_own(void **state)
     write_text("models/result.yaml", "facts: {converged: 1}\n");
     write_text("transport/LPS.yaml", "system: LPS\ntemperatures:\n  - {nominal_temperature_k: 600, runs: 2, runs_ended_early: 1, "
                                      "energy_drift_ev_per_atom_ps: 1.5e-07, force_deviation_mean_ev_per_ang: 0.034}\n");
+    write_text("transport/LPSO.yaml", "system: LPSO\ntemperatures: []\narrhenius: \"not determined\"\n");
     AL_AUTOFREE char *c = NULL;
     AL_OWN(task) t = open_task("report", "report", "iteration: -1\ninputs:\n  errors: [iterations/000/errors.yaml]\n"
-                                                   "  transport: [transport/LPS]\n");
+                                                   "  transport: [transport/LPS, transport/LPSO]\n");
     assert_int_equal(verb_report(t), AL_ERR_OK);
+    assert_int_equal(al_file_read("comparison.yaml", 0, &c, NULL), AL_ERR_OK);
+    has(row_of(c, "temperatures:"), "none at which both are seen to diffuse");
+    has(row_of(c, "activation_energy:"), "not compared: the activation energy of LPS is not determined");
+    al_free(c);
+    c = NULL;
     assert_int_equal(al_file_read("certificate.yaml", 0, &c, NULL), AL_ERR_OK);
     has(row_of(c, "converged:"), "converged: true");
     has(row_of(c, "group: all"), "frames: 9, energy_rmse: 0.00123, force_rmse: 0.0456, force_rmse_low: 0.04, force_rmse_high: 0.05}");
