@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// What to do when the loss is not a number: back to the last checkpoint, half the learning rate. A checkpoint may have been
+// What to do when the loss is not a number or a force error tenfold beyond the labels (trainer.c): back to the last checkpoint, half the learning rate. A checkpoint may have been
 // written when the run was lost already (weights finite, but far gone); so when the same one fails again, back to step 0.
 #include <stdio.h>
 

@@ -7,6 +7,8 @@
 // eigenbases Q_k, which are renewed every RENEW steps. The first fitting layer is a tensor of three sides, D = M1 x M2
 // and the output: 100 x 16 x 120 instead of 1600 x 120, so that the covariances stay small. Vectors (biases, time
 // steps, one-wide layers) go to Adam. State and arithmetic are single precision, the parameters double.
+// The rms of a layer's update is held at the learning rate (CLIP; update clipping of Shazeer and Stern, arXiv:1804.04235): after new
+// bases the second moments belong to other vectors for a while, and a hard frame then kicks the weights far away.
 #include <math.h>
 
 #include "base/linalg.h"
@@ -15,7 +17,7 @@
 #include "train/optimiser.h"
 
 enum { SIDES = 3, RENEW = 20, SAMPLE = 5, WIDEST = 1024 };
-static const double BETA1 = 0.9, BETA2 = 0.99, EPSILON = 1e-8, BETA_COV = 0.8;
+static const double BETA1 = 0.9, BETA2 = 0.99, EPSILON = 1e-8, BETA_COV = 0.8, CLIP = 1;
 
 struct block { // the weights of a layer
     size_t first, n;
@@ -250,13 +252,16 @@ static enum al_err update_block(struct soap *s, struct block *b, long t, double 
     turn_all(b, false, s->work[0], s->work[1], &u);
     const float b1 = (float)BETA1, b2 = (float)BETA2, eps = (float)EPSILON;
     float *restrict m = b->m, *restrict v = b->v, *restrict x = u;
+    double square = 0;
     for (size_t i = 0; i < b->n; i++) {
         m[i] = b1 * m[i] + (1 - b1) * x[i];
         v[i] = b2 * v[i] + (1 - b2) * x[i] * x[i];
         x[i] = m[i] / (sqrtf(v[i]) + eps);
+        square += (double)(x[i] * x[i]);
     }
     turn_all(b, true, u, u == s->work[0] ? s->work[1] : s->work[0], &u);
     double rate = lr * sqrt(1 - pow(BETA2, (double)t)) / (1 - pow(BETA1, (double)t));
+    rate /= fmax(1, rate / lr * sqrt(square / (double)b->n) / CLIP);
     for (size_t i = 0; i < b->n; i++)
         theta[b->first + i] -= rate * (double)u[i];
     return AL_ERR_OK;

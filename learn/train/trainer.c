@@ -41,6 +41,31 @@ static enum al_err elements(const struct dp_dataset *d, struct dp_config *c)
     return AL_ERR_OK;
 }
 
+enum { SETTLED = 1000 };         // steps
+static const double LOST = 100; // of squares
+
+static double mean_square(const double *x, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i] * x[i];
+    return n ? sum / (double)n : 0;
+}
+
+// Of the force labels of all frames; 0 without any.
+static double force_square(const struct dp_dataset *d)
+{
+    double sum = 0, n = 0;
+    for (int i = 0; i < d->nsys; i++) {
+        const struct dp_system *s = &d->sys[i];
+        size_t count = 3 * (size_t)s->natoms * (size_t)s->nframes;
+        if (!(s->have & AL_HAVE_FORCES)) continue;
+        sum += mean_square(s->force, count) * (double)count;
+        n += (double)count;
+    }
+    return n > 0 ? sum / n : 0;
+}
+
 // The networks learn what the repulsion leaves.
 static enum al_err take_remainder(struct trainer *t)
 {
@@ -181,6 +206,7 @@ enum al_err trainer_create(const struct train_options *o, const struct dp_datase
     t->valid = valid && dp_dataset_nframes(valid) ? valid : NULL;
     AL_TRY(al_strdup(o->dir, &t->dir));
     AL_TRY_MSG(prepare(t), "setting up the training");
+    t->force2 = force_square(t->train);
     t->o.init = t->o.meta = t->o.fingerprint = t->o.dir = NULL; // the strings are the caller's
     *ret = t;
     t = NULL;
@@ -235,6 +261,20 @@ static void add_row(struct row *r, const struct dp_system *s, const struct frame
     r->v2 += s->have & AL_HAVE_VIRIAL ? weight * l->dv2 / n2 : (double)NAN;
 }
 
+// A network that says nothing at all has the labels' own rms as its error; one that is tenfold worse than that has lost its way, however
+// finite the loss, and would only come back to some worse place. Not in the first steps, whose weights are random.
+static enum al_err check_lost(const struct trainer *t, const struct dp_system *s, const int *frames, int n, const struct row *r)
+{
+    double own = 0;
+    if (t->step < SETTLED || !(r->f2 > LOST * t->force2)) return AL_ERR_OK;
+    size_t count = 3 * (size_t)s->natoms;
+    for (int k = 0; k < n; k++)
+        own = fmax(own, mean_square(s->force + count * (size_t)frames[k], count)); // labels that are far out themselves are no fault of the network
+    if (r->f2 > LOST * own)
+        AL_FAIL(AL_ERR_UNPHYSICAL, "the force error is %.3g eV/Ang where labels have %.3g", sqrt(r->f2), sqrt(fmax(own, t->force2)));
+    return AL_ERR_OK;
+}
+
 // Next batch at the present parameters; gradient into t->grad unless loss_only.
 static enum al_err do_batch(struct trainer *t, bool loss_only, struct row *ret)
 {
@@ -260,7 +300,7 @@ static enum al_err do_batch(struct trainer *t, bool loss_only, struct row *ret)
     for (int k = 0; k < n; k++)
         add_row(&r, s, &t->batch_loss[k], 1.0 / n);
     *ret = r;
-    return AL_ERR_OK;
+    return check_lost(t, s, frames, n, &r);
 }
 
 // Validation: valid_batches frames evenly spaced over all systems (0 = all), weighted by their atoms.

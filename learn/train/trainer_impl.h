@@ -38,7 +38,8 @@ struct trainer {
     long lcurve_bytes; // length at the last checkpoint
     char *initial;     // packed state of step 0
     size_t initial_bytes;
-    double lr_scale;   // 1, halved each time the loss was not finite
+    double force2;     // mean square of the force labels
+    double lr_scale;   // 1, halved each time the loss was not finite, or the network lost
     int recoveries;
     bool retried;      // the checkpoint on disk was gone back to already
 };
