@@ -184,6 +184,41 @@ static void saved(void **state) // 7 steps, save, load into a fresh one; both go
     }
 }
 
+// Gradients that are small for long and then large for ten steps: no step of a layer is longer than the learning rate (rms), and the last
+// ones are just that long.
+static void no_step_is_longer_than_the_rate(void **state)
+{
+    (void)state;
+    const struct optimiser_class *k = optimiser_class_of(OPTIMISER_SOAP);
+    struct dp_model *m = fixture_model(NULL, 3);
+    const struct dp_layer *la = &m->fit[0].layer[1];
+    size_t n = m->nparam, at = (size_t)(la->w - m->param), count = (size_t)la->nin * (size_t)la->nout;
+    double *grad = calloc(2 * n, sizeof *grad), *sign = grad + n, lr = 1e-3, last = 0;
+    struct al_rng rng;
+    void *o = NULL;
+    al_rng_stream(&rng, 9, "kick", 0, 0, 0);
+    MUST(k->create(m, &o));
+    for (size_t i = 0; i < n; i++)
+        sign[i] = gauss(&rng);
+    for (long t = 1; t <= 410; t++) {
+        double square = 0;
+        for (size_t i = 0; i < n; i++)
+            grad[i] = t > 400 ? 100 * sign[i] : gauss(&rng);
+        double *was = malloc(count * sizeof *was);
+        memcpy(was, m->param + at, count * sizeof *was);
+        MUST(k->update(o, t, lr, grad, m->param));
+        for (size_t i = 0; i < count; i++)
+            square += (m->param[at + i] - was[i]) * (m->param[at + i] - was[i]);
+        free(was);
+        last = sqrt(square / (double)count) / lr;
+        if (!(last <= 1 + 1e-5)) fail_msg("step %ld: %.6f of the rate", t, last);
+    }
+    assert_true(last > 0.999);
+    k->destroy(o);
+    free(grad);
+    dp_model_destroy(&m);
+}
+
 static void names(void **state)
 {
     (void)state;
@@ -196,6 +231,6 @@ static void names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(product), cmocka_unit_test(valleys), cmocka_unit_test(saved),
-                                       cmocka_unit_test(names)};
+                                       cmocka_unit_test(no_step_is_longer_than_the_rate), cmocka_unit_test(names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

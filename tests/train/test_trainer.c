@@ -423,41 +423,6 @@ static void on_warn(void *ctx, const char *text)
     snprintf(last_warning, sizeof last_warning, "%s", text);
 }
 
-static struct trainer *spoiled;
-static int spoil_at;
-
-// Asked after every step.
-static bool spoil(void *ctx)
-{
-    (void)ctx;
-    struct dp_model *m = spoiled->model;
-    if (--spoil_at == 0)
-        for (size_t i = 0; i < m->nparam; i++)
-            m->param[i] *= 4;
-    return false;
-}
-
-// Weights with which forces come to tenfold the labels and more, all of them finite: noticed, and the training goes back with half
-// the rate.
-static void lost_its_way(void **state)
-{
-    (void)state;
-    struct dp_dataset *d = fixture_data(4, false, 900);
-    struct train_options o = fixture_options(1100);
-    o.warn = on_warn;
-    o.check_stop = spoil;
-    warned = 0;
-    spoil_at = 1050;
-    MUST(trainer_create(&o, d, NULL, &spoiled));
-    MUST(trainer_run(spoiled));
-    assert_int_equal(warned, 1);
-    assert_int_equal(trainer_recoveries(spoiled), 1);
-    assert_non_null(strstr(last_warning, "eV/Ang where labels have"));
-    trainer_destroy(&spoiled);
-    dp_dataset_destroy(&d);
-    warned = 0;
-}
-
 // A learning rate at which the second step's loss overflows: the rate is halved until it does not, from step 0 and from a
 // checkpoint, and a stop in between keeps the halved rate.
 static void not_finite(void **state)
@@ -605,7 +570,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adam),        cmocka_unit_test(learning_rate), cmocka_unit_test(statistics),
         cmocka_unit_test(energy_bias), cmocka_unit_test(energy_bias_many),
-        cmocka_unit_test(restart),     cmocka_unit_test(lost_its_way), cmocka_unit_test(not_finite),  cmocka_unit_test(weights),
+        cmocka_unit_test(restart),     cmocka_unit_test(not_finite),  cmocka_unit_test(weights),
         cmocka_unit_test(killed),      cmocka_unit_test(soap),        cmocka_unit_test(patience),
         cmocka_unit_test(warm_start),  cmocka_unit_test(bad_input),
         cmocka_unit_test(evaluation),
