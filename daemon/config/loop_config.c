@@ -68,6 +68,13 @@ static enum al_err check_label(const struct loop_config *c)
     return AL_ERR_OK;
 }
 
+// Where production.mobile is said; NULL: nowhere.
+static const struct al_node *mobile_node(const struct loop_config *c)
+{
+    const struct al_node *production = al_node_get(c->tree, "production");
+    return production ? al_node_get(production, "mobile") : NULL;
+}
+
 // Limits that one row of the table cannot say.
 static enum al_err check_relations(const struct loop_config *c)
 {
@@ -94,6 +101,7 @@ static enum al_err check_relations(const struct loop_config *c)
     if (c->initial.aimd.temperatures.n && c->initial.aimd.equilibration >= c->initial.aimd.time)
         AL_TRY(al_node_error(al_node_get(c->tree, "initial"), "aimd.equilibration must be shorter than aimd.time"));
     AL_TRY(check_label(c));
+    if (!al_element_z(c->production.mobile)) AL_TRY(al_node_error(mobile_node(c), "production.mobile: '%s' is not an element", c->production.mobile));
     if (c->converge.min_iterations > c->converge.max_iterations)
         AL_TRY(al_node_error(conv ? conv : c->tree, "converge.min_iterations is larger than max_iterations"));
     return AL_ERR_OK;
@@ -285,6 +293,23 @@ enum al_err loop_config_elements(const struct loop_config *c, int *ret_n, int re
     return AL_ERR_OK;
 }
 
+// A run from before the key goes on without its default.
+static enum al_err check_mobile(const struct loop_config *c, int n, const int *z)
+{
+    char have[256] = "";
+    size_t at = 0;
+    const struct al_node *said = mobile_node(c), *production = al_node_get(c->tree, "production");
+    for (int i = 0; i < n && at < sizeof have; i++) {
+        if (z[i] == al_element_z(c->production.mobile)) return AL_ERR_OK;
+        at += (size_t)snprintf(have + at, sizeof have - at, "%s%s", i ? ", " : "", al_element_symbol(z[i]));
+    }
+    if (!said && c->inputs[0]) return AL_ERR_OK;
+    enum al_err e = al_node_error(said ? said : production ? production : c->tree, "production.mobile: there is no %s%s in the systems (%s)",
+                                  c->production.mobile, said ? "" : ", the default,", have);
+    al_err_hint("production: {mobile: X, mobile_charge: ..} names the element whose diffusion is analysed");
+    return e;
+}
+
 enum al_err loop_config_check_files(const struct loop_config *c)
 {
     int n, z[CFG_MAX_LIST];
@@ -303,6 +328,7 @@ enum al_err loop_config_check_files(const struct loop_config *c)
             return e;
         }
     AL_TRY(data_check(c));
+    AL_TRY(check_mobile(c, n, z));
     if (!c->train.sel_auto && c->train.nsel != n)
         AL_TRY(al_node_error(al_node_get(c->tree, "train"), "descriptor.sel has %d numbers for %d elements", c->train.nsel, n));
     return AL_ERR_OK;

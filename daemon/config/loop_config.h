@@ -158,6 +158,8 @@ struct cfg_production {
     int stride, replicas;
     char precision[8];         // mixed | double | plain
     char format[8];            // dcd | extxyz
+    char mobile[8];            // element whose diffusion is analysed
+    double mobile_charge;      // e, of one such ion
 };
 
 struct cfg_job {

@@ -323,6 +323,54 @@ static void later_keys_at_defaults_do_not_count(void **state)
     assert_true(fabs(d->explore.pressures.v[1] - 5) < 1e-12);
 }
 
+// production.mobile: its default leaves hashes as they were; it is an element, and one of the systems'.
+static void mobile_is_an_element_of_the_systems(void **state)
+{
+    (void)state;
+    AL_OWN(loop_config) a = NULL;
+    char plain[65], hex[65];
+    static const struct {
+        const char *more;
+        bool same;
+    } keys[] = {{"mobile: Li", true}, {"mobile_charge: 1.0", true}, {"mobile: S", false}, {"mobile_charge: 2", false}};
+    assert_int_equal(loop_config_read(FIXTURE, &a), AL_ERR_OK);
+    assert_int_equal(loop_config_section_hash(a, "production", plain), AL_ERR_OK);
+    assert_string_equal(a->production.mobile, "Li");
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        AL_OWN(loop_config) b = NULL;
+        char text[128];
+        snprintf(text, sizeof text, "replicas: 1\n  %s", keys[i].more);
+        assert_int_equal(loop_config_read(edited("replicas: 1", text), &b), AL_ERR_OK);
+        assert_int_equal(loop_config_section_hash(b, "production", hex), AL_ERR_OK);
+        assert_int_equal(strcmp(plain, hex) == 0, keys[i].same);
+    }
+    AL_OWN(loop_config) c = NULL;
+    const char *path = edited("replicas: 1", "replicas: 1\n  mobile: Lithium");
+    assert_int_equal(loop_config_read(path, &c), AL_ERR_INPUT);
+    expect_place(path, "Lithium");
+    touch("structures/na.extxyz", "2\nLattice=\"5 0 0 0 5 0 0 0 5\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\nNa 0 0 0\nCl 2.5 2.5 2.5\n");
+    for (int i = 0; i < 4; i++) { // Na; another one; none said; none said in a run that is there
+        AL_OWN(loop_config) d = NULL;
+        if (i < 2) path = edited("replicas: 1", i ? "replicas: 1\n  mobile: Rb" : "replicas: 1\n  mobile: Na");
+        else path = FIXTURE;
+        assert_int_equal(loop_config_read(path, &d), AL_ERR_OK);
+        snprintf(d->label.pseudopotentials, sizeof d->label.pseudopotentials, "GTH-PBE");
+        for (int s = 0; s < d->nsystems; s++) {
+            snprintf(d->system[s].structure, AL_PATH, "%s/structures/na.extxyz", dir);
+            d->system[s].count = 0;
+        }
+        if (i == 3) snprintf(d->inputs, sizeof d->inputs, "%s/inputs", dir);
+        enum al_err e = loop_config_check_files(d);
+        if (i % 3 != 0) {
+            assert_int_equal(e, AL_ERR_INPUT);
+            expect_place(path, i == 1 ? "Rb" : "supercell: [1, 1, 1]\n  temperatures");
+            assert_non_null(strstr(al_err_message(), i == 1 ? "no Rb in the systems (Na, Cl)" : "no Li, the default, in the systems (Na, Cl)"));
+        } else if (e) {
+            fail_msg("%s", al_err_message());
+        }
+    }
+}
+
 // What deepmd-kit's users expect where nothing is said; what was said stays, or is refused when deepmd-kit has it not.
 static void deepmd_customs(void **state)
 {
@@ -466,6 +514,7 @@ int main(void)
         cmocka_unit_test(missing_files_name_the_place), cmocka_unit_test(missing_pseudopotential_names_the_place),
         cmocka_unit_test(pseudopotentials_are_found), cmocka_unit_test(pseudopotentials_are_copied),
         cmocka_unit_test(section_hash_counts_physics_only), cmocka_unit_test(later_keys_at_defaults_do_not_count),
+        cmocka_unit_test(mobile_is_an_element_of_the_systems),
         cmocka_unit_test(documentation_is_current), cmocka_unit_test(deepmd_customs),
         cmocka_unit_test(engine_mode_needs_no_campaign), cmocka_unit_test(label_settings_go_round),
         cmocka_unit_test(converge_table_lies_beside),
