@@ -100,6 +100,10 @@ static enum al_err check_relations(const struct loop_config *c)
         AL_TRY(al_node_error(al_node_get(c->tree, "explore"), "explore.pressures goes with explore.ensemble: npt"));
     if (c->initial.aimd.temperatures.n && c->initial.aimd.equilibration >= c->initial.aimd.time)
         AL_TRY(al_node_error(al_node_get(c->tree, "initial"), "aimd.equilibration must be shorter than aimd.time"));
+    if (c->initial.aimd.temperatures.n && c->initial.aimd.cutoff > c->label.cutoff * (1 + 1e-12))
+        AL_TRY(al_node_error(al_node_get(al_node_get(al_node_get(c->tree, "initial"), "aimd"), "cutoff"),
+                             "initial.aimd.cutoff, %g Ha, must not be above label.cutoff, %g Ha: its frames are labelled with that one", c->initial.aimd.cutoff,
+                             c->label.cutoff));
     AL_TRY(check_label(c));
     if (!al_element_z(c->production.mobile)) AL_TRY(al_node_error(mobile_node(c), "production.mobile: '%s' is not an element", c->production.mobile));
     if (c->converge.min_iterations > c->converge.max_iterations)
@@ -212,6 +216,8 @@ enum al_err loop_config_use_inputs(struct loop_config *c, const char *run)
     }
     AL_TRY(al_path(c->inputs, "%s/inputs", run));
     if (c->label.template[0]) AL_TRY(al_path(c->label.template, "%s/inputs/template", run));
+    AL_TRY(al_path(name, "%s/inputs/converge.yaml", run));
+    if (al_exists(name)) snprintf(c->label.converge, sizeof c->label.converge, "%s", name);
     return AL_ERR_OK;
 }
 
@@ -228,6 +234,9 @@ enum al_err loop_config_copy_inputs(const struct loop_config *c, const char *run
     }
     AL_TRY(al_path(to, "%s/inputs/template", run));
     if (c->label.template[0] && !c->inputs[0]) AL_TRY(al_file_copy(c->label.template, to));
+    AL_TRY(loop_config_converge_path(c, name));
+    AL_TRY(al_path(to, "%s/inputs/converge.yaml", run));
+    if (!c->inputs[0] && al_exists(name)) AL_TRY(al_file_copy(name, to)); // alnd plan RUN judges the settings by it
     AL_TRY(loop_config_elements(c, &n, z));
     AL_TRY(al_path(to, "%s/inputs/pseudo", run));
     for (int i = 0; i < n && !c->inputs[0] && strcmp(c->label.engine, "command") != 0; i++) // else they are the copies
@@ -256,9 +265,12 @@ static enum al_err scan_structures(const struct loop_config *c, bool present[AL_
         enum al_err e = al_structure_read(s->structure, &f);
         if (!e) e = al_frame_check(f, 0.5);
         if (e) {
-            char why[AL_ERR_TEXT];
+            char why[AL_ERR_TEXT], hint[AL_ERR_TEXT];
             snprintf(why, sizeof why, "%s", al_err_message());
-            AL_TRY(al_node_error(at, "structure of %s: %s", s->name, why));
+            snprintf(hint, sizeof hint, "%s", al_err_hint_text());
+            e = al_node_error(at, "structure of %s: %s", s->name, why);
+            if (hint[0]) al_err_hint("%s", hint);
+            return e;
         }
         if (s->count) AL_TRY(substitute_possible(s, f));
         for (int k = 0; k < f->natoms; k++)

@@ -257,7 +257,7 @@ enum al_err loop_config_use_inputs(struct loop_config *c, const char *run);
 enum al_err loop_config_input_name(const struct cfg_system *s, char ret[AL_PATH]);
 // Labels by a program of somebody else: one worker process, whose ranks are the program's.
 bool loop_config_label_external(const struct loop_config *c);
-// Copy structures to RUN/inputs, label.template to RUN/inputs/template, and the files of pseudopotentials to RUN/inputs/pseudo/Li.<name>; built-in ones have no
+// Copy structures to RUN/inputs, label.template to RUN/inputs/template, the converge table where there is one to RUN/inputs/converge.yaml, and the files of pseudopotentials to RUN/inputs/pseudo/Li.<name>; built-in ones have no
 // file.
 enum al_err loop_config_copy_inputs(const struct loop_config *c, const char *run);
 // Structures exist and can be read, every element (after substitution) has a pseudopotential.

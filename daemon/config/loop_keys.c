@@ -497,6 +497,6 @@ const struct schema_key system_keys[] = {
      .doc = "Atoms replaced in the supercell."},
     {"substitute.arrangements", KEY_CHOICE, 0, STRING(arrangements), .otherwise = "first", .flags = P,
      .choices = "first|inequivalent|random",
-     .doc = "first: the first atoms of the element; inequivalent: every symmetry-inequivalent site (count 1); random: by the seed."},
+     .doc = "first: the first atoms of the element; inequivalent: every symmetry-inequivalent site (count 1); random: four, drawn by the seed."},
 };
 const int system_nkeys = sizeof system_keys / sizeof system_keys[0];

@@ -123,6 +123,7 @@ static void bad_input_names_the_place(void **state)
         {"SPMS", "[SPMS]", "[SPMS]"},
         {"seed: 20261123", "seed: &a 3", "&a 3"},                // anchor
         {"stride: 10", "stride: *a", "*a"},                      // alias
+        {"strain: 0 %}", "strain: 0 %}\n  aimd: {temperatures: [500 K], cutoff: 12 Ha}", "12 Ha"}, // above the labels'
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct loop_config *c = NULL;
@@ -290,6 +291,21 @@ static void section_hash_counts_physics_only(void **state)
         assert_int_equal(loop_config_section_hash(b, "train", h1), AL_ERR_OK);
         assert_string_equal(t0, h1);
     }
+}
+
+// What the reader of the structure advises is not lost on the way.
+static void partial_occupancy_keeps_its_hint(void **state)
+{
+    (void)state;
+    AL_OWN(loop_config) c = NULL;
+    touch("structures/half.cif", "data_half\n_cell_length_a 5\n_cell_length_b 5\n_cell_length_c 5\n_cell_angle_alpha 90\n_cell_angle_beta 90\n"
+                                 "_cell_angle_gamma 90\nloop_\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
+                                 "_atom_site_occupancy\nLi 0 0 0 0.5\n");
+    assert_int_equal(loop_config_read(FIXTURE, &c), AL_ERR_OK);
+    snprintf(c->system[0].structure, AL_PATH, "%s/structures/half.cif", dir);
+    assert_int_equal(loop_config_check_files(c), AL_ERR_INPUT);
+    assert_non_null(strstr(al_err_message(), "half.cif:14: site with occupancy 0.5"));
+    assert_string_equal(al_err_hint_text(), "choose an ordered model of the structure");
 }
 
 // Keys that came when campaigns had begun: at their defaults they leave the hash as it was without them.
@@ -505,6 +521,17 @@ static void converge_table_lies_beside(void **state)
     assert_int_equal(loop_config_converge_path(named, path), AL_ERR_OK);
     snprintf(want, sizeof want, "%s/tables/a.yaml", dir);
     assert_string_equal(path, want);
+    // a run that has no copy of it, and one that has
+    char run[AL_PATH];
+    snprintf(run, sizeof run, "%s/tabled", dir);
+    assert_int_equal(loop_config_use_inputs(named, run), AL_ERR_OK);
+    assert_int_equal(loop_config_converge_path(named, path), AL_ERR_OK);
+    assert_string_equal(path, want);
+    touch("tabled/inputs/converge.yaml", "{}\n");
+    assert_int_equal(loop_config_use_inputs(named, run), AL_ERR_OK);
+    assert_int_equal(loop_config_converge_path(named, path), AL_ERR_OK);
+    assert_int_equal(al_path(want, "%s/inputs/converge.yaml", run), AL_ERR_OK);
+    assert_string_equal(path, want);
 }
 
 int main(void)
@@ -514,7 +541,7 @@ int main(void)
         cmocka_unit_test(missing_files_name_the_place), cmocka_unit_test(missing_pseudopotential_names_the_place),
         cmocka_unit_test(pseudopotentials_are_found), cmocka_unit_test(pseudopotentials_are_copied),
         cmocka_unit_test(section_hash_counts_physics_only), cmocka_unit_test(later_keys_at_defaults_do_not_count),
-        cmocka_unit_test(mobile_is_an_element_of_the_systems),
+        cmocka_unit_test(mobile_is_an_element_of_the_systems), cmocka_unit_test(partial_occupancy_keeps_its_hint),
         cmocka_unit_test(documentation_is_current), cmocka_unit_test(deepmd_customs),
         cmocka_unit_test(engine_mode_needs_no_campaign), cmocka_unit_test(label_settings_go_round),
         cmocka_unit_test(converge_table_lies_beside),
