@@ -18,7 +18,8 @@ const char cli_diffusion_usage[] =
     "  TRAJ: extended XYZ, DCD, LAMMPS text dump, XDATCAR. Several files are replicas of one temperature, or a series of temperatures\n"
     "  --species Li                  the mobile element\n"
     "  --framework P,S,O             displacements are relative to the centre of mass of these; left out: all but the species\n"
-    "  --temperature \"600 K\"         one for all, or one for each file (\"600 K, 700 K\"); left out: from velocities in the file\n"
+    "  --temperature \"600 K\"         one for all, or one for each file (\"600 K, 700 K\"); left out: from the file\n"
+    "                                (velocities, temperature=), or from what production or alnd md wrote beside it\n"
     "  --dt \"50 fs\"                  between frames; left out: as the file says\n"
     "  --timestep \"1 fs\"             of a step, for LAMMPS dumps that count steps\n"
     "  --types Li,P,S                elements of LAMMPS types 1, 2, 3\n"
@@ -292,6 +293,7 @@ static int tell(const struct label_job *j, const struct wish *w, const struct ba
     if (j->json) return EXIT_OK;
     printf("%s relative to the centre of mass of %s; positions took %.1f MB\n", al_node_str(n, "species", ""), al_node_str(n, "framework", ""),
            bag_fact_real(t, "memory_mb"));
+    if (al_node_get(n, "warning")) printf("WARNING: %s\n", al_node_str(n, "warning", ""));
     const struct al_node *list = al_node_get(n, "temperatures");
     for (const struct al_node *p = list ? list->child : NULL; p; p = p->next) {
         print_point(p);

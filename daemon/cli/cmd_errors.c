@@ -3,6 +3,7 @@
 //
 // alnd errors: the tables that the evaluations wrote (iterations/III/errors.yaml) and every failure with its
 // cause: failed starts of tasks from the journal, frames that could not be labelled from failed.extxyz.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct report {
     struct view *view;     // the tasks
     int nfailures, nframes, nlate;
     bool demonstration, certificate;
+    bool stopped; // a task has failed for good
 };
 
 // A number of a row, or a dash.
@@ -34,13 +36,23 @@ static void print_number(const struct al_node *row, const char *key, const char 
     printf(" %*s", width, text);
 }
 
+// "0.11 .. 0.13" of NAME_low and NAME_high; "" where the row has none.
+static void interval(const struct al_node *row, const char *name, double scale, char ret[48])
+{
+    char low[32], high[32];
+    snprintf(low, sizeof low, "%s_low", name);
+    snprintf(high, sizeof high, "%s_high", name);
+    double a = al_node_double(row, low, NAN), b = al_node_double(row, high, NAN);
+    if (isfinite(a) && isfinite(b)) snprintf(ret, 48, "%.4g .. %.4g", scale * a, scale * b);
+}
+
 static void print_table(const struct al_node *tree)
 {
     const struct al_node *table = al_node_get(tree, "table");
-    printf("  %-6s %-12s %-18s %7s %12s %12s %12s   %s\n", "set", "by", "of", "frames", "energy", "force",
-           "virial", "force, 95 %");
-    printf("  %-6s %-12s %-18s %7s %12s %12s %12s   %s\n", "", "", "", "", "meV/atom", "eV/Ang", "meV/atom",
-           "eV/Ang");
+    printf("  %-6s %-12s %-18s %7s %12s %12s %12s   %-18s   %s\n", "set", "by", "of", "frames", "energy", "force",
+           "virial", "force, 95 %", "energy, 95 %");
+    printf("  %-6s %-12s %-18s %7s %12s %12s %12s   %-18s   %s\n", "", "", "", "", "meV/atom", "eV/Ang", "meV/atom",
+           "eV/Ang", "meV/atom");
     for (const struct al_node *r = table ? table->child : NULL; r; r = r->next) {
         printf("  %-6s %-12s %-18s", al_node_str(r, "set", "?"), al_node_str(r, "group", "?"),
                al_node_str(r, "label", "?"));
@@ -53,10 +65,11 @@ static void print_table(const struct al_node *tree)
             if (value) snprintf(mev[i], sizeof mev[i], "%.4g", scale * strtod(value, NULL));
         }
         printf(" %12s %12s %12s", mev[0], mev[1], mev[2]);
-        if (al_node_str(r, "force_rmse_low", NULL))
-            printf("   %.4g .. %.4g", al_node_double(r, "force_rmse_low", 0),
-                   al_node_double(r, "force_rmse_high", 0));
-        putchar('\n');
+        char force[48] = "", energy[48] = "";
+        interval(r, "force_rmse", 1, force);
+        interval(r, "energy_rmse", 1000, energy);
+        if (energy[0]) printf("   %-18s   %s\n", force, energy);
+        else printf("%s%s\n", force[0] ? "   " : "", force);
     }
 }
 
@@ -78,6 +91,40 @@ static void print_selection(const struct al_node *tree)
         printf("  broken frame %s: %s\n", al_node_str(b, "frame", "?"), al_node_str(b, "reason", "?"));
 }
 
+static long explored(const struct al_node *selection)
+{
+    return al_node_int(selection, "accurate", 0) + al_node_int(selection, "candidate", 0) + al_node_int(selection, "failed", 0) +
+           al_node_int(selection, "broken", 0);
+}
+
+// The upper end of the interval is what is judged.
+static void print_limit(const struct al_node *cv, const char *name, const char *limit, double scale, const char *unit)
+{
+    char key[32];
+    snprintf(key, sizeof key, "%s_rmse", name);
+    double value = al_node_double(cv, key, NAN);
+    if (!isfinite(value)) { // of no frame
+        printf("%s: no test frame", name);
+        return;
+    }
+    printf("%s %.3g", name, scale * value);
+    snprintf(key, sizeof key, "%s_rmse_high", name);
+    double high = al_node_double(cv, key, NAN);
+    if (isfinite(high)) printf(" (95 %%: up to %.3g)", scale * high);
+    printf(" of %.3g %s", scale * al_node_double(cv, limit, NAN), unit);
+}
+
+static void print_verdict(const struct al_node *cv, const struct al_node *sel)
+{
+    fputs("  converge: ", stdout);
+    print_limit(cv, "force", "force_limit", 1, "eV/Ang");
+    fputs(", ", stdout);
+    print_limit(cv, "energy", "energy_limit", 1000, "meV/atom");
+    if (sel && !explored(sel)) fputs(", candidates: nothing explored", stdout);
+    else printf(", candidates %.3g of %.3g", al_node_double(cv, "candidate_fraction", 0), al_node_double(cv, "candidate_limit", 0));
+    printf(": %s\n", al_node_int(cv, "below", 0) ? "met" : "not met");
+}
+
 static void print_iteration(const struct al_node *tree)
 {
     const struct al_node *sel = al_node_get(tree, "selection"), *cal = al_node_get(tree, "calibration");
@@ -85,7 +132,9 @@ static void print_iteration(const struct al_node *tree)
     printf("iteration %s: root-mean-square errors (new = newly labelled frames, before training on them)\n",
            al_node_str(tree, "iteration", "?"));
     print_table(tree);
-    if (sel)
+    if (sel && !explored(sel))
+        puts("  explored frames: none");
+    else if (sel)
         printf("  explored frames: %s accurate, %s candidate (%s of them duplicates), %s failed, %s broken; candidate fraction %.3g\n",
                al_node_str(sel, "accurate", "?"), al_node_str(sel, "candidate", "?"), al_node_str(sel, "duplicates", "0"),
                al_node_str(sel, "failed", "?"), al_node_str(sel, "broken", "0"), al_node_double(sel, "candidate_fraction", 0));
@@ -95,13 +144,7 @@ static void print_iteration(const struct al_node *tree)
                c == cal->child ? "calibration:" : "            ", al_node_double(c, "deviation_low", 0),
                al_node_double(c, "deviation_high", 0), al_node_double(c, "force_rmse", 0),
                al_node_str(c, "frames", "?"));
-    if (cv)
-        printf("  converge: force %.3g of %.3g eV/Ang, energy %.3g of %.3g meV/atom, candidates %.3g of "
-               "%.3g: %s\n",
-               al_node_double(cv, "force_rmse", 0), al_node_double(cv, "force_limit", 0),
-               1000 * al_node_double(cv, "energy_rmse", 0), 1000 * al_node_double(cv, "energy_limit", 0),
-               al_node_double(cv, "candidate_fraction", 0), al_node_double(cv, "candidate_limit", 0),
-               al_node_int(cv, "below", 0) ? "met" : "not met");
+    if (cv) print_verdict(cv, sel);
     putchar('\n');
 }
 
@@ -207,7 +250,9 @@ static bool show_frame(void *ctx, const char *path, long index, const char *comm
         json_doc_str(r->json, "why", why);
         json_doc_close(r->json);
     } else {
-        if (!r->nframes) puts("frames that could not be labelled (left out; the loop goes on)");
+        if (!r->nframes)
+            puts(r->stopped ? "frames that could not be labelled (left out; the run has stopped at a failed task, above)"
+                            : "frames that could not be labelled (left out; the loop goes on)");
         printf("  %s\n    cause  %s%s%s\n    file   %s\n    log    %s\n    life   %s\n", frame[0] ? frame : "?", code, code[0] ? ": " : "",
                reason[0] ? reason : "?", path, log, why);
     }
@@ -218,8 +263,10 @@ static bool show_frame(void *ctx, const char *path, long index, const char *comm
 static enum al_err show_failed_frames(struct report *r)
 {
     static const char *const patterns[] = {"noise/*/failed.extxyz", "initial/*/label/*/failed.extxyz",
+                                           "initial/*/aimd/*/failed.extxyz", // with a cut-off of its own its frames are labelled once more
                                            "iterations/*/label/*/failed.extxyz"};
-    for (int i = r->iteration >= 0 ? 2 : 0; i < 3; i++) {
+    const int n = sizeof patterns / sizeof patterns[0];
+    for (int i = r->iteration >= 0 ? n - 1 : 0; i < n; i++) {
         char pattern[AL_PATH];
         // the run directory's own name may hold * or [: only the part below it is a pattern
         AL_TRY(al_path(pattern, "%s", patterns[i]));
@@ -275,6 +322,8 @@ static enum al_err show_all(struct report *r)
     AL_TRY(view_create(&r->view));
     r->view->lean = true;
     AL_TRY(journal_load(j, r->view));
+    for (int i = 0; i < r->view->ntasks; i++)
+        r->stopped = r->stopped || r->view->task[i].state == TASK_FAILED;
     AL_TRY(journal_failures(j, show_failure, r));
     if (r->json) {
         json_doc_close(r->json);

@@ -19,8 +19,8 @@ const char cli_label_usage[] = "alnd label FRAMES --config C.yaml --out LABELLED
                                "  --cores N, --ranks R, --json, --allow-commands\n"
                                "  --cube DIR                            densities; not with --converge\n"
                                "  --force-error \"10 meV/Ang\"            this and the rest with --converge\n"
-                               "  --cutoffs \"20, 25, 30, 40 Ha\"\n"
-                               "  --spacings \"0.7, 0.5, 0.35 1/Ang\"\n"
+                               "  --cutoffs \"20, 25, 30, 40 Ha\"         left out: seven from half of label.cutoff to 5/3 of it\n"
+                               "  --spacings \"0.8, 0.52, 0.35 1/Ang\"    left out: these\n"
                                "  --out TABLE.yaml";
 
 struct request {

@@ -63,7 +63,7 @@ static void print_plan(const struct rundir *r, const struct plan_cost *c, const 
     if (!external)
         printf("  memory    %.0f MiB for the largest label task (%d rank%s), %.0f MiB allowed\n", c->bytes / mib, c->ranks,
                c->ranks > 1 ? "s" : "", c->limit / mib);
-    printf("  disk      up to %.2g GB, mostly trajectories\n", c->disk / 1e9);
+    printf("  disk      up to %.2g GB of trajectories and labelled frames; models, checkpoints and the report come on top\n", c->disk / 1e9);
     if (!external) printf("  rate      %.2g operations per core-second (%s)\n", c->rate, c->rate_from);
     else printf("  labels    by %s: alnd knows neither their time nor their memory; alnd label on a few frames tells the time\n", r->config->label.engine);
     puts("  Frames and hours are the most that selection may ask for. Training and MD with the potential are not in the hours.");

@@ -108,7 +108,7 @@ static void on_event(void *ctx, const struct jr_event *e)
 
 static enum al_err show_stage(struct watch *w, const struct status *s)
 {
-    char line[256], left[32];
+    char line[256], left[32], tasks[64] = "";
     if (strcmp(w->stage, s->stage) == 0) return AL_ERR_OK;
     snprintf(w->stage, sizeof w->stage, "%s", s->stage);
     if (w->json) {
@@ -118,7 +118,8 @@ static enum al_err show_stage(struct watch *w, const struct status *s)
         fflush(stdout);
         return AL_ERR_OK;
     }
-    snprintf(line, sizeof line, "== %s  %d/%d tasks%s%s", s->stage, s->stage_done, s->stage_total, s->rate > 0 ? ", time left " : "",
+    if (s->stage_total) snprintf(tasks, sizeof tasks, "  %d/%d tasks", s->stage_done, s->stage_total); // a finished run has none
+    snprintf(line, sizeof line, "== %s%s%s%s", s->stage, tasks, s->rate > 0 ? ", time left " : "",
              s->rate > 0 ? cli_duration(s->left, left) : "");
     say(w, line);
     return AL_ERR_OK;

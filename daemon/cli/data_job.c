@@ -140,9 +140,12 @@ static const struct al_node *children(const struct al_node *n, const char *key)
 
 void data_tell(const struct al_node *a, FILE *out)
 {
-    fprintf(out, "%-28s %-6s %7s %6s  %-20s %s\n", "system", "part", "frames", "atoms", "formula", "labels");
+    bool parts = false; // data that is neither trained on nor kept from it has none to speak of
     for (const struct al_node *s = children(a, "systems"); s; s = s->next)
-        fprintf(out, "%-28s %-6s %7s %6s  %-20s%s%s%s%s\n", al_node_str(s, "name", ""), al_node_str(s, "part", ""), al_node_str(s, "frames", ""),
+        parts = parts || strcmp(al_node_str(s, "part", ""), "valid") == 0;
+    fprintf(out, "%-28s %-*s %7s %6s  %-20s %s\n", "system", parts ? 6 : 0, parts ? "part" : "", "frames", "atoms", "formula", "labels");
+    for (const struct al_node *s = children(a, "systems"); s; s = s->next)
+        fprintf(out, "%-28s %-*s %7s %6s  %-20s%s%s%s%s\n", al_node_str(s, "name", ""), parts ? 6 : 0, parts ? al_node_str(s, "part", "") : "", al_node_str(s, "frames", ""),
                 al_node_str(s, "atoms", ""), al_node_str(s, "formula", ""), is_true(s, "energy") ? " energy" : "",
                 is_true(s, "forces") ? " forces" : "", is_true(s, "virial") ? " virial" : "", is_true(s, "periodic") ? "" : " (not periodic)");
     fprintf(out, "forces, eV/Ang:");

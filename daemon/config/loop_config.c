@@ -68,6 +68,13 @@ static enum al_err check_label(const struct loop_config *c)
     return AL_ERR_OK;
 }
 
+// Where production.mobile is said; NULL: nowhere.
+static const struct al_node *mobile_node(const struct loop_config *c)
+{
+    const struct al_node *production = al_node_get(c->tree, "production");
+    return production ? al_node_get(production, "mobile") : NULL;
+}
+
 // Limits that one row of the table cannot say.
 static enum al_err check_relations(const struct loop_config *c)
 {
@@ -93,7 +100,12 @@ static enum al_err check_relations(const struct loop_config *c)
         AL_TRY(al_node_error(al_node_get(c->tree, "explore"), "explore.pressures goes with explore.ensemble: npt"));
     if (c->initial.aimd.temperatures.n && c->initial.aimd.equilibration >= c->initial.aimd.time)
         AL_TRY(al_node_error(al_node_get(c->tree, "initial"), "aimd.equilibration must be shorter than aimd.time"));
+    if (c->initial.aimd.temperatures.n && c->initial.aimd.cutoff > c->label.cutoff * (1 + 1e-12))
+        AL_TRY(al_node_error(al_node_get(al_node_get(al_node_get(c->tree, "initial"), "aimd"), "cutoff"),
+                             "initial.aimd.cutoff, %g Ha, must not be above label.cutoff, %g Ha: its frames are labelled with that one", c->initial.aimd.cutoff,
+                             c->label.cutoff));
     AL_TRY(check_label(c));
+    if (!al_element_z(c->production.mobile)) AL_TRY(al_node_error(mobile_node(c), "production.mobile: '%s' is not an element", c->production.mobile));
     if (c->converge.min_iterations > c->converge.max_iterations)
         AL_TRY(al_node_error(conv ? conv : c->tree, "converge.min_iterations is larger than max_iterations"));
     return AL_ERR_OK;
@@ -204,6 +216,8 @@ enum al_err loop_config_use_inputs(struct loop_config *c, const char *run)
     }
     AL_TRY(al_path(c->inputs, "%s/inputs", run));
     if (c->label.template[0]) AL_TRY(al_path(c->label.template, "%s/inputs/template", run));
+    AL_TRY(al_path(name, "%s/inputs/converge.yaml", run));
+    if (al_exists(name)) snprintf(c->label.converge, sizeof c->label.converge, "%s", name);
     return AL_ERR_OK;
 }
 
@@ -220,6 +234,9 @@ enum al_err loop_config_copy_inputs(const struct loop_config *c, const char *run
     }
     AL_TRY(al_path(to, "%s/inputs/template", run));
     if (c->label.template[0] && !c->inputs[0]) AL_TRY(al_file_copy(c->label.template, to));
+    AL_TRY(loop_config_converge_path(c, name));
+    AL_TRY(al_path(to, "%s/inputs/converge.yaml", run));
+    if (!c->inputs[0] && al_exists(name)) AL_TRY(al_file_copy(name, to)); // alnd plan RUN judges the settings by it
     AL_TRY(loop_config_elements(c, &n, z));
     AL_TRY(al_path(to, "%s/inputs/pseudo", run));
     for (int i = 0; i < n && !c->inputs[0] && strcmp(c->label.engine, "command") != 0; i++) // else they are the copies
@@ -248,9 +265,12 @@ static enum al_err scan_structures(const struct loop_config *c, bool present[AL_
         enum al_err e = al_structure_read(s->structure, &f);
         if (!e) e = al_frame_check(f, 0.5);
         if (e) {
-            char why[AL_ERR_TEXT];
+            char why[AL_ERR_TEXT], hint[AL_ERR_TEXT];
             snprintf(why, sizeof why, "%s", al_err_message());
-            AL_TRY(al_node_error(at, "structure of %s: %s", s->name, why));
+            snprintf(hint, sizeof hint, "%s", al_err_hint_text());
+            e = al_node_error(at, "structure of %s: %s", s->name, why);
+            if (hint[0]) al_err_hint("%s", hint);
+            return e;
         }
         if (s->count) AL_TRY(substitute_possible(s, f));
         for (int k = 0; k < f->natoms; k++)
@@ -285,6 +305,23 @@ enum al_err loop_config_elements(const struct loop_config *c, int *ret_n, int re
     return AL_ERR_OK;
 }
 
+// A run from before the key goes on without its default.
+static enum al_err check_mobile(const struct loop_config *c, int n, const int *z)
+{
+    char have[256] = "";
+    size_t at = 0;
+    const struct al_node *said = mobile_node(c), *production = al_node_get(c->tree, "production");
+    for (int i = 0; i < n && at < sizeof have; i++) {
+        if (z[i] == al_element_z(c->production.mobile)) return AL_ERR_OK;
+        at += (size_t)snprintf(have + at, sizeof have - at, "%s%s", i ? ", " : "", al_element_symbol(z[i]));
+    }
+    if (!said && c->inputs[0]) return AL_ERR_OK;
+    enum al_err e = al_node_error(said ? said : production ? production : c->tree, "production.mobile: there is no %s%s in the systems (%s)",
+                                  c->production.mobile, said ? "" : ", the default,", have);
+    al_err_hint("production: {mobile: X, mobile_charge: ..} names the element whose diffusion is analysed");
+    return e;
+}
+
 enum al_err loop_config_check_files(const struct loop_config *c)
 {
     int n, z[CFG_MAX_LIST];
@@ -303,6 +340,7 @@ enum al_err loop_config_check_files(const struct loop_config *c)
             return e;
         }
     AL_TRY(data_check(c));
+    AL_TRY(check_mobile(c, n, z));
     if (!c->train.sel_auto && c->train.nsel != n)
         AL_TRY(al_node_error(al_node_get(c->tree, "train"), "descriptor.sel has %d numbers for %d elements", c->train.nsel, n));
     return AL_ERR_OK;

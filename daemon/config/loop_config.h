@@ -158,6 +158,8 @@ struct cfg_production {
     int stride, replicas;
     char precision[8];         // mixed | double | plain
     char format[8];            // dcd | extxyz
+    char mobile[8];            // element whose diffusion is analysed
+    double mobile_charge;      // e, of one such ion
 };
 
 struct cfg_job {
@@ -255,7 +257,7 @@ enum al_err loop_config_use_inputs(struct loop_config *c, const char *run);
 enum al_err loop_config_input_name(const struct cfg_system *s, char ret[AL_PATH]);
 // Labels by a program of somebody else: one worker process, whose ranks are the program's.
 bool loop_config_label_external(const struct loop_config *c);
-// Copy structures to RUN/inputs, label.template to RUN/inputs/template, and the files of pseudopotentials to RUN/inputs/pseudo/Li.<name>; built-in ones have no
+// Copy structures to RUN/inputs, label.template to RUN/inputs/template, the converge table where there is one to RUN/inputs/converge.yaml, and the files of pseudopotentials to RUN/inputs/pseudo/Li.<name>; built-in ones have no
 // file.
 enum al_err loop_config_copy_inputs(const struct loop_config *c, const char *run);
 // Structures exist and can be read, every element (after substitution) has a pseudopotential.

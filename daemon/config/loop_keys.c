@@ -416,6 +416,10 @@ const struct schema_key loop_keys[] = {
      .choices = "mixed|double|plain", .doc = "As explore.precision."},
     {"production.format", KEY_CHOICE, 0, STRING(production.format), .otherwise = "dcd", .flags = P, .choices = "dcd|extxyz",
      .doc = "Trajectory: dcd (binary, positions in single precision, a fifth of the size, read by MDAnalysis, VMD and OVITO with topology.extxyz beside it) or extxyz."},
+    {"production.mobile", KEY_NAME, 0, STRING(production.mobile), .otherwise = "Li", .flags = P | KEY_LATER,
+     .doc = "Element whose diffusion is analysed; displacements are relative to the centre of mass of all others."},
+    {"production.mobile_charge", KEY_REAL, 0, AT(production.mobile_charge), RANGE(-10, 10), .otherwise = "1", .flags = P | KEY_LATER,
+     .doc = "Charge of such an ion in elementary charges, for the conductivity: 2 for Mg."},
 
     {"resources.executor", KEY_CHOICE, 0, STRING(resources.executor), .otherwise = "local", .choices = "local|slurm|pbs|lsf|flux",
      .doc = "Who runs the workers: this machine, or a cluster's batch system (docs/cluster.md)."},
@@ -493,6 +497,6 @@ const struct schema_key system_keys[] = {
      .doc = "Atoms replaced in the supercell."},
     {"substitute.arrangements", KEY_CHOICE, 0, STRING(arrangements), .otherwise = "first", .flags = P,
      .choices = "first|inequivalent|random",
-     .doc = "first: the first atoms of the element; inequivalent: every symmetry-inequivalent site (count 1); random: by the seed."},
+     .doc = "first: the first atoms of the element; inequivalent: every symmetry-inequivalent site (count 1); random: four, drawn by the seed."},
 };
 const int system_nkeys = sizeof system_keys / sizeof system_keys[0];

@@ -279,7 +279,7 @@ static enum al_err walk_initial(struct walk *w, bool *ret_done)
     if (!*ret_done)
         snprintf(w->p->error, sizeof w->p->error,
                  "no initial frame could be labelled, so there is nothing to train on;"
-                 " the reasons are in initial/*/label/*/failed.extxyz");
+                 " alnd errors shows the reasons");
     return AL_ERR_OK;
 }
 

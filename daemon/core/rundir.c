@@ -149,7 +149,7 @@ static enum al_err check_names(const struct loop_config *c)
         if (c->initial.ndata && strcmp(c->system[i].name, "data") == 0)
             AL_TRY(al_node_error(c->system[i].node, "a system cannot be called 'data': initial/data is a task"));
         AL_TRY(loop_config_input_name(&c->system[i], copy));
-        if (strcmp(copy, RUNDIR_CONFIG) == 0)
+        if (strcmp(copy, RUNDIR_CONFIG) == 0 || strcmp(copy, "inputs/converge.yaml") == 0)
             AL_TRY(al_node_error(c->system[i].node, "this system's structure would be kept as %s, which is another file", copy));
     }
     return AL_ERR_OK;
@@ -395,7 +395,7 @@ static const char *first_user(const struct view *v, const char *key)
 static const char hint_put_back[] = "put the old values back, or start anew with another workdir";
 
 // name: section.X or structure.X of what has changed, user: a task that has been started with it
-static enum al_err refuse_one(const char *name, const char *user)
+static enum al_err refuse_one(const struct rundir *r, const char *name, const char *user)
 {
     if (strncmp(name, "structure.", 10) == 0)
         AL_FAIL_HINT(AL_ERR_INPUT, hint_put_back, "the structure of %s has changed, but %s has been started with it",
@@ -406,7 +406,7 @@ static enum al_err refuse_one(const char *name, const char *user)
     if (strcmp(name, "section.data") == 0)
         AL_FAIL_HINT(AL_ERR_INPUT, hint_put_back, "initial.data has changed, but %s has been started with what it was", user);
     AL_FAIL_HINT(AL_ERR_INPUT, hint_put_back,
-                 "the section '%s' of loop.yaml has changed, but %s has been started with it", name + 8, user);
+                 "the section '%s' of %.200s has changed, but %s has been started with it", name + 8, r->config->path, user);
 }
 
 // Campaign values that differ from the journal's, and what of loop.yaml is behind them.
@@ -448,9 +448,9 @@ static enum al_err refuse(const struct rundir *r, const struct change *c)
             rundir_diff(c->refused[i] + 8, true, c->old, r->config, &d);
         if (d.n > before && !user) user = c->user[i];
     }
-    if (!d.n) AL_TRY(refuse_one(c->refused[0], c->user[0]));
+    if (!d.n) AL_TRY(refuse_one(r, c->refused[0], c->user[0]));
     rundir_diff_end(&d);
-    AL_FAIL_HINT(AL_ERR_INPUT, hint_put_back, "loop.yaml: %s cannot change any more: %s has been started with %s", d.text, user,
+    AL_FAIL_HINT(AL_ERR_INPUT, hint_put_back, "%.200s: %s cannot change any more: %s has been started with %s", r->config->path, d.text, user,
                  d.n > 1 ? "the old values" : "the old value");
 }
 

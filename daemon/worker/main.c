@@ -45,6 +45,13 @@ static void log_error(const struct task *t, enum al_err e)
     al_err_print_trace(stderr);
 }
 
+// What was asked for is no error: no trace. mpiexec has its own opinion of an exit code that is not 0.
+static void log_stopped(const struct task *t)
+{
+    fprintf(stderr, "level=info task=%s ev=stopped msg=\"%s\"%s\n", t->id, al_err_message(),
+            comm_parallel() ? " note=\"that exit code 3 ended the job, as mpiexec may say below, is this stop and no crash\"" : "");
+}
+
 static int run(const struct verb *v, struct task *t)
 {
     char path[AL_PATH];
@@ -61,8 +68,9 @@ static int run(const struct verb *v, struct task *t)
         return 1;
     }
     e = v->run(t);
-    if (e && !t->quiet) log_error(t, e);
+    if (e == AL_ERR_STOPPED && !t->quiet) log_stopped(t);
     if (e == AL_ERR_STOPPED) return 3;
+    if (e && !t->quiet) log_error(t, e);
     // transient trouble is for the daemon to retry: no result
     if (al_err_class(e) == AL_CLASS_TRANSIENT) return 1;
     enum al_err finish = task_finish(t, e);

@@ -4,10 +4,11 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
-enum { KINDS = 32 };
+enum { KINDS = 32, QUARANTINE_RUN = 100 /* longest path that three times leaves room in a hint */ };
 
 struct kind {
     int n;
@@ -88,11 +89,13 @@ enum al_err quarantine_count(const char *const *ids, int n, struct quarantine *r
 
 enum al_err quarantine_judge(const struct quarantine *q, double max_failed)
 {
+    char run[QUARANTINE_RUN];
     if (q->nfailed < QUARANTINE_LEAST || q->nfailed <= max_failed * q->nframes) return AL_ERR_OK;
+    if (!getcwd(run, sizeof run)) snprintf(run, sizeof run, "RUN"); // too long for a hint
     al_err_raise(AL_ERR_NOTCONV, __FILE__, __LINE__, __func__,
                  "%d of %d frames could not be labelled (label.max_failed is %g %%); %d of them: %.240s (%s)", q->nfailed, q->nframes,
                  100 * max_failed, q->ncommon, q->reason, q->frame);
-    al_err_hint("one of them: alnd why RUN %s, its log: less RUN/%s/worker.log; alnd errors RUN shows all. Mend the cause (settings of label "
-                "need a new workdir), or raise label.max_failed, then alnd start goes on", q->frame, q->task);
+    al_err_hint("one of them: alnd why %s %s, its log: less %s/%s/worker.log; alnd errors %s shows all. Mend the cause (settings of label "
+                "need a new workdir), or raise label.max_failed, then alnd start goes on", run, q->frame, run, q->task, run);
     return AL_ERR_NOTCONV;
 }

@@ -11,8 +11,6 @@
 #include "worker/prun.h"
 #include "worker/transport.h"
 
-enum { MOBILE_Z = 3 /* Li */ };
-
 struct point { // one temperature
     double nominal, temperature, pressure, drift, deviation; // K, K (mean of the NVE runs), GPa, eV/atom/ps, eV/Ang
     double temperature_error;           // K, of the mean over the runs
@@ -125,9 +123,10 @@ static enum al_err write_yaml(struct task *t, const struct analysis *a)
     if (task_note(t)) fprintf(o.out, "# %s\n", task_note(t));
     al_yaml_str(o.out, 0, "system", t->system);
     fprintf(o.out, "demonstration: %s\n", t->cfg->demonstration ? "true" : "false");
-    al_yaml_str(o.out, 0, "species", al_element_symbol(MOBILE_Z));
+    al_yaml_str(o.out, 0, "species", al_element_symbol(a->t.options.mobile_z));
     transport_framework_text(&a->t, framework, sizeof framework);
     al_yaml_str(o.out, 0, "framework", framework);
+    al_yaml_double(o.out, 0, "charge_e", a->t.charge);
     al_yaml_open(o.out, 0, "temperatures");
     for (int i = 0; i < a->t.n; i++)
         write_point(o.out, a, i);
@@ -165,7 +164,9 @@ enum al_err verb_analyze(struct task *t)
     AL_TRY(task_input_list(t, "produced", &ids, &n));
     AL_OWN(analysis) a = NULL;
     AL_ALLOC(a, 1);
-    a->t = (struct transport){.options = {.mobile_z = MOBILE_Z}, .charge = 1, .title = t->system, .note = task_note(t), .p = a->q};
+    const struct cfg_production *c = &t->cfg->production;
+    a->t = (struct transport){.options = {.mobile_z = al_element_z(c->mobile)}, .charge = c->mobile_charge, .title = t->system, .note = task_note(t),
+                              .p = a->q};
     for (int i = 0; i < n; i++) {
         task_progress(t, i, n, "reading %s", ids[i]);
         AL_TRY(read_run(t, a, ids[i]));

@@ -2,7 +2,8 @@
 // Copyright the alnd authors
 //
 // Verb diffusion: anybody's trajectories (`alnd diffusion`). Input run: run.yaml (written by cli/cmd_diffusion.c). Files of one system
-// and one temperature are replicas; files of several temperatures give an Arrhenius fit; with compare, several sizes of the cell are
+// and one temperature are replicas; files of several temperatures give an Arrhenius fit (a temperature that neither the user nor the file
+// tells is taken from what production or `alnd md` has written beside it); with compare, several sizes of the cell are
 // analysed each for itself and compared. Writes diffusion.yaml, msd-LABEL.csv, elements-LABEL.csv, msd.svg, msd-loglog.svg, arrhenius.svg into the working
 // directory, and the structure of each point into structure-LABEL/ (worker/structure.h).
 #include <math.h>
@@ -29,6 +30,8 @@ struct work {
     struct transport t;
     struct transport_point p[TRANSPORT_POINTS];
     int file; // being read
+    int nunknown;              // files whose temperature nothing tells
+    char system[64];           // of the first file that lies in a production directory
 };
 
 static void work_destroy(struct work **wp)
@@ -133,6 +136,49 @@ static enum al_err sort_in(struct work *w, struct tr_traj **t, double temperatur
     return AL_ERR_OK;
 }
 
+// A file beside the trajectory; NULL when there is none that can be read (it may be anybody's).
+static enum al_err read_beside(const char *file, const char *name, struct al_node **ret)
+{
+    char path[AL_PATH];
+    const char *slash = strrchr(file, '/');
+    *ret = NULL;
+    AL_TRY(al_path(path, "%.*s%s", slash ? (int)(slash + 1 - file) : 0, file, name));
+    if (al_exists(path) && al_yaml_read(path, ret) != AL_ERR_OK) *ret = NULL;
+    return AL_ERR_OK;
+}
+
+// A dcd has no temperature. In production/SYSTEM-TTTK-R result.yaml has the mean of the run, task.yaml what was asked for and the
+// system; summary.yaml is that of `alnd md`. NaN: nothing tells.
+static enum al_err look_beside(struct work *w, const char *file, double *ret)
+{
+    AL_OWN(al_node) task = NULL;
+    AL_OWN(al_node) other = NULL;
+    AL_TRY(read_beside(file, "task.yaml", &task));
+    if (!task || strcmp(al_node_str(task, "verb", ""), "produce") != 0) {
+        AL_TRY(read_beside(file, "summary.yaml", &other));
+        *ret = other ? al_node_double(other, "temperature_K", NAN) : (double)NAN;
+        return AL_ERR_OK;
+    }
+    const char *system = al_node_str(task, "system", "");
+    if (!w->system[0]) snprintf(w->system, sizeof w->system, "%s", system);
+    if (!w->in.compare && strcmp(w->system, system) != 0)
+        AL_FAIL_HINT(AL_ERR_INPUT, "alnd diffusion for each system, with an --out of its own", "%s is of the system %s, files before it of %s", file, system,
+                     w->system);
+    AL_TRY(read_beside(file, "result.yaml", &other));
+    *ret = al_node_double(other ? al_node_get(other, "facts") : NULL, "temperature", al_node_double(task, "temperature", NAN));
+    return AL_ERR_OK;
+}
+
+// Of the file just read: as given, as it says itself, as what lies beside it says.
+static enum al_err find_temperature(struct work *w, const struct tr_traj *t, double *ret)
+{
+    double beside, given = w->in.temperature[w->file];
+    AL_TRY(look_beside(w, w->in.path[w->file], &beside));
+    *ret = isfinite(given) ? given : isfinite(t->temperature) ? t->temperature : beside;
+    if (!isfinite(*ret)) w->nunknown++;
+    return AL_ERR_OK;
+}
+
 static enum al_err read_files(struct work *w)
 {
     struct input *in = &w->in;
@@ -141,12 +187,14 @@ static enum al_err read_files(struct work *w)
     in->load.progress = on_reading;
     for (w->file = 0; w->file < in->n; w->file++) {
         AL_OWN(tr_traj) t = NULL;
+        double temperature;
         in->load.path = in->path[w->file];
         AL_TRY(tr_traj_read(&in->load, &t));
+        AL_TRY(find_temperature(w, t, &temperature));
         bytes += tr_traj_bytes(t);
-        fprintf(stderr, "level=info ev=read file=\"%s\" format=\"%s\" frames=%ld skipped=%ld dt_fs=%g memory_mb=%.1f\n", in->load.path, t->format, t->n,
-                t->skipped, t->dt, 1e-6 * bytes);
-        AL_TRY(sort_in(w, &t, isfinite(in->temperature[w->file]) ? in->temperature[w->file] : t->temperature));
+        fprintf(stderr, "level=info ev=read file=\"%s\" format=\"%s\" frames=%ld skipped=%ld dt_fs=%g temperature_k=%.1f memory_mb=%.1f\n", in->load.path, t->format, t->n,
+                t->skipped, t->dt, temperature, 1e-6 * bytes);
+        AL_TRY(sort_in(w, &t, temperature));
     }
     AL_TRY(task_fact_real(w->task, "memory_mb", 1e-6 * bytes));
     return AL_ERR_OK;
@@ -240,13 +288,17 @@ static void write_point(FILE *out, const struct work *w, const struct transport_
 static enum al_err write_yaml(struct work *w)
 {
     struct al_outfile o;
-    char framework[256];
+    char framework[256], warning[160];
     AL_TRY(al_outfile_open("diffusion.yaml", &o));
     al_yaml_str(o.out, 0, "species", al_element_symbol(w->t.options.mobile_z));
     transport_framework_text(&w->t, framework, sizeof framework);
     al_yaml_str(o.out, 0, "framework", framework[0] ? framework : "none: displacements are not relative to anything");
     al_yaml_double(o.out, 0, "charge_e", w->t.charge);
     al_yaml_double(o.out, 0, "jump_length_ang", w->t.options.jump);
+    if (w->nunknown > 1) {
+        snprintf(warning, sizeof warning, "nothing tells the temperature of %d files: they are taken for runs at one and the same; --temperature says it", w->nunknown);
+        al_yaml_str(o.out, 0, "warning", warning);
+    }
     al_yaml_open(o.out, 0, "temperatures");
     for (int i = 0; i < w->t.n; i++)
         write_point(o.out, w, &w->p[i]);

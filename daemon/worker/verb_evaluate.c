@@ -93,17 +93,23 @@ static enum al_err write_selection(FILE *out, const struct al_node *facts, const
     return AL_ERR_OK;
 }
 
+// As the configuration has it: 15 digits of 0.15 are 0.14999999999999999.
+static void write_limit(FILE *out, const char *key, double value)
+{
+    fprintf(out, "  %s: %.10g\n", key, value);
+}
+
 static void write_verdict(FILE *out, const struct cfg_converge *c, const struct error_row *test, const struct verdict *v)
 {
     al_yaml_open(out, 0, "converge");
     al_yaml_double(out, 1, "force_rmse", test->force);
     al_yaml_double(out, 1, "force_rmse_high", v->force_high);
-    al_yaml_double(out, 1, "force_limit", c->force_rmse);
+    write_limit(out, "force_limit", c->force_rmse);
     al_yaml_double(out, 1, "energy_rmse", test->energy);
     al_yaml_double(out, 1, "energy_rmse_high", v->energy_high);
-    al_yaml_double(out, 1, "energy_limit", c->energy_rmse);
+    write_limit(out, "energy_limit", c->energy_rmse);
     al_yaml_double(out, 1, "candidate_fraction", v->candidate);
-    al_yaml_double(out, 1, "candidate_limit", c->candidate_fraction);
+    write_limit(out, "candidate_limit", c->candidate_fraction);
     al_yaml_int(out, 1, "below", v->below);
 }
 

@@ -217,6 +217,6 @@ enum al_err verb_gather(struct task *t)
     AL_TRY(task_fact_int(t, "nvalid", total[PART_VALID]));
     AL_TRY(task_fact_int(t, "ntest", total[PART_TEST]));
     if (t->iteration < 0 && !total[PART_TRAIN])
-        AL_FAIL_HINT(AL_ERR_NOTCONV, "see initial/*/label/*/failed.extxyz for the reasons", "no initial frame could be labelled");
+        AL_FAIL_HINT(AL_ERR_NOTCONV, "alnd errors shows the reasons", "no initial frame could be labelled");
     return AL_ERR_OK;
 }

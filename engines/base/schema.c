@@ -305,7 +305,7 @@ static bool is_default(const struct schema_key *k, const char *base)
     double v;
     if (k->type == KEY_CUSTOM) return adds_nothing(k, base);
     if (k->type == KEY_REALS) return !k->otherwise && *(const int *)(const void *)(base + k->count_offset) == 0;
-    if (k->type == KEY_CHOICE) return strcmp(at, k->otherwise) == 0;
+    if (k->type == KEY_CHOICE || k->type == KEY_NAME) return strcmp(at, k->otherwise) == 0;
     return k->type == KEY_REAL && al_quantity_parse(k->otherwise, k->dim, &v) == AL_ERR_OK && v == *(const double *)at;
 }
 

@@ -123,6 +123,7 @@ static void bad_input_names_the_place(void **state)
         {"SPMS", "[SPMS]", "[SPMS]"},
         {"seed: 20261123", "seed: &a 3", "&a 3"},                // anchor
         {"stride: 10", "stride: *a", "*a"},                      // alias
+        {"strain: 0 %}", "strain: 0 %}\n  aimd: {temperatures: [500 K], cutoff: 12 Ha}", "12 Ha"}, // above the labels'
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct loop_config *c = NULL;
@@ -292,6 +293,21 @@ static void section_hash_counts_physics_only(void **state)
     }
 }
 
+// What the reader of the structure advises is not lost on the way.
+static void partial_occupancy_keeps_its_hint(void **state)
+{
+    (void)state;
+    AL_OWN(loop_config) c = NULL;
+    touch("structures/half.cif", "data_half\n_cell_length_a 5\n_cell_length_b 5\n_cell_length_c 5\n_cell_angle_alpha 90\n_cell_angle_beta 90\n"
+                                 "_cell_angle_gamma 90\nloop_\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
+                                 "_atom_site_occupancy\nLi 0 0 0 0.5\n");
+    assert_int_equal(loop_config_read(FIXTURE, &c), AL_ERR_OK);
+    snprintf(c->system[0].structure, AL_PATH, "%s/structures/half.cif", dir);
+    assert_int_equal(loop_config_check_files(c), AL_ERR_INPUT);
+    assert_non_null(strstr(al_err_message(), "half.cif:14: site with occupancy 0.5"));
+    assert_string_equal(al_err_hint_text(), "choose an ordered model of the structure");
+}
+
 // Keys that came when campaigns had begun: at their defaults they leave the hash as it was without them.
 static void later_keys_at_defaults_do_not_count(void **state)
 {
@@ -321,6 +337,54 @@ static void later_keys_at_defaults_do_not_count(void **state)
     assert_int_equal(loop_config_read(edited("ensemble: nvt", "ensemble: npt\n  pressures: [0 GPa, 5 GPa]"), &d), AL_ERR_OK);
     assert_int_equal(d->explore.pressures.n, 2);
     assert_true(fabs(d->explore.pressures.v[1] - 5) < 1e-12);
+}
+
+// production.mobile: its default leaves hashes as they were; it is an element, and one of the systems'.
+static void mobile_is_an_element_of_the_systems(void **state)
+{
+    (void)state;
+    AL_OWN(loop_config) a = NULL;
+    char plain[65], hex[65];
+    static const struct {
+        const char *more;
+        bool same;
+    } keys[] = {{"mobile: Li", true}, {"mobile_charge: 1.0", true}, {"mobile: S", false}, {"mobile_charge: 2", false}};
+    assert_int_equal(loop_config_read(FIXTURE, &a), AL_ERR_OK);
+    assert_int_equal(loop_config_section_hash(a, "production", plain), AL_ERR_OK);
+    assert_string_equal(a->production.mobile, "Li");
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        AL_OWN(loop_config) b = NULL;
+        char text[128];
+        snprintf(text, sizeof text, "replicas: 1\n  %s", keys[i].more);
+        assert_int_equal(loop_config_read(edited("replicas: 1", text), &b), AL_ERR_OK);
+        assert_int_equal(loop_config_section_hash(b, "production", hex), AL_ERR_OK);
+        assert_int_equal(strcmp(plain, hex) == 0, keys[i].same);
+    }
+    AL_OWN(loop_config) c = NULL;
+    const char *path = edited("replicas: 1", "replicas: 1\n  mobile: Lithium");
+    assert_int_equal(loop_config_read(path, &c), AL_ERR_INPUT);
+    expect_place(path, "Lithium");
+    touch("structures/na.extxyz", "2\nLattice=\"5 0 0 0 5 0 0 0 5\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\nNa 0 0 0\nCl 2.5 2.5 2.5\n");
+    for (int i = 0; i < 4; i++) { // Na; another one; none said; none said in a run that is there
+        AL_OWN(loop_config) d = NULL;
+        if (i < 2) path = edited("replicas: 1", i ? "replicas: 1\n  mobile: Rb" : "replicas: 1\n  mobile: Na");
+        else path = FIXTURE;
+        assert_int_equal(loop_config_read(path, &d), AL_ERR_OK);
+        snprintf(d->label.pseudopotentials, sizeof d->label.pseudopotentials, "GTH-PBE");
+        for (int s = 0; s < d->nsystems; s++) {
+            snprintf(d->system[s].structure, AL_PATH, "%s/structures/na.extxyz", dir);
+            d->system[s].count = 0;
+        }
+        if (i == 3) snprintf(d->inputs, sizeof d->inputs, "%s/inputs", dir);
+        enum al_err e = loop_config_check_files(d);
+        if (i % 3 != 0) {
+            assert_int_equal(e, AL_ERR_INPUT);
+            expect_place(path, i == 1 ? "Rb" : "supercell: [1, 1, 1]\n  temperatures");
+            assert_non_null(strstr(al_err_message(), i == 1 ? "no Rb in the systems (Na, Cl)" : "no Li, the default, in the systems (Na, Cl)"));
+        } else if (e) {
+            fail_msg("%s", al_err_message());
+        }
+    }
 }
 
 // What deepmd-kit's users expect where nothing is said; what was said stays, or is refused when deepmd-kit has it not.
@@ -457,6 +521,17 @@ static void converge_table_lies_beside(void **state)
     assert_int_equal(loop_config_converge_path(named, path), AL_ERR_OK);
     snprintf(want, sizeof want, "%s/tables/a.yaml", dir);
     assert_string_equal(path, want);
+    // a run that has no copy of it, and one that has
+    char run[AL_PATH];
+    snprintf(run, sizeof run, "%s/tabled", dir);
+    assert_int_equal(loop_config_use_inputs(named, run), AL_ERR_OK);
+    assert_int_equal(loop_config_converge_path(named, path), AL_ERR_OK);
+    assert_string_equal(path, want);
+    touch("tabled/inputs/converge.yaml", "{}\n");
+    assert_int_equal(loop_config_use_inputs(named, run), AL_ERR_OK);
+    assert_int_equal(loop_config_converge_path(named, path), AL_ERR_OK);
+    assert_int_equal(al_path(want, "%s/inputs/converge.yaml", run), AL_ERR_OK);
+    assert_string_equal(path, want);
 }
 
 int main(void)
@@ -466,6 +541,7 @@ int main(void)
         cmocka_unit_test(missing_files_name_the_place), cmocka_unit_test(missing_pseudopotential_names_the_place),
         cmocka_unit_test(pseudopotentials_are_found), cmocka_unit_test(pseudopotentials_are_copied),
         cmocka_unit_test(section_hash_counts_physics_only), cmocka_unit_test(later_keys_at_defaults_do_not_count),
+        cmocka_unit_test(mobile_is_an_element_of_the_systems), cmocka_unit_test(partial_occupancy_keeps_its_hint),
         cmocka_unit_test(documentation_is_current), cmocka_unit_test(deepmd_customs),
         cmocka_unit_test(engine_mode_needs_no_campaign), cmocka_unit_test(label_settings_go_round),
         cmocka_unit_test(converge_table_lies_beside),

@@ -172,6 +172,52 @@ def test_errors_and_retry_at_rest():
     check(state_of(d, task) == 'DONE', 'the task is not done in the end')
 
 
+ERRORS = """iteration: 0
+demonstration: false
+table:
+  - {set: test, group: all, label: all, frames: 8, energy_rmse: 0.0085, energy_rmse_low: 0.005, energy_rmse_high: 0.0122, force_rmse: 0.131, force_rmse_low: 0.1, force_rmse_high: 0.165}
+  - {set: test, group: element, label: Li, frames: 8, force_rmse: 0.1, force_rmse_low: 0.08, force_rmse_high: 0.12}
+selection: {accurate: 9, candidate: 1, failed: 0, broken: 0, duplicates: 0, candidate_fraction: 0.1}
+converge: {force_rmse: 0.131, force_rmse_high: 0.165, force_limit: 0.15, energy_rmse: 0.0085, energy_rmse_high: 0.0122, energy_limit: 0.01, candidate_fraction: 0.1, candidate_limit: 0.02, below: 0}
+"""
+NOTHING = """iteration: 0
+demonstration: false
+table: []
+selection: {accurate: 0, candidate: 0, failed: 0, broken: 0, duplicates: 0, candidate_fraction: 1}
+converge: {force_rmse: .nan, force_rmse_high: .nan, force_limit: 0.07, energy_rmse: .nan, energy_rmse_high: .nan, energy_limit: 0.002, candidate_fraction: 1, candidate_limit: 0.02, below: 0}
+"""
+
+
+def test_tables_and_frames():
+    d = fake_place('tables')
+    open(d + '/loop.converge.yaml', 'w').write('a table\n')
+    alnd('start', 'loop.yaml', code=1, cwd=d, env={'ALND_FAKE_FAIL': 'iterations/000/gather:INPUT'})
+    check(open(d + '/run/inputs/converge.yaml').read() == 'a table\n', 'the converge table was not copied')
+    errors = d + '/run/iterations/000/errors.yaml'
+    open(errors, 'w').write(ERRORS)
+    os.makedirs(d + '/run/initial/A/aimd/1200K')
+    open(d + '/run/initial/A/aimd/1200K/failed.extxyz', 'w').write(
+        '1\nLattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3 frame_id=A-aimd-3 failed=NOTCONV reason="no SCF" pbc="T T T"\nLi 0 0 0\n')
+    out, _ = alnd('errors', 'run', cwd=d)
+    check('left out; the run has stopped' in out and 'A-aimd-3' in out and 'initial/A/aimd/1200K/failed.extxyz' in out, out)
+    check(re.search(r' test +all +all +8 +8.5 +0.131 +- +0.1 .. 0.165 +5 .. 12.2$', out, re.M) and re.search(r' test +element +Li .* 0.08 .. 0.12$', out, re.M), out)
+    check('converge: force 0.131 (95 %: up to 0.165) of 0.15 eV/Ang, energy 8.5 (95 %: up to 12.2) of 10 meV/atom, candidates 0.1 of 0.02: not met' in out, out)
+    check([f['frame'] for f in ask('errors', 'errors', 'run', cwd=d)['failed_frames']] == ['A-aimd-3'], 'frames of first-principles MD')
+    check('A-aimd-3' not in alnd('errors', 'run', '-i', '0', cwd=d)[0], 'a frame of the initial data in iteration 0')
+    # settings from a file of another name
+    text = open(d + '/loop.yaml').read()
+    open(d + '/changed.yaml', 'w').write(text.replace('frames: 5', 'frames: 6'))
+    _, err = alnd('start', 'changed.yaml', code=2, cwd=d)
+    check('alnd: changed.yaml: initial.perturb.frames from 5 to 6 (line 5)' in err, err)
+    alnd('start', 'loop.yaml', cwd=d)
+    open(errors, 'w').write(NOTHING)
+    out, _ = alnd('errors', 'run', cwd=d)
+    check('left out; the loop goes on' in out and 'explored frames: none' in out and 'nan' not in out, out)
+    check('converge: force: no test frame, energy: no test frame, candidates: nothing explored: not met' in out, out)
+    first = alnd('watch', 'run', cwd=d)[0].splitlines()[0]
+    check(first == '== finished', first)
+
+
 def test_retry_all_and_start_itself():
     d = fake_place('all')
     alnd('start', 'loop.yaml', code=1, cwd=d, env={'ALND_FAKE_FAIL': 'iterations/000/select:INPUT'})
@@ -362,8 +408,9 @@ def test_scf():
     d = real_place('scf', *SHORT, (r'label: \{cutoff', 'label: {max_scf: 2, cutoff'), (r'  aimd: .*\n', ''))
     out, err = alnd('start', 'mini.yaml', code=1, cwd=d)
     check(re.search(r'6 of 6 frames could not be labelled \(label.max_failed is 30 %\); 6 of them: NOTCONV: .*density not converged', err), err)
-    frame = re.search(r'alnd why RUN (\S+),', err)
-    check(frame and 'alnd errors RUN shows all' in err and 'raise label.max_failed' in err, 'no hint: ' + err)
+    run = os.path.join(os.path.realpath(d), 'run')
+    frame = re.search(rf'alnd why {re.escape(run)} (\S+),', err)
+    check(frame and f'alnd errors {run} shows all' in err and f'less {run}/initial/' in err and 'raise label.max_failed' in err, 'no hint: ' + err)
     w = ask('why', 'why', 'run', frame.group(1), cwd=d)
     check(w['label']['status'] == 'failed' and w['label']['code'] == 'NOTCONV' and w['use']['set'] is None, str(w))
     check(re.search('quarantine  NOTCONV: .*density not converged', alnd('why', 'run', frame.group(1), cwd=d)[0]), 'why in words')
@@ -390,7 +437,7 @@ if MODE != 'fake' and not glob.glob(os.path.join(PSEUDO, 'SPMS', '*Li*.psp8')):
     print(f'skipped: no pseudopotentials in {PSEUDO}/SPMS (./setup.sh build fetches them)')
     sys.exit(77)
 try:
-    for test in {'fake': (test_errors_and_retry_at_rest, test_retry_all_and_start_itself, test_retry_of_a_running_daemon, test_watch,
+    for test in {'fake': (test_errors_and_retry_at_rest, test_tables_and_frames, test_retry_all_and_start_itself, test_retry_of_a_running_daemon, test_watch,
                           test_watch_exit_codes), 'real': (test_real,), 'scf': (test_scf,)}[MODE]:
         test()
         print('ok', test.__name__)

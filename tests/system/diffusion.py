@@ -183,6 +183,31 @@ def run():
     given = numbers(*names, '--temperature', '600 K, 900 K, 900 K, 750 K', '--out', 'g')
     check(len(given['temperatures']) == 3 and given['temperatures'][2]['temperature_k'] == 900, 'temperatures of the command line')
 
+    # temperatures from what production has written beside the files; without it one warning
+    for k, t in enumerate((600, 905, 900)):
+        os.makedirs(f'prod/A-{t}K-{k}')
+        symbols, frames = walk(10 + k, nli=16, frames=600, step=0.15 if k == 0 else 0.3)
+        write_xyz(f'prod/A-{t}K-{k}/traj.extxyz', symbols, frames)
+        with open(f'prod/A-{t}K-{k}/task.yaml', 'w') as f:
+            f.write(f'verb: produce\nsystem: A\ntemperature: {t}\n')
+    with open('prod/A-600K-0/result.yaml', 'w') as f:
+        f.write('facts: {temperature: 612.5}\n')
+    names = [f'prod/A-{t}K-{k}/traj.extxyz' for k, t in enumerate((600, 905, 900))]
+    beside = numbers(*names, '--out', 'b')
+    check([(p['temperature_k'], p['runs']) for p in beside['temperatures']] == [(612.5, 1), (902.5, 2)], f'from beside: {beside["temperatures"]}')
+    check('warning' not in beside and isinstance(beside['arrhenius'], dict), f'{beside}')
+    given = numbers(*names, '--temperature', '700 K', '--out', 'b2')
+    check([(p['temperature_k'], p['runs']) for p in given['temperatures']] == [(700, 3)], 'what is given counts')
+    with open('prod/A-900K-2/task.yaml', 'w') as f:
+        f.write('verb: produce\nsystem: B\ntemperature: 900\n')
+    r = diffusion(*names, '--out', 'b3', code=1)
+    check('of the system B, files before it of A' in r.stderr, r.stderr)
+    for n in names:
+        os.remove(n.replace('traj.extxyz', 'task.yaml'))
+    r = diffusion(*names, '--out', 'b4')
+    check('WARNING: nothing tells the temperature of 3 files' in r.stdout and '--temperature' in r.stdout, r.stdout)
+    check('nothing tells' in numbers(*names, '--out', 'b4')['warning'], 'the warning is not in diffusion.yaml')
+
     # two sizes
     symbols, frames = walk(30, nli=32, frames=600, step=0.3)
     write_xyz('big.extxyz', symbols, frames, temperature=900, cell=[[2 * v for v in CELL[0]], CELL[1], CELL[2]])

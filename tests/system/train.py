@@ -130,7 +130,7 @@ def test_run():
     write('f.extxyz', extxyz(frames(20, seed=6), energy=False, virial=False))
     write('s.extxyz', extxyz(frames(20, seed=7), energy=False, forces=False))
     out, _ = train('a.extxyz', 'f.extxyz', 's.extxyz', '--out', 'seven', '--steps', '200', '--loss.virial', '[1, 1]')
-    check(re.search(r'^f +train +20 +8 +\S+ +forces$', out, re.M) and re.search(r'^s +train +20 +8 +\S+ +virial$', out, re.M), out)
+    check(re.search(r'^f +20 +8 +\S+ +forces$', out, re.M) and re.search(r'^s +20 +8 +\S+ +virial$', out, re.M), out)
     train('f.extxyz', '--out', 'eight', '--steps', '200')
     train('s.extxyz', '--out', 'nine', '--steps', '200', '--loss.virial', '[1, 1]')
     for d, column in (('eight', 5), ('nine', 7)):

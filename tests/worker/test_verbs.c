@@ -41,7 +41,7 @@ static int make_run(void **state)
                             "  - {name: LPSO, structure: x.extxyz, substitute: {from: S, to: O, count: 1, arrangements: inequivalent}}\n"
                             "initial: {perturb: {frames: 5, displacement: 0.1 Ang, strain: 3 %}}\n"
                             "train: {validation: 25 %}\n"
-                            "explore: {temperatures: [300 K]}\nproduction: {temperatures: [300 K]}\n"
+                            "explore: {temperatures: [300 K]}\nproduction: {temperatures: [300 K], timestep: 1 fs, stride: 50, mobile: Na, mobile_charge: 2}\n"
                             "select: {trust: {auto: true, low: 0.1 eV/Ang, high: 0.5 eV/Ang}, max_frames: 3, diversity: random, duplicate: 0}\n"
                             "test: {frames: 2}\n");
     return 0;
@@ -440,6 +440,44 @@ static void certificate_has_no_numbers_of_its_own(void **state)
     has(row_of(c, "cells: larger"), "atoms: 128, frames: 1, force_rmse: 0.08, energy_rmse: 0}");
 }
 
+// 8 Na walk through 4 S at rest and 4 Li that shake: production.mobile tells whose D it is, production.mobile_charge the conductivity.
+static void analyze_follows_the_mobile_element(void **state)
+{
+    (void)state;
+    enum { NA = 8, N = 16, FRAMES = 300 };
+    double x[N][3] = {{0}};
+    struct al_rng rng;
+    al_rng_stream(&rng, 5, "walk", 0, 0, 0);
+    assert_int_equal(al_mkdirs("production/LPS-300K-1"), AL_ERR_OK);
+    write_text("production/LPS-300K-1/task.yaml", "temperature: 300\n");
+    write_text("production/LPS-300K-1/result.yaml", "facts: {ended: all steps done, temperature: 310, temperature_error: 1}\n");
+    FILE *out = fopen("production/LPS-300K-1/traj.extxyz", "w");
+    assert_non_null(out);
+    for (int f = 0; f < FRAMES; f++) {
+        fprintf(out, "%d\nLattice=\"10 0 0 0 10 0 0 0 10\" Properties=species:S:1:pos:R:3 time=%d pbc=\"T T T\"\n", N, 50 * f);
+        for (int i = 0; i < N; i++)
+            for (int k = 0; k < 3; k++) {
+                x[i][k] += i < NA ? 0.2 * al_rng_normal(&rng) : 0;
+                double shake = i < NA + 4 ? 0 : 0.1 * al_rng_normal(&rng);
+                fprintf(out, "%s%.6f%s", k ? " " : i < NA ? "Na " : i < NA + 4 ? "S " : "Li ", x[i][k] + shake + (k == 0 ? i / 4 : k == 1 ? i % 4 : 0) * 2.5, k == 2 ? "\n" : "");
+            }
+    }
+    assert_int_equal(fclose(out), 0);
+    AL_OWN(task) t = open_task("transport/LPS", "analyze", "system: LPS\ninputs:\n  produced: [production/LPS-300K-1]\n");
+    AL_OWN(al_node) r = NULL;
+    if (verb_analyze(t)) fail_msg("%s", al_err_message());
+    assert_int_equal(al_yaml_read("transport/LPS.yaml", &r), AL_ERR_OK);
+    const struct al_node *p = al_node_get(r, "temperatures")->child;
+    assert_string_equal(al_node_str(r, "species", ""), "Na");
+    assert_string_equal(al_node_str(r, "framework", ""), "Li, S");
+    assert_int_equal(al_node_int(p, "mobile_ions", 0), NA);
+    assert_string_equal(al_node_str(p, "diffusive", ""), "true");
+    double d = al_node_double(p, "d_cm2_per_s", 0), q = 2 * 1.602176634e-19;
+    assert_true(d > 0.5 * 0.04 / 2 / 50 * 0.1 && d < 2 * 0.04 / 2 / 50 * 0.1); // step^2/(2 t), 1 Ang^2/fs = 0.1 cm^2/s
+    double sigma = NA * q * q * d / (1000e-24 * 1.380649e-23 * 310);
+    assert_true(fabs(al_node_double(p, "conductivity_nernst_einstein_s_per_cm", 0) / sigma - 1) < 1e-6);
+}
+
 static void results_say_why_they_failed(void **state)
 {
     (void)state;
@@ -465,6 +503,7 @@ int main(void)
         cmocka_unit_test(select_takes_candidates_and_never_repeats),
         cmocka_unit_test(select_goes_far_from_what_is_labelled),
         cmocka_unit_test(certificate_has_no_numbers_of_its_own),
+        cmocka_unit_test(analyze_follows_the_mobile_element),
         cmocka_unit_test(results_say_why_they_failed),
     };
     return cmocka_run_group_tests(tests, make_run, remove_run);
