@@ -11,6 +11,7 @@
 #include "core/taskfile.h"
 
 #define ATOM_BYTES  64.0 // of a line of a trajectory: symbol and three numbers of 17 digits
+#define DCD_BYTES   12.0 // three single-precision numbers
 #define LABEL_BYTES 130.0 // of an atom in labelled.extxyz; deepmd/npy adds 48
 #define NPY_BYTES   48.0
 
@@ -216,7 +217,7 @@ static void add_disk(const struct loop_config *cfg, struct plan_cost *c)
         double atoms = c->natoms[s], big = atoms * n[0] * n[1] * n[2];
         double labels = c->narr[s] * cfg->initial.frames + (double)c->iterations[1] * (cfg->select.max_frames + cfg->test.frames);
         c->disk += labels * atoms * (LABEL_BYTES + NPY_BYTES);
-        c->disk += steps * big * ATOM_BYTES * cfg->production.temperatures.n * cfg->production.replicas;
+        c->disk += steps * big * (strcmp(cfg->production.format, "dcd") == 0 ? DCD_BYTES : ATOM_BYTES) * cfg->production.temperatures.n * cfg->production.replicas;
         double more = large_share(cfg) * (cfg->test.supercell[0] * cfg->test.supercell[1] * cfg->test.supercell[2] - 1); // of test frames
         c->disk += c->iterations[1] * cfg->test.frames * more * atoms * (LABEL_BYTES + NPY_BYTES);
         c->disk += (2.0 + more) * c->iterations[1] * steps_explore * atoms * ATOM_BYTES * explore_points(cfg);
