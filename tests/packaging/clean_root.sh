@@ -11,38 +11,14 @@ set -euo pipefail
 deb=$(realpath "$1")
 work=$(mkdir -p "$2" && realpath "$2")
 here=$(cd "$(dirname "$0")/../system" && pwd)
-root=$work/root
 
 if [ -z "${CLEAN_ROOT_INSIDE:-}" ]; then # a mount and process namespace of its own: nothing stays mounted or running, however it ends
     CLEAN_ROOT_INSIDE=1 exec unshare --mount --pid --fork --kill-child "$0" "$@"
 fi
 
-say() { printf '== %s\n' "$*"; }
-fail() { printf 'FAIL: %s\n' "$*" >&2; exit 1; }
-in_root() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
-as_user() { chroot --userspec=someone:someone "$root" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/home/someone LANG=C.UTF-8 OMP_NUM_THREADS=1 \
-    PIP_CERT=/etc/ssl/certs/ca-certificates.crt sh -ec "cd; $1"; }
-apt_install() { in_root apt-get install -y -q --no-install-recommends "$@" > "$work/apt.log" 2>&1 || { cat "$work/apt.log"; fail "apt-get install $*"; }; }
-
-if [ ! -f "$work/base/.complete" ]; then
-    say "debootstrap"
-    rm -rf "$work/base"
-    debootstrap --variant=minbase --include=ca-certificates bookworm "$work/base" http://deb.debian.org/debian > "$work/debootstrap.log" 2>&1 ||
-        { tail "$work/debootstrap.log"; fail debootstrap; }
-    touch "$work/base/.complete"
-fi
-rm -rf --one-file-system "$root"
-cp -a "$work/base" "$root"
-cp /etc/resolv.conf "$root/etc/resolv.conf"
-cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null || true # where the network needs its own
-mount -t proc proc "$root/proc"
-mount --rbind /dev "$root/dev"
-mount -t tmpfs tmpfs "$root/dev/shm"
-in_root update-ca-certificates > /dev/null 2>&1
-in_root useradd -m someone
+. "$(dirname "$0")/root.sh"
+new_root
 cp "$deb" "$root/tmp/alnd.deb"
-in_root apt-get update -q > "$work/apt.log" 2>&1
-
 say "apt-get install ./alnd.deb"
 in_root dpkg-query -W -f '${Package}\n' | sort > "$work/packages.before"
 apt_install /tmp/alnd.deb
