@@ -15,6 +15,15 @@
 #define LABEL_BYTES 130.0 // of an atom in labelled.extxyz; deepmd/npy adds 48
 #define NPY_BYTES   48.0
 
+// Where the operations of an SCF of this kind are summed; "": a label as usual.
+static double *sum_of(struct plan_cost *c, const char *kind)
+{
+    if (strcmp(kind, "supercell") == 0) return c->large;
+    if (strcmp(kind, "noise") == 0) return c->tight;
+    if (strcmp(kind, "aimd") == 0) return c->aimd;
+    return c->flops;
+}
+
 static enum al_err take_answer(const struct rundir *r, const struct al_node *answer, struct plan_cost *c)
 {
     const struct al_node *list = al_node_get(answer, "frames");
@@ -30,8 +39,7 @@ static enum al_err take_answer(const struct rundir *r, const struct al_node *ans
         AL_TRY(al_node_need_int(n, "natoms", &natoms));
         for (int s = 0; s < c->nsystems; s++) {
             if (strcmp(r->config->system[s].name, name) != 0) continue;
-            double *sum = kind[0] == 's' ? c->large : kind[0] == 'n' ? c->tight : kind[0] == 'a' ? c->aimd : c->flops;
-            sum[s] += flops;
+            sum_of(c, kind)[s] += flops;
             c->narr[s] += !kind[0];
             if (!kind[0]) c->natoms[s] = (int)natoms;
         }

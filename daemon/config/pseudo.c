@@ -3,11 +3,11 @@
 #include "config/pseudo.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/pseudofile.h"
 
 static const char *pseudo_source(const struct loop_config *c, int z)
@@ -80,9 +80,7 @@ static enum al_err beside_config(const struct loop_config *c, const char *path, 
 static enum al_err installed_set(const char *set, char ret[AL_PATH])
 {
     char self[AL_PATH];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n < 0) AL_FAIL(AL_ERR_IO, "cannot read /proc/self/exe: %s", strerror(errno));
-    self[n] = '\0';
+    AL_TRY(al_program_self(self));
     for (int up = 0; up < 2; up++)
         if (strrchr(self, '/')) *strrchr(self, '/') = '\0';
     AL_TRY(al_path(ret, "%s/share/alnd/pseudo/%s", self, set));

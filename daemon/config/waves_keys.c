@@ -93,30 +93,36 @@ void waves_hash_kpoints(const void *base, struct al_sha256 *s)
     add_kpoints(&((const struct loop_config *)base)->label.kpoints, s);
 }
 
-// initial.aimd.kpoints: the same, or label: those of label.kpoints
-enum al_err waves_parse_aimd_kpoints(const struct al_node *n, void *base)
+// Cut-offs are kept in Ha.
+static enum al_err read_cutoff(const struct al_node *n, double *ret)
 {
-    struct cfg_aimd *a = &((struct loop_config *)base)->initial.aimd;
-    a->own_kpoints = n->kind != AL_NODE_SCALAR || strcmp(n->text, "label") != 0;
-    if (!a->own_kpoints) return AL_ERR_OK;
-    return read_kpoints(n, &a->kpoints);
+    double ev;
+    AL_TRY(schema_real(n, AL_DIM_ENERGY, 2 * AL_HARTREE_EV, 500 * AL_HARTREE_EV, &ev));
+    *ret = ev / AL_HARTREE_EV;
+    return AL_ERR_OK;
 }
 
-void waves_hash_aimd_kpoints(const void *base, struct al_sha256 *s)
+enum al_err waves_parse_cutoff(const struct al_node *n, void *base)
 {
-    const struct cfg_aimd *a = &((const struct loop_config *)base)->initial.aimd;
-    if (a->own_kpoints) add_kpoints(&a->kpoints, s);
+    return read_cutoff(n, &((struct loop_config *)base)->label.cutoff);
+}
+
+void waves_hash_cutoff(const void *base, struct al_sha256 *s)
+{
+    al_sha256_double(s, ((const struct loop_config *)base)->label.cutoff);
+}
+
+static bool says_label(const struct al_node *n)
+{
+    return n->kind == AL_NODE_SCALAR && strcmp(n->text, "label") == 0;
 }
 
 // initial.aimd.cutoff: an energy, or label: label.cutoff
 enum al_err waves_parse_aimd_cutoff(const struct al_node *n, void *base)
 {
     struct cfg_aimd *a = &((struct loop_config *)base)->initial.aimd;
-    double ev = 0;
-    if (n->kind != AL_NODE_SCALAR || strcmp(n->text, "label") != 0)
-        AL_TRY(schema_real(n, AL_DIM_ENERGY, 2 * AL_HARTREE_EV, 500 * AL_HARTREE_EV, &ev));
-    a->cutoff = ev / AL_HARTREE_EV;
-    return AL_ERR_OK;
+    a->cutoff = 0;
+    return says_label(n) ? AL_ERR_OK : read_cutoff(n, &a->cutoff);
 }
 
 void waves_hash_aimd_cutoff(const void *base, struct al_sha256 *s)
@@ -125,16 +131,16 @@ void waves_hash_aimd_cutoff(const void *base, struct al_sha256 *s)
     if (a->cutoff > 0) al_sha256_double(s, a->cutoff);
 }
 
-// label.cutoff is kept in Ha
-enum al_err waves_parse_cutoff(const struct al_node *n, void *base)
+// initial.aimd.kpoints: the same, or label: those of label.kpoints
+enum al_err waves_parse_aimd_kpoints(const struct al_node *n, void *base)
 {
-    double ev;
-    AL_TRY(schema_real(n, AL_DIM_ENERGY, 2 * AL_HARTREE_EV, 500 * AL_HARTREE_EV, &ev));
-    ((struct loop_config *)base)->label.cutoff = ev / AL_HARTREE_EV;
-    return AL_ERR_OK;
+    struct cfg_aimd *a = &((struct loop_config *)base)->initial.aimd;
+    a->own_kpoints = !says_label(n);
+    return a->own_kpoints ? read_kpoints(n, &a->kpoints) : AL_ERR_OK;
 }
 
-void waves_hash_cutoff(const void *base, struct al_sha256 *s)
+void waves_hash_aimd_kpoints(const void *base, struct al_sha256 *s)
 {
-    al_sha256_double(s, ((const struct loop_config *)base)->label.cutoff);
+    const struct cfg_aimd *a = &((const struct loop_config *)base)->initial.aimd;
+    if (a->own_kpoints) add_kpoints(&a->kpoints, s);
 }

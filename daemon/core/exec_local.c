@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/fsio.h"
 #include "base/mem.h"
@@ -430,9 +431,7 @@ enum al_err exec_find_worker(char *ret, size_t n)
     if (env && env[0]) {
         AL_TRY(al_path(path, "%s", env));
     } else {
-        ssize_t k = readlink("/proc/self/exe", self_path, sizeof self_path - 1);
-        if (k < 0) AL_FAIL(AL_ERR_IO, "cannot read /proc/self/exe: %s", strerror(errno));
-        self_path[k] = '\0';
+        AL_TRY(al_program_self(self_path));
         *strrchr(self_path, '/') = '\0';
         AL_TRY(al_path(path, "%s/alnd-worker", self_path));
     }

@@ -83,23 +83,29 @@ static void write_temperatures(FILE *out, const struct al_node *a, const struct 
     if (!any) al_yaml_str(out, 2, "temperatures", "none at which both are seen to diffuse");
 }
 
-// Factor from standard error to half the interval, as the file has both.
-static double factor(double low, double high, double error)
+// Activation energy, eV; its factor t95 is the fit's, as the file has interval and error.
+static struct tr_estimate activation_of(const struct al_node *y)
 {
-    return (high - low) / (2 * error);
+    const struct al_node *f = fit_of(y);
+    double ea = al_node_double(f, "activation_energy_ev", NAN), error = al_node_double(f, "activation_energy_error_ev", NAN);
+    double low = al_node_double(f, "activation_energy_low95_ev", NAN), high = al_node_double(f, "activation_energy_high95_ev", NAN);
+    return (struct tr_estimate){ea, error, (high - low) / (2 * error)};
+}
+
+// D of the fit at 300 K; its interval is one of ln D.
+static struct tr_estimate d_at_room(const struct al_node *y)
+{
+    const struct al_node *f = fit_of(y);
+    double d = al_node_double(f, "d_300k_cm2_per_s", NAN), t95 = activation_of(y).t95;
+    double width = log(al_node_double(f, "d_300k_high95", NAN) / al_node_double(f, "d_300k_low95", NAN));
+    return (struct tr_estimate){d, d * width / (2 * t95), t95};
 }
 
 static void write_activation(FILE *out, const struct al_node *a, const struct al_node *b)
 {
-    const struct al_node *f[2] = {fit_of(a), fit_of(b)};
-    double ea[2], error[2], t95 = 0;
+    struct tr_estimate p = activation_of(a), q = activation_of(b);
     char text[256];
-    for (int k = 0; k < 2; k++) {
-        ea[k] = al_node_double(f[k], "activation_energy_ev", NAN);
-        error[k] = al_node_double(f[k], "activation_energy_error_ev", NAN);
-        t95 = fmax(t95, factor(al_node_double(f[k], "activation_energy_low95_ev", NAN), al_node_double(f[k], "activation_energy_high95_ev", NAN), error[k]));
-    }
-    double x = ea[1] - ea[0], half = t95 * hypot(error[0], error[1]);
+    double x = q.value - p.value, half = fmax(p.t95, q.t95) * hypot(p.error, q.error);
     bool differs = fabs(x) > half;
     snprintf(text, sizeof text, "%sactivation energy of %.40s less that of %.40s: %+.3f eV (95 %%: %+.3f to %+.3f)%s", differs ? "" : "no difference seen: ",
              name_of(b), name_of(a), x, x - half, x + half, differs ? ": they differ" : "");
@@ -111,16 +117,8 @@ static void write_activation(FILE *out, const struct al_node *a, const struct al
 
 static void write_room(FILE *out, const struct al_node *a, const struct al_node *b)
 {
-    const struct al_node *f[2] = {fit_of(a), fit_of(b)};
-    struct tr_estimate d[2];
-    for (int k = 0; k < 2; k++) {
-        double low = al_node_double(f[k], "d_300k_low95", NAN), high = al_node_double(f[k], "d_300k_high95", NAN);
-        d[k].value = al_node_double(f[k], "d_300k_cm2_per_s", NAN);
-        d[k].t95 = factor(al_node_double(f[k], "activation_energy_low95_ev", NAN), al_node_double(f[k], "activation_energy_high95_ev", NAN),
-                          al_node_double(f[k], "activation_energy_error_ev", NAN));
-        d[k].error = d[k].value * log(high / low) / (2 * d[k].t95); // the interval is one of ln D
-    }
-    struct tr_ratio r = tr_compare(&d[0], &d[1]);
+    struct tr_estimate p = d_at_room(a), q = d_at_room(b);
+    struct tr_ratio r = tr_compare(&p, &q);
     fputs("    extrapolated: {", out);
     write_ratio(out, name_of(a), name_of(b), room, &r, -1);
     fputs("}\n", out);

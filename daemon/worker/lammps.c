@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -203,9 +204,7 @@ static enum al_err watch(struct lammps *x)
 
 static enum al_err beside_us(char ret[AL_PATH])
 {
-    ssize_t n = readlink("/proc/self/exe", ret, AL_PATH - 1);
-    if (n <= 0) AL_FAIL(AL_ERR_IO, "cannot read /proc/self/exe: %s", strerror(errno));
-    ret[n] = '\0';
+    AL_TRY(al_program_self(ret));
     char *slash = strrchr(ret, '/');
     if (slash) *slash = '\0';
     return AL_ERR_OK;

@@ -375,10 +375,10 @@ enum al_err mdrun(struct task *t, const struct mdrun_settings *m, mdrun_decorate
     return AL_ERR_OK;
 }
 
-enum al_err mdrun_facts(struct task *t, const struct mdrun_result *r)
+enum al_err mdrun_facts(struct task *t, const char *frames, const struct mdrun_result *r)
 {
     const struct md_result *m = &r->md;
-    AL_TRY(task_fact_int(t, "nframes", r->frames));
+    AL_TRY(task_fact_int(t, frames, r->frames));
     AL_TRY(task_fact_int(t, "steps", m->steps));
     AL_TRY(task_fact_text(t, "ended", m->end == MD_END_DONE ? "all steps done" : m->text));
     AL_TRY(task_fact_real(t, "temperature", m->temperature));

@@ -52,7 +52,7 @@ enum al_err mdrun(struct task *t, const struct mdrun_settings *m, mdrun_decorate
 // it would be alone with one thread.
 enum al_err mdrun_all(struct task *t, int n, const struct mdrun_settings m[], mdrun_decorate decorate, void *ctx,
                       struct mdrun_result ret[]);
-// What a trajectory tells its task: frames, steps, means ...
-enum al_err mdrun_facts(struct task *t, const struct mdrun_result *r);
+// What a trajectory tells its task: the number of frames as the fact `frames`, steps, means ...
+enum al_err mdrun_facts(struct task *t, const char *frames, const struct mdrun_result *r);
 
 #endif

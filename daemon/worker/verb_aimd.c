@@ -32,12 +32,11 @@ static enum al_err decorate(void *ctx, struct al_frame *f, const struct md_state
     return AL_ERR_OK;
 }
 
-static enum al_err run_md(struct initial *x, const struct al_frame *start, const char *frames, struct mdrun_result *ret)
+static enum al_err run_md(struct initial *x, const struct al_frame *start, const char *frames, const char *thermo, struct mdrun_result *ret)
 {
     struct task *t = x->t;
     const struct cfg_aimd *a = &t->cfg->initial.aimd;
-    char thermo[AL_PATH], checkpoint[AL_PATH];
-    AL_TRY(task_path(t, thermo, "thermo.csv"));
+    char checkpoint[AL_PATH];
     AL_TRY(task_path(t, checkpoint, "checkpoint.bin"));
     struct mdrun_settings m = {
         .potential = t->cfg->label.engine,
@@ -62,9 +61,6 @@ static enum al_err run_md(struct initial *x, const struct al_frame *start, const
     };
     if (m.first < 1) m.first = 1; // the starting structure itself is no news
     AL_TRY(mdrun(t, &m, decorate, x, ret));
-    if (t->quiet) return AL_ERR_OK;
-    AL_TRY(mdrun_facts(t, ret));
-    AL_TRY(task_artifact(t, thermo));
     return AL_ERR_OK;
 }
 
@@ -78,26 +74,29 @@ bool aimd_settings(const struct loop_config *c, struct cfg_label *l)
     return a->cutoff > 0 || a->own_kpoints;
 }
 
-static enum al_err run_cheap(struct initial *x, const struct al_frame *start, const char *frames)
+static enum al_err run_cheap(struct initial *x, const struct al_frame *start, const char *frames, const char *thermo)
 {
     struct cfg_label *l = &x->t->cfg->label;
     const struct cfg_label kept = *l;
     struct mdrun_result r;
     (void)aimd_settings(x->t->cfg, l);
-    enum al_err e = run_md(x, start, frames, &r);
+    enum al_err e = run_md(x, start, frames, thermo, &r);
     *l = kept;
     AL_TRY(e);
+    if (!x->t->quiet) AL_TRY(mdrun_facts(x->t, "sampled", &r));
     return AL_ERR_OK;
 }
 
-// Whether the trajectory of this very task is there already.
-static enum al_err is_sampled(const struct initial *x, const char *note, bool *ret)
+// Whether the trajectory of this very task is there already; its facts then.
+static enum al_err take_note(const struct initial *x, const char *note, bool *ret_sampled)
 {
     AL_OWN(al_node) n = NULL;
-    *ret = false;
+    *ret_sampled = false;
     if (!al_exists(note)) return AL_ERR_OK;
     AL_TRY(al_yaml_read(note, &n));
-    *ret = strcmp(al_node_str(n, "identity", ""), x->t->identity) == 0;
+    *ret_sampled = strcmp(al_node_str(n, "identity", ""), x->t->identity) == 0;
+    for (const struct al_node *k = n->child; k && *ret_sampled; k = k->next)
+        if (strcmp(k->key, "identity") != 0) AL_TRY(task_fact_text(x->t, k->key, k->text));
     return AL_ERR_OK;
 }
 
@@ -113,37 +112,33 @@ static enum al_err write_note(const struct initial *x, const char *note)
     return AL_ERR_OK;
 }
 
-static enum al_err take_note(struct task *t, const char *note)
-{
-    AL_OWN(al_node) n = NULL;
-    t->nfacts = 0;
-    AL_TRY(al_yaml_read(note, &n));
-    for (const struct al_node *k = n->child; k; k = k->next) {
-        if (strcmp(k->key, "identity") == 0) continue;
-        AL_TRY(task_fact_text(t, strcmp(k->key, "nframes") == 0 ? "sampled" : k->key, k->text));
-    }
-    return AL_ERR_OK;
-}
-
-static enum al_err sample_and_label(struct initial *x, const struct al_frame *start)
+static enum al_err sample_and_label(struct initial *x, const struct al_frame *start, const char *thermo)
 {
     struct task *t = x->t;
-    char frames[AL_PATH], note[AL_PATH], thermo[AL_PATH];
+    char frames[AL_PATH], note[AL_PATH];
     AL_OWN(comm) world = NULL;
     AL_OWN(al_frames) in = NULL;
     bool sampled;
     AL_TRY(comm_world(&world));
     AL_TRY(task_path(t, frames, "sampled.extxyz"));
     AL_TRY(task_path(t, note, "sampled.yaml"));
-    AL_TRY(task_path(t, thermo, "thermo.csv"));
-    AL_TRY_ALL(world, is_sampled(x, note, &sampled));
-    if (!sampled) AL_TRY(run_cheap(x, start, frames));
+    AL_TRY_ALL(world, take_note(x, note, &sampled));
+    if (!sampled) AL_TRY(run_cheap(x, start, frames, thermo));
     AL_TRY_ALL(world, sampled || t->quiet ? AL_ERR_OK : write_note(x, note));
     AL_TRY_ALL(world, al_xyz_read(frames, &in));
-    t->nartifacts = 0;
-    AL_TRY(take_note(t, note));
-    if (!t->quiet) AL_TRY(task_artifact(t, thermo));
     if (in->n) AL_TRY(label_frames(t, in, 0, in->n));
+    return AL_ERR_OK;
+}
+
+static enum al_err run_labels(struct initial *x, const struct al_frame *start, const char *thermo)
+{
+    struct mdrun_result r;
+    char labelled[AL_PATH];
+    AL_TRY(task_path(x->t, labelled, "labelled.extxyz"));
+    AL_TRY(run_md(x, start, labelled, thermo, &r));
+    if (x->t->quiet) return AL_ERR_OK;
+    AL_TRY(mdrun_facts(x->t, "nframes", &r));
+    AL_TRY(task_artifact(x->t, labelled));
     return AL_ERR_OK;
 }
 
@@ -154,8 +149,7 @@ enum al_err verb_aimd(struct task *t)
     const char *start, *pressure = NULL;
     struct initial x = {.t = t};
     struct cfg_label own = t->cfg->label;
-    struct mdrun_result r;
-    char labelled[AL_PATH];
+    char thermo[AL_PATH];
     AL_OWN(al_frames) base = NULL;
     AL_TRY(task_input(t, "start", &start));
     AL_TRY(task_input(t, "place", &x.label));
@@ -167,9 +161,8 @@ enum al_err verb_aimd(struct task *t)
     AL_TRY(al_xyz_read(start, &base));
     if (!base->n) AL_FAIL(AL_ERR_CORRUPT, "%s has no frame", start);
     const struct al_frame *f = base->f[t->index % base->n];
-    if (aimd_settings(t->cfg, &own)) return sample_and_label(&x, f);
-    AL_TRY(task_path(t, labelled, "labelled.extxyz"));
-    AL_TRY(run_md(&x, f, labelled, &r));
-    if (!t->quiet) AL_TRY(task_artifact(t, labelled));
+    AL_TRY(task_path(t, thermo, "thermo.csv"));
+    AL_TRY(aimd_settings(t->cfg, &own) ? sample_and_label(&x, f, thermo) : run_labels(&x, f, thermo));
+    if (!t->quiet) AL_TRY(task_artifact(t, thermo));
     return AL_ERR_OK;
 }

@@ -158,7 +158,7 @@ enum al_err verb_md(struct task *t)
     for (int k = 0; k < n; k++)
         AL_TRY(finish(t, &p[k], &m[k], &r[k]));
     mean((int)n, r, &all);
-    AL_TRY(mdrun_facts(t, &all));
+    AL_TRY(mdrun_facts(t, "nframes", &all));
     AL_TRY(task_fact_real(t, "seconds_per_step", all.seconds_per_step));
     AL_TRY(task_fact_real(t, "ns_per_day", all.ns_per_day));
     return AL_ERR_OK;

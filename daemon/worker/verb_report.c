@@ -9,12 +9,37 @@
 #include "worker/comparison.h"
 #include "worker/task.h"
 
+struct trees {
+    int n;
+    struct al_node **v; // [n]
+};
+
+static void trees_free(struct trees *t)
+{
+    for (int i = 0; i < t->n; i++)
+        al_node_destroy(&t->v[i]);
+    al_free(t->v);
+}
+
+// Of files NAME and suffix.
+static enum al_err trees_read(const char *const *name, int n, const char *suffix, struct trees *ret)
+{
+    AL_ALLOC(ret->v, n + 1);
+    ret->n = n;
+    for (int i = 0; i < n; i++) {
+        char path[AL_PATH];
+        AL_TRY(al_path(path, "%s%s", name[i], suffix));
+        AL_TRY(al_yaml_read(path, &ret->v[i]));
+    }
+    return AL_ERR_OK;
+}
+
 static enum al_err certificate(struct task *t)
 {
     AL_AUTOFREE const char **errors = NULL;
     AL_AUTOFREE const char **transport = NULL;
     AL_AUTOFREE const char **noise = NULL;
-    AL_AUTOFREE struct al_node **tree = NULL;
+    __attribute__((cleanup(trees_free))) struct trees tree = {0};
     char calibration[AL_PATH], test[AL_PATH];
     struct certificate_sources s = {0};
     AL_TRY(task_input_list(t, "errors", &errors, &s.nerrors));
@@ -22,39 +47,23 @@ static enum al_err certificate(struct task *t)
     if (al_node_get(t->inputs, "noise")) AL_TRY(task_input_list(t, "noise", &noise, &s.nnoise));
     AL_TRY(al_path(calibration, "iterations/%03d/evaluate/calibration.csv", s.nerrors - 1));
     AL_TRY(al_path(test, "iterations/%03d/gather/test.extxyz", s.nerrors - 1));
-    AL_ALLOC(tree, s.nerrors + 1);
-    enum al_err e = AL_ERR_OK;
-    for (int i = 0; i < s.nerrors && !e; i++)
-        e = al_yaml_read(errors[i], &tree[i]);
-    s.errors = tree;
+    AL_TRY(trees_read(errors, s.nerrors, "", &tree));
+    s.errors = tree.v;
     s.transport = transport;
     s.noise = noise;
     s.calibration = calibration;
     s.test = test;
-    if (!e) e = certificate_write(t, "certificate.yaml", &s);
-    for (int i = 0; i < s.nerrors; i++)
-        al_node_destroy(&tree[i]);
-    AL_TRY(e);
-    return AL_ERR_OK;
+    return certificate_write(t, "certificate.yaml", &s);
 }
 
 static enum al_err comparison(struct task *t)
 {
     AL_AUTOFREE const char **transport = NULL;
-    AL_AUTOFREE struct al_node **tree = NULL;
-    enum al_err e = AL_ERR_OK;
+    __attribute__((cleanup(trees_free))) struct trees tree = {0};
     int n;
     AL_TRY(task_input_list(t, "transport", &transport, &n));
-    AL_ALLOC(tree, n + 1);
-    for (int i = 0; i < n && !e; i++) {
-        char path[AL_PATH];
-        e = al_path(path, "%s.yaml", transport[i]);
-        if (!e) e = al_yaml_read(path, &tree[i]);
-    }
-    if (!e) e = comparison_write("comparison.yaml", task_note(t), n, tree);
-    for (int i = 0; i < n; i++)
-        al_node_destroy(&tree[i]);
-    AL_TRY(e);
+    AL_TRY(trees_read(transport, n, ".yaml", &tree));
+    AL_TRY(comparison_write("comparison.yaml", task_note(t), n, tree.v));
     AL_TRY(task_artifact(t, "comparison.yaml"));
     return AL_ERR_OK;
 }

@@ -31,6 +31,14 @@ enum al_err al_program_locate(const char *name, const struct al_program_words *w
     return AL_ERR_OK;
 }
 
+enum al_err al_program_self(char ret[AL_PATH])
+{
+    ssize_t n = readlink("/proc/self/exe", ret, AL_PATH - 1);
+    if (n <= 0) AL_FAIL(AL_ERR_IO, "cannot read /proc/self/exe: %s", strerror(errno));
+    ret[n] = '\0';
+    return AL_ERR_OK;
+}
+
 // Between fork and exec of a process with threads: system calls only.
 _Noreturn static void become(const struct al_child_spec *s, const char *const *env, pid_t parent)
 {

@@ -18,6 +18,9 @@ struct al_program_words { // of the messages
 };
 enum al_err al_program_locate(const char *name, const struct al_program_words *w, char ret[AL_PATH]);
 
+// The program that this process runs, whole path.
+enum al_err al_program_self(char ret[AL_PATH]);
+
 struct al_child_spec {
     const char *program;     // path
     const char *const *argv; // argv[0] included, NULL-terminated

@@ -60,11 +60,10 @@ def dft_peer(a, where):
         f.write(text)
     pools = ['-nk', '2'] if a.cores % 2 == 0 else []
     out = run(launcher(a.cores) + ['pw.x', *pools, '-in', 'md.in'], where)
-    clock = [float(x) for x in re.findall(r'total cpu time spent up to now is\s+([\d.]+) secs', out)]
-    ends = [m.start() for m in re.finditer(r'convergence has been achieved', out)]
-    # the cpu time told last before each end of an SCF; the wall clock of pw.x stands only at its end
+    # the processor time told last before the end of each SCF; the wall clock of pw.x stands only at its end
+    ends = [m.start() for m in re.finditer('convergence has been achieved', out)]
     at = [float(re.findall(r'total cpu time spent up to now is\s+([\d.]+) secs', out[:e])[-1]) for e in ends]
-    if len(at) < 3 or not clock:
+    if len(at) < 3:
         sys.exit('pw.x: no MD steps in\n' + out[-2000:])
     wall = re.search(r'PWSCF\s+:.*CPU\s+(?:(\d+)m)?\s*([\d.]+)s WALL', out)
     scale = (60 * float(wall[1] or 0) + float(wall[2])) / cpu_of(out)

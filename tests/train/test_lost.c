@@ -6,16 +6,6 @@
 
 #include "train/trainer_impl.h"
 
-static int warned;
-static char last_warning[512];
-
-static void on_warn(void *ctx, const char *text)
-{
-    (void)ctx;
-    warned++;
-    snprintf(last_warning, sizeof last_warning, "%s", text);
-}
-
 static struct trainer *spoiled;
 static int spoil_at;
 
@@ -37,14 +27,16 @@ static void lost_its_way(void **state)
     (void)state;
     struct dp_dataset *d = fixture_data(4, false, 900);
     struct train_options o = fixture_options(1100);
-    o.warn = on_warn;
+    struct fixture_warnings warnings = {0};
+    o.warn = fixture_warn;
+    o.ctx = &warnings;
     o.check_stop = spoil;
     spoil_at = 1050;
     MUST(trainer_create(&o, d, NULL, &spoiled));
     MUST(trainer_run(spoiled));
-    assert_int_equal(warned, 1);
+    assert_int_equal(warnings.n, 1);
     assert_int_equal(trainer_recoveries(spoiled), 1);
-    assert_non_null(strstr(last_warning, "eV/Ang where labels have"));
+    assert_non_null(strstr(warnings.last, "eV/Ang where labels have"));
     trainer_destroy(&spoiled);
     dp_dataset_destroy(&d);
 }

@@ -413,16 +413,6 @@ static void bad_input(void **state)
     dp_dataset_destroy(&d);
 }
 
-static int warned;
-static char last_warning[512];
-
-static void on_warn(void *ctx, const char *text)
-{
-    (void)ctx;
-    warned++;
-    snprintf(last_warning, sizeof last_warning, "%s", text);
-}
-
 // A learning rate at which the second step's loss overflows: the rate is halved until it does not, from step 0 and from a
 // checkpoint, and a stop in between keeps the halved rate.
 static void not_finite(void **state)
@@ -437,13 +427,15 @@ static void not_finite(void **state)
     o.pref_e[0] = o.pref_e[1] = 1;
     o.pref_f[0] = o.pref_f[1] = o.pref_v[0] = o.pref_v[1] = 0;
     o.report_every = 1;
-    o.warn = on_warn;
+    struct fixture_warnings warnings = {0};
+    o.warn = fixture_warn;
+    o.ctx = &warnings;
     struct trainer *t = NULL;
     MUST(trainer_create(&o, d, NULL, &t));
     MUST(trainer_run(t));
     int n = trainer_recoveries(t);
-    assert_true(n >= 1 && n <= 10 && warned == n);
-    assert_non_null(strstr(last_warning, "not finite; back to step 0 with the learning rate times"));
+    assert_true(n >= 1 && n <= 10 && warnings.n == n);
+    assert_non_null(strstr(warnings.last, "not finite; back to step 0 with the learning rate times"));
     for (size_t i = 0; i < trainer_model(t)->nparam; i++)
         assert_true(isfinite(trainer_model(t)->param[i]));
     trainer_destroy(&t);
@@ -454,10 +446,10 @@ static void not_finite(void **state)
     o.checkpoint_seconds = 0;
     MUST(run(&o, "calm", d, NULL));
     o.check_stop = check_stop;
-    asked = warned = 0;
+    asked = warnings.n = 0;
     stop_after = 3;
     assert_int_equal(run(&o, "lost", d, NULL), AL_ERR_STOPPED);
-    assert_true(warned >= 1);
+    assert_true(warnings.n >= 1);
     o.check_stop = NULL;
     MUST(run(&o, "lost", d, NULL));
     file_of("calm", "model.dp", &model[0], &len[0]);

@@ -66,4 +66,16 @@ static inline struct train_options fixture_options(long steps)
     return o;
 }
 
+struct fixture_warnings { // options.ctx
+    int n;
+    char last[512];
+};
+
+static inline void fixture_warn(void *ctx, const char *text)
+{
+    struct fixture_warnings *w = ctx;
+    w->n++;
+    snprintf(w->last, sizeof w->last, "%s", text);
+}
+
 #endif
