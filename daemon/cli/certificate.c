@@ -128,6 +128,7 @@ static void show(const struct al_node *c)
     printf("%s: %s, iteration %s", al_node_str(c, "name", "?"), met ? "converged" : "NOT converged", al_node_str(c, "iteration", "?"));
     printf("%s%s\n", met ? "" : ": ", met ? "" : al_node_str(c, "reason", ""));
     rows("held-out errors: eV/Ang, meV/atom, 95 % by bootstrap", al_node_get(c, "held_out"), row_errors);
+    if (al_node_get(c, "judged")) rows("of these, what was judged (converge.up_to)", al_node_get(c, "judged"), row_errors);
     rows("new frames before training on them", al_node_get(c, "new_frames"), row_errors);
     const struct al_node *k = al_node_get(c, "calibration");
     if (al_node_str(k, "reason", NULL))

@@ -116,12 +116,16 @@ static void print_limit(const struct al_node *cv, const char *name, const char *
 
 static void print_verdict(const struct al_node *cv, const struct al_node *sel)
 {
-    fputs("  converge: ", stdout);
+    const char *up_to = al_node_str(cv, "temperature_limit", NULL);
+    fputs("  converge", stdout);
+    if (up_to) printf(" (up to %s K)", up_to);
+    fputs(": ", stdout);
     print_limit(cv, "force", "force_limit", 1, "eV/Ang");
     fputs(", ", stdout);
     print_limit(cv, "energy", "energy_limit", 1000, "meV/atom");
     if (sel && !explored(sel)) fputs(", candidates: nothing explored", stdout);
     else printf(", candidates %.3g of %.3g", al_node_double(cv, "candidate_fraction", 0), al_node_double(cv, "candidate_limit", 0));
+    if (al_node_get(cv, "each_system_limit")) fputs(", each system by itself", stdout);
     printf(": %s\n", al_node_int(cv, "below", 0) ? "met" : "not met");
 }
 

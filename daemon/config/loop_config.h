@@ -141,6 +141,8 @@ struct cfg_test {
 
 struct cfg_converge {
     double force_rmse, energy_rmse; // eV/Ang, eV/atom
+    double up_to;              // K: test frames of hotter trajectories are not judged; 0: all are
+    bool each_system;
     double candidate_fraction;
     int patience, min_iterations, max_iterations;
     int label_noise;           // test frames labelled again at tighter settings

@@ -21,7 +21,8 @@ static enum al_err errors_figure(const struct page *pg, const char *quantity, do
 {
     static const struct {
         const char *set, *name;
-    } sets[] = {{"test", "held-out test (95 %)"}, {"new", "new frames, before training"}, {"train", "training"}};
+    } sets[] = {{"test", "held-out test (95 %)"}, {"new", "new frames, before training"}, {"train", "training"}, {"judged", "those of the test that are judged (95 %)"}};
+    enum { NSETS = sizeof sets / sizeof *sets };
     AL_OWN(figure) f = NULL;
     AL_AUTOFREE double *v = NULL;
     char rmse[32], high[32], limit[32];
@@ -33,15 +34,18 @@ static enum al_err errors_figure(const struct page *pg, const char *quantity, do
     AL_ALLOC(v, 4 * n);
     double *x = v, *y = v + n, *bar = v + 2 * n, *lim = v + 3 * n;
     f->plot = (struct al_plot){.title = title, .xlabel = "iteration", .ylabel = ylabel, .yzero = true};
-    for (int s = 0; s < 3; s++) {
+    for (int s = 0; s < NSETS; s++) {
+        int rows = 0;
         for (int i = 0; i < n; i++) {
             const struct al_node *r = row_of(pg->errors[i], sets[s].set);
+            rows += r != NULL;
             x[i] = (double)al_node_int(pg->errors[i], "iteration", i);
             y[i] = factor * al_node_double(r, rmse, NAN);
             bar[i] = factor * al_node_double(r, high, NAN) - y[i];
             lim[i] = factor * al_node_double(al_node_get(pg->errors[i], "converge"), limit, NAN);
         }
-        AL_TRY(figure_add(f, true, s + 1, AL_PLOT_LINE | AL_PLOT_POINTS, n, x, y, s == 0 ? bar : NULL, "%s", sets[s].name));
+        bool bars = s == 0 || s == NSETS - 1;
+        if (rows) AL_TRY(figure_add(f, true, s + 1, AL_PLOT_LINE | AL_PLOT_POINTS, n, x, y, bars ? bar : NULL, "%s", sets[s].name));
     }
     AL_TRY(figure_add(f, true, 7, AL_PLOT_DASHED | AL_PLOT_LINE, n, x, lim, NULL, "limit"));
     AL_TRY(figure_write(pg, id, f, NULL));

@@ -33,20 +33,21 @@ static void absent(FILE *out, const char *what, const char *why)
     fputs("}\n", out);
 }
 
-// All of the test rows, with their intervals.
-static void held_out(FILE *out, const struct al_node *last)
+// All rows of a set, with their intervals; how many there were.
+static int rows_of(FILE *out, const struct al_node *last, const char *set, const char *key)
 {
     const struct al_node *table = al_node_get(last, "table");
     int n = 0;
     for (const struct al_node *r = table ? table->child : NULL; r; r = r->next) {
-        if (!is(r, "set", "test")) continue;
-        fputs(n++ ? "  - {group: " : "held_out:\n  - {group: ", out);
+        if (!is(r, "set", set)) continue;
+        if (!n++) al_yaml_open(out, 0, key);
+        fputs("  - {group: ", out);
         al_yaml_quote(out, al_node_str(r, "group", ""));
         fputs(", label: ", out);
         al_yaml_quote(out, al_node_str(r, "label", ""));
         copy_measures(out, r);
     }
-    if (!n) absent(out, "held_out", "no test frame could be labelled");
+    return n;
 }
 
 // Before training on them, iteration by iteration.
@@ -310,7 +311,8 @@ static enum al_err body(FILE *out, struct task *t, const struct certificate_sour
     const struct al_node *last = s->errors[s->nerrors - 1];
     head(out, t, last, al_node_int(al_node_get(models, "facts"), "converged", 0) == 1);
     AL_TRY(initial_data(out, t));
-    held_out(out, last);
+    if (!rows_of(out, last, "test", "held_out")) absent(out, "held_out", "no test frame could be labelled");
+    rows_of(out, last, "judged", "judged"); // with converge.up_to
     new_frames(out, s->errors, s->nerrors);
     AL_TRY(calibration(out, l));
     exploration(out, s->errors, s->nerrors);

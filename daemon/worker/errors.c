@@ -29,15 +29,17 @@ struct errors {
     struct entry *e;
     int n, cap;
     FILE *energies, *forces; // parity tables, or NULL
+    double up_to;            // K
 };
 
-static const char *const set_name[ERRORS_SETS] = {"train", "valid", "test", "new"};
+static const char *const set_name[ERRORS_SETS] = {"train", "valid", "test", "new", "judged"};
 
 enum al_err errors_create(const char *const *models, int n, struct task *t, struct errors **ret)
 {
     AL_OWN(errors) x = NULL;
     AL_ALLOC(x, 1);
     x->task = t;
+    x->up_to = t->cfg->converge.up_to > 0 ? t->cfg->converge.up_to : (double)INFINITY;
     AL_TRY(committee_open(models, n, DP_WAY_DOUBLE, &x->committee));
     *ret = x;
     x = NULL;
@@ -145,6 +147,12 @@ static double root(double sum, long n)
     return n ? sqrt(sum / (double)n) : (double)NAN;
 }
 
+// A frame of no known temperature is judged.
+static bool is_in(const struct errors *x, const struct entry *e, enum error_set set)
+{
+    return set == ERRORS_JUDGED ? e->set == ERRORS_TEST && strtod(e->temperature, NULL) <= x->up_to : e->set == set;
+}
+
 enum al_err errors_row(const struct errors *x, enum error_set set, const char *group, const char *label, uint64_t seed,
                        struct error_row *ret)
 {
@@ -156,7 +164,7 @@ enum al_err errors_row(const struct errors *x, enum error_set set, const char *g
     struct sums s = {0};
     for (int i = 0; i < x->n; i++) {
         const struct entry *e = &x->e[i];
-        if (e->set != set || (strcmp(group, "system") == 0 && strcmp(e->system, label) != 0) ||
+        if (!is_in(x, e, set) || (strcmp(group, "system") == 0 && strcmp(e->system, label) != 0) ||
             (strcmp(group, "temperature") == 0 && strcmp(e->temperature, label) != 0) || (z && !e->n_by_z[z]))
             continue;
         member[n++] = i;
@@ -216,6 +224,7 @@ enum al_err errors_write_table(FILE *out, const struct errors *x, const struct l
 {
     al_yaml_open(out, 0, "table");
     for (int set = 0; set < ERRORS_SETS; set++) {
+        if (set == ERRORS_JUDGED && isinf(x->up_to)) continue; // as test
         AL_TRY(write_row(out, x, (enum error_set)set, "all", "all", cfg->seed));
         for (int s = 0; s < cfg->nsystems; s++)
             AL_TRY(write_row(out, x, (enum error_set)set, "system", cfg->system[s].name, cfg->seed));

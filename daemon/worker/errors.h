@@ -8,7 +8,8 @@
 #include "worker/calibration.h"
 #include "worker/task.h"
 
-enum error_set { ERRORS_TRAIN, ERRORS_VALID, ERRORS_TEST, ERRORS_NEW, ERRORS_SETS };
+// ERRORS_JUDGED: those of ERRORS_TEST that are not hotter than converge.up_to; nothing is added to it.
+enum error_set { ERRORS_TRAIN, ERRORS_VALID, ERRORS_TEST, ERRORS_NEW, ERRORS_JUDGED, ERRORS_SETS };
 
 struct error_row {          // root mean squares; NaN when there is no frame
     int frames;

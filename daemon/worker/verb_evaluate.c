@@ -4,7 +4,7 @@
 // Verb evaluate: the errors of an iteration's potential (the committee's first member, the one that explores and produces)
 // on training, validation and held-out test frames and on this iteration's newly labelled frames before any training on
 // them; by system, element and temperature; 95 % intervals by bootstrap over frames; deviation against true error; and
-// whether the limits of `converge` are met (by the upper ends of the intervals). Writes iterations/III/errors.yaml.
+// whether the limits of `converge` are met (by the upper ends of the intervals of the judged test frames). Writes iterations/III/errors.yaml.
 #include <math.h>
 
 #include "base/mem.h"
@@ -65,17 +65,26 @@ static enum al_err evaluate_all(struct task *t, struct errors *x)
 }
 
 struct verdict {
-    double force_high, energy_high, candidate;
+    struct error_row judged;
+    double candidate;
     bool below;
 };
 
 // No test frame, or one that is not finite: never below.
-static struct verdict judge(const struct cfg_converge *c, const struct error_row *test, double candidate)
+static enum al_err judge(const struct task *t, const struct errors *x, double candidate, struct verdict *ret)
 {
-    struct verdict v = {test->force_high, test->energy_high, candidate, false};
-    v.below = test->frames > 0 && v.force_high <= c->force_rmse && v.energy_high <= c->energy_rmse &&
+    const struct cfg_converge *c = &t->cfg->converge;
+    struct verdict v = {.candidate = candidate};
+    AL_TRY(errors_row(x, ERRORS_JUDGED, "all", "all", t->cfg->seed, &v.judged));
+    v.below = v.judged.frames > 0 && v.judged.force_high <= c->force_rmse && v.judged.energy_high <= c->energy_rmse &&
               v.candidate <= c->candidate_fraction;
-    return v;
+    for (int s = 0; c->each_system && s < t->cfg->nsystems; s++) {
+        struct error_row r;
+        AL_TRY(errors_row(x, ERRORS_JUDGED, "system", t->cfg->system[s].name, t->cfg->seed, &r));
+        v.below = v.below && r.force <= c->force_rmse && r.energy <= c->energy_rmse;
+    }
+    *ret = v;
+    return AL_ERR_OK;
 }
 
 // What select found: counts from its facts, windows and broken frames from its selection.yaml.
@@ -99,22 +108,24 @@ static void write_limit(FILE *out, const char *key, double value)
     fprintf(out, "  %s: %.10g\n", key, value);
 }
 
-static void write_verdict(FILE *out, const struct cfg_converge *c, const struct error_row *test, const struct verdict *v)
+static void write_verdict(FILE *out, const struct cfg_converge *c, const struct verdict *v)
 {
     al_yaml_open(out, 0, "converge");
-    al_yaml_double(out, 1, "force_rmse", test->force);
-    al_yaml_double(out, 1, "force_rmse_high", v->force_high);
+    if (c->up_to > 0) write_limit(out, "temperature_limit", c->up_to);
+    al_yaml_double(out, 1, "force_rmse", v->judged.force);
+    al_yaml_double(out, 1, "force_rmse_high", v->judged.force_high);
     write_limit(out, "force_limit", c->force_rmse);
-    al_yaml_double(out, 1, "energy_rmse", test->energy);
-    al_yaml_double(out, 1, "energy_rmse_high", v->energy_high);
+    al_yaml_double(out, 1, "energy_rmse", v->judged.energy);
+    al_yaml_double(out, 1, "energy_rmse_high", v->judged.energy_high);
     write_limit(out, "energy_limit", c->energy_rmse);
     al_yaml_double(out, 1, "candidate_fraction", v->candidate);
     write_limit(out, "candidate_limit", c->candidate_fraction);
+    if (c->each_system) fputs("  each_system_limit: true\n", out);
     al_yaml_int(out, 1, "below", v->below);
 }
 
 static enum al_err write_errors(struct task *t, const struct errors *x, const struct al_node *facts, const char *select,
-                                const struct error_row *test, const struct verdict *v)
+                                const struct verdict *v)
 {
     char path[AL_PATH];
     struct al_outfile o;
@@ -129,7 +140,7 @@ static enum al_err write_errors(struct task *t, const struct errors *x, const st
     if (!e) e = errors_write_calibration(o.out, x, NBINS);
     if (e) al_outfile_drop(&o);
     AL_TRY(e);
-    write_verdict(o.out, &t->cfg->converge, test, v);
+    write_verdict(o.out, &t->cfg->converge, v);
     AL_TRY(al_outfile_publish(&o));
     AL_TRY(task_artifact(t, path));
     return AL_ERR_OK;
@@ -161,16 +172,15 @@ enum al_err verb_evaluate(struct task *t)
     AL_TRY(al_path(path, "%s/result.yaml", select));
     AL_TRY(al_yaml_read(path, &result));
     const struct al_node *facts = al_node_get(result, "facts");
-    struct error_row test;
-    AL_TRY(errors_row(x, ERRORS_TEST, "all", "all", t->cfg->seed, &test));
-    struct verdict v = judge(&t->cfg->converge, &test, al_node_double(facts, "candidate_fraction", 1.0));
-    AL_TRY(write_errors(t, x, facts, select, &test, &v));
+    struct verdict v;
+    AL_TRY(judge(t, x, al_node_double(facts, "candidate_fraction", 1.0), &v));
+    AL_TRY(write_errors(t, x, facts, select, &v));
     AL_TRY(write_calibration(t, x));
-    AL_TRY(task_fact_real(t, "force_rmse", test.force));
-    AL_TRY(task_fact_real(t, "energy_rmse", test.energy));
-    AL_TRY(task_fact_real(t, "force_rmse_high", v.force_high));
-    AL_TRY(task_fact_real(t, "energy_rmse_high", v.energy_high));
-    AL_TRY(task_fact_int(t, "ntest", test.frames));
+    AL_TRY(task_fact_real(t, "force_rmse", v.judged.force));
+    AL_TRY(task_fact_real(t, "energy_rmse", v.judged.energy));
+    AL_TRY(task_fact_real(t, "force_rmse_high", v.judged.force_high));
+    AL_TRY(task_fact_real(t, "energy_rmse_high", v.judged.energy_high));
+    AL_TRY(task_fact_int(t, "ntest", v.judged.frames));
     AL_TRY(task_fact_int(t, "below", v.below));
     return AL_ERR_OK;
 }

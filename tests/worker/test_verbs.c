@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "committee/committee.h"
 #include "dp/model.h"
 #include "train/dataset.h"
 #include "worker/symmetry.h"
@@ -387,6 +388,69 @@ static void select_goes_far_from_what_is_labelled(void **state)
     has(row_of(csv, "f-train-1"), ",l0-LPS-0,near"); // most of its atoms have not moved: the labelled cell has them
 }
 
+// n held-out frames whose labels are the model's own numbers, off by `force` (eV/Ang, each component) and `energy` (eV/atom).
+static void held_out_frames(struct al_frames *fs, struct committee *c, int n, const char *system, const char *kelvin, double force, double energy)
+{
+    for (int i = 0; i < n; i++) {
+        AL_OWN(al_frame) f = NULL;
+        struct deviation d = {0};
+        assert_int_equal(al_structure_read("inputs/LPS.extxyz", &f), AL_ERR_OK);
+        f->pos[0][0] += 0.01 * i;
+        f->have = AL_HAVE_ENERGY | AL_HAVE_FORCES;
+        assert_int_equal(committee_eval(c, f, &d, NULL), AL_ERR_OK);
+        const struct pot_result *m = committee_member(c, 0);
+        f->energy = m->energy + energy * f->natoms;
+        for (int a = 0; a < 3 * f->natoms; a++)
+            f->forces[a / 3][a % 3] = m->forces[a / 3][a % 3] + force;
+        assert_int_equal(al_frame_info_set(f, "system", system), AL_ERR_OK);
+        assert_int_equal(al_frame_info_set(f, "temperature", kelvin), AL_ERR_OK);
+        assert_int_equal(al_frames_push(fs, &f), AL_ERR_OK);
+    }
+}
+
+// Whether the limits are met with these lines of `converge`.
+static bool judged_below(const char *loop, const char *converge)
+{
+    AL_AUTOFREE char *text = NULL;
+    assert_true(asprintf(&text, "%sconverge: {force_rmse: 0.07 eV/Ang, energy_rmse: 2 meV/atom, candidate_fraction: 1, %s}\n", loop, converge) > 0);
+    write_text("loop.yaml", text);
+    AL_OWN(task) t = open_task("iterations/000/evaluate", "evaluate", "iteration: 0\ninputs:\n  models: [first.dp]\n  select: iterations/000/select\n");
+    if (verb_evaluate(t)) fail_msg("%s", al_err_message());
+    write_text("loop.yaml", loop);
+    return fact(t, "below")[0] == '1';
+}
+
+// 12 frames of LPS 0.01 eV/Ang and 1 meV/atom off, one of LPSO 0.08 off, all at 300 K; one at 600 K 0.5 eV/Ang and 50 meV/atom off.
+static void evaluate_judges_what_it_is_asked_to(void **state)
+{
+    (void)state;
+    AL_OWN(al_frames) fs = NULL;
+    AL_OWN(committee) c = NULL;
+    AL_AUTOFREE char *loop = NULL;
+    AL_AUTOFREE char *errors = NULL;
+    const char *const model[] = {"first.dp"};
+    random_model(model[0]);
+    assert_int_equal(committee_open(model, 1, DP_WAY_DOUBLE, &c), AL_ERR_OK);
+    assert_int_equal(al_frames_create(&fs), AL_ERR_OK);
+    held_out_frames(fs, c, 12, "LPS", "300", 0.01, 0.001);
+    held_out_frames(fs, c, 1, "LPSO", "300", 0.08, 0.001);
+    held_out_frames(fs, c, 1, "LPS", "600", 0.5, 0.05);
+    assert_int_equal(al_mkdirs("iterations/000/gather"), AL_ERR_OK);
+    assert_int_equal(al_xyz_write("iterations/000/gather/test.extxyz", fs), AL_ERR_OK);
+    assert_int_equal(al_mkdirs("iterations/000/select"), AL_ERR_OK);
+    write_text("iterations/000/select/result.yaml", "facts: {accurate: 9, candidate: 1, failed: 0, candidate_fraction: 0.1}\n");
+    write_text("iterations/000/select/selection.yaml", "windows: []\n");
+    assert_int_equal(al_file_read("loop.yaml", 0, &loop, NULL), AL_ERR_OK);
+    assert_false(judged_below(loop, "patience: 1"));
+    assert_false(judged_below(loop, "up_to: 300 K, each_system: true"));
+    assert_true(judged_below(loop, "up_to: 300 K"));
+    assert_int_equal(al_file_read("iterations/000/errors.yaml", 0, &errors, NULL), AL_ERR_OK);
+    has(row_of(errors, "{set: test, group: all"), "frames: 14, energy_rmse: 0.013"); // sqrt((13 0.001^2 + 0.05^2)/14)
+    has(row_of(errors, "{set: judged, group: all"), "frames: 13, energy_rmse: 0.001,"); // force: sqrt((12 0.01^2 + 0.08^2)/13)
+    has(row_of(errors, "{set: judged, group: all"), "force_rmse: 0.0241"); // the test frames' would be 0.136
+    has(row_of(errors, "temperature_limit"), ": 300");
+}
+
 static const char certified[] =
     "iteration: 0\ntable:\n"
     "  - {set: train, group: all, label: all, frames: 9, force_rmse: 0.01}\n"
@@ -502,6 +566,7 @@ int main(void)
         cmocka_unit_test(gather_refuses_other_settings),
         cmocka_unit_test(select_takes_candidates_and_never_repeats),
         cmocka_unit_test(select_goes_far_from_what_is_labelled),
+        cmocka_unit_test(evaluate_judges_what_it_is_asked_to),
         cmocka_unit_test(certificate_has_no_numbers_of_its_own),
         cmocka_unit_test(analyze_follows_the_mobile_element),
         cmocka_unit_test(results_say_why_they_failed),
