@@ -73,6 +73,7 @@ struct cfg_train {
     double zbl_inner, zbl_outer; // Ang; 0: no repulsion
     long steps, steps_next;    // first iteration; later ones (warm start)
     int batch;                 // frames a step
+    double max_force;          // eV/Ang: frames with larger ones are left out; 0: none
     char precision[8];         // mixed | double | plain
     char optimiser[8];         // adam | soap
     char schedule[16];         // cosine | exponential

@@ -260,6 +260,8 @@ const struct schema_key loop_keys[] = {
     {"train.steps_next", KEY_LONG, 0, AT(train.steps_next), RANGE(0, 1e9), .otherwise = "0", .flags = P,
      .doc = "Optimiser steps of later iterations; 0 = as the first."},
     {"train.batch", KEY_INT, 0, AT(train.batch), RANGE(1, 1000), .otherwise = "1", .flags = P, .doc = "Frames of a step."},
+    {"train.max_force", KEY_REAL, AL_DIM_FORCE, AT(train.max_force), RANGE(0, 1e6), .otherwise = "0 eV/Ang", .flags = P,
+     .doc = "Training leaves frames out in which the force on an atom is larger: a few with atoms pushed into each other spoil the rest. They stay labelled, and in the errors. 0: none."},
     {"train.precision", KEY_CHOICE, 0, STRING(train.precision), .otherwise = "mixed", .flags = P, .choices = "mixed|double|plain",
      .doc = "Arithmetic of training: mixed (float where the error shows no difference), double, or plain: double without "
             "interpolated embedding nets, as deepmd-kit, several times slower. Models are double in any case."},

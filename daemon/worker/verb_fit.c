@@ -96,6 +96,7 @@ struct input {
     struct dp_dataset *train, *valid;
     struct check *check;
     bool split; // valid is a part of what was given
+    int left_out; // by train.max_force
 };
 
 static enum al_err read_paths(const struct al_node *map, const char *key, struct dp_dataset **ret)
@@ -112,7 +113,7 @@ static enum al_err read_paths(const struct al_node *map, const char *key, struct
     return AL_ERR_OK;
 }
 
-static enum al_err read_input(const struct task *t, const struct al_node *run, struct input *in)
+static enum al_err read_input(struct task *t, const struct al_node *run, struct input *in)
 {
     in->from = al_node_str(run, "from", NULL);
     AL_TRY(read_paths(run, "data", &in->train));
@@ -125,9 +126,13 @@ static enum al_err read_input(const struct task *t, const struct al_node *run, s
         AL_TRY(dp_model_read(in->from, &m));
         AL_TRY(data_against_model(in->check, m, in->train));
     }
-    if (in->valid) return AL_ERR_OK;
-    in->split = true;
-    AL_TRY(dp_dataset_split(in->train, t->cfg->train.validation, t->cfg->seed, &in->valid));
+    if (!in->valid) {
+        in->split = true;
+        AL_TRY(dp_dataset_split(in->train, t->cfg->train.validation, t->cfg->seed, &in->valid));
+    }
+    int before = dp_dataset_nframes(in->train);
+    AL_TRY(train_leave_out(t, in->train));
+    in->left_out = before - dp_dataset_nframes(in->train);
     return AL_ERR_OK;
 }
 
@@ -194,6 +199,7 @@ static void log_start(struct fit *f, const struct input *in, const struct train_
 {
     log_line(f, "ev=start engine=%s frames=%d validation_frames=%d%s steps=%ld from=%s", f->t->cfg->train.engine, dp_dataset_nframes(in->train), dp_dataset_nframes(in->valid),
              in->split ? " validation=split" : "", o->steps, o->init ? o->init : "random");
+    if (in->left_out) log_line(f, "ev=left_out frames=%d max_force=%g", in->left_out, f->t->cfg->train.max_force);
     for (int i = 0; i < in->train->nnotes; i++)
         log_line(f, "ev=note msg=\"%s\"", in->train->note[i]);
     for (int i = 0; i < in->check->n; i++)

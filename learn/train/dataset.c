@@ -15,7 +15,7 @@ enum al_err dp_dataset_create(struct dp_dataset **ret)
     return al_alloc(1, sizeof **ret, ret);
 }
 
-static void free_system(struct dp_system *s)
+void dp_system_clear(struct dp_system *s)
 {
     al_free(s->name);
     al_free(s->path);
@@ -33,7 +33,7 @@ static void free_system(struct dp_system *s)
 void dp_system_destroy(struct dp_system **s)
 {
     if (!*s) return;
-    free_system(*s);
+    dp_system_clear(*s);
     al_free(*s);
     *s = NULL;
 }
@@ -42,7 +42,7 @@ void dp_dataset_destroy(struct dp_dataset **d)
 {
     if (!*d) return;
     for (int i = 0; i < (*d)->nsys; i++)
-        free_system(&(*d)->sys[i]);
+        dp_system_clear(&(*d)->sys[i]);
     for (int i = 0; i < (*d)->nnotes; i++)
         al_free((*d)->note[i]);
     al_free((*d)->note);

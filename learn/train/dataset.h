@@ -53,6 +53,8 @@ int dp_dataset_nframes(const struct dp_dataset *d);
 // Frames moved at random from d to *ret: the fraction of each system's, rounded, at least one of a system of ten frames or more
 // unless fraction is 0; never all of them.
 enum al_err dp_dataset_split(struct dp_dataset *d, double fraction, uint64_t seed, struct dp_dataset **ret);
+// Takes the frames out that have an atom with a larger force, eV/Ang (0: none), and systems that are left with no frame; *ret_out: how many.
+enum al_err dp_dataset_leave_out(struct dp_dataset *d, double max_force, int *ret_out);
 // Write every system as one set of its own directory dir/NAME, or all frames into one extended XYZ file.
 enum al_err dp_dataset_write_npy(const struct dp_dataset *d, const char *dir);
 enum al_err dp_dataset_write_xyz(const struct dp_dataset *d, const char *path);

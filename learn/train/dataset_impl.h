@@ -10,6 +10,7 @@
 #define DP_LABELS ((unsigned)(AL_HAVE_ENERGY | AL_HAVE_FORCES | AL_HAVE_VIRIAL))
 
 void dp_system_destroy(struct dp_system **s);
+void dp_system_clear(struct dp_system *s); // of an array
 // Room for `more` frames after those there are, for all labels whatever `have` says.
 enum al_err dp_system_grow(struct dp_system *s, int more);
 enum al_err dp_dataset_push(struct dp_dataset *d, struct dp_system **s); // takes *s over

@@ -90,3 +90,35 @@ enum al_err dp_dataset_split(struct dp_dataset *d, double fraction, uint64_t see
     to = NULL;
     return AL_ERR_OK;
 }
+
+static bool harder_than(const struct dp_system *s, int frame, double max_force)
+{
+    const double *f = s->force + 3 * (size_t)s->natoms * (size_t)frame;
+    for (int i = 0; i < s->natoms; i++, f += 3)
+        if (f[0] * f[0] + f[1] * f[1] + f[2] * f[2] > max_force * max_force) return true;
+    return false;
+}
+
+enum al_err dp_dataset_leave_out(struct dp_dataset *d, double max_force, int *ret_out)
+{
+    int n = 0, kept = 0;
+    *ret_out = 0;
+    if (max_force <= 0) return AL_ERR_OK;
+    for (int k = 0; k < d->nsys; k++) {
+        struct dp_system *s = &d->sys[k];
+        AL_AUTOFREE bool *out = NULL;
+        AL_ALLOC(out, s->nframes);
+        int before = s->nframes;
+        for (int i = 0; (s->have & AL_HAVE_FORCES) && i < before; i++)
+            out[i] = harder_than(s, i, max_force);
+        close_gaps(s, out);
+        n += before - s->nframes;
+    }
+    for (int k = 0; k < d->nsys; k++) {
+        if (!d->sys[k].nframes) dp_system_clear(&d->sys[k]);
+        else if (k != kept++) d->sys[kept - 1] = d->sys[k];
+    }
+    d->nsys = kept;
+    *ret_out = n;
+    return AL_ERR_OK;
+}

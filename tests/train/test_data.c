@@ -307,6 +307,35 @@ static void split(void **state) // every frame in one of the two, the same for t
     }
 }
 
+static void leave_out(void **state) // frames with a hard atom go, a system of nothing else with them
+{
+    (void)state;
+    struct al_frames *fs = NULL;
+    struct dp_dataset *d = NULL;
+    int n;
+    MUST(al_frames_create(&fs));
+    for (int i = 0; i < 8; i++) {
+        struct al_frame *f = labelled(i == 7 ? 12 : 8, 300 + (uint64_t)i);
+        f->energy = i;
+        for (int a = 0; a < f->natoms; a++)
+            f->forces[a][0] = f->forces[a][1] = f->forces[a][2] = 0.1;
+        if (i == 2 || i == 7) f->forces[5][0] = f->forces[5][1] = f->forces[5][2] = -6; // 10.4 eV/Ang
+        MUST(al_frames_push(fs, &f));
+    }
+    MUST(dp_dataset_create(&d));
+    MUST(dp_dataset_add_frames(d, "x", fs));
+    al_frames_destroy(&fs);
+    MUST(dp_dataset_leave_out(d, 0, &n));
+    assert_true(n == 0 && dp_dataset_nframes(d) == 8);
+    MUST(dp_dataset_leave_out(d, 10.5, &n));
+    assert_true(n == 0 && d->nsys == 2);
+    MUST(dp_dataset_leave_out(d, 10, &n));
+    assert_true(n == 2 && d->nsys == 1 && d->sys[0].nframes == 6 && d->sys[0].natoms == 8 && d->sys[0].set_frames[0] == 6);
+    for (int i = 0; i < 6; i++)
+        assert_true(d->sys[0].energy[i] == (i < 2 ? i : i + 1) && d->sys[0].force[24 * i + 15] == 0.1);
+    dp_dataset_destroy(&d);
+}
+
 static enum al_err read_bad(void)
 {
     const char *paths[] = {at("bad")};
@@ -352,7 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(npy_round_trip), cmocka_unit_test(npy_types),   cmocka_unit_test(systems),
         cmocka_unit_test(from_frames),    cmocka_unit_test(kinds_and_weights), cmocka_unit_test(mixed_type),
-        cmocka_unit_test(split),          cmocka_unit_test(bad_systems),
+        cmocka_unit_test(split),          cmocka_unit_test(leave_out),   cmocka_unit_test(bad_systems),
     };
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     MUST(al_remove_tree(dir));
