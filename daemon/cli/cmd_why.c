@@ -103,6 +103,7 @@ static enum al_err tell_json(const struct why *w, char **ret_text)
     json_text(d, "directory", l->set);
     json_text(d, "gathered_by", l->gather_task);
     json_doc_int(d, "models", l->ntrained);
+    if (l->left_out > 0) json_doc_real(d, "left_out_force", l->left_out);
     json_count(d, "first_iteration", l->first_model);
     json_count(d, "last_iteration", l->last_model);
     json_doc_bool(d, "published", l->published);
@@ -178,6 +179,7 @@ static void print_use(const struct frame_life *l)
     printf("set         %s, %s (by %s)\n", l->part, l->set, l->gather_task);
     if (strcmp(l->part, "test") == 0) puts("trained on  never: it measures the error");
     else if (strcmp(l->part, "valid") == 0) puts("trained on  never: validation");
+    else if (l->left_out > 0) printf("trained on  never: a force of %.3g eV/Ang, above train.max_force\n", l->left_out);
     else if (!l->ntrained) printf("trained on  by no model%s\n", l->closed ? ": it came with the last iteration" : " yet");
     else
         printf("trained on  by %d models, iterations %d to %d%s\n", l->ntrained, l->first_model, l->last_model,

@@ -2,6 +2,7 @@
 // Copyright the alnd authors
 #include "cli/frame_life.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,7 +222,22 @@ static enum al_err find_set(struct frame_life *l)
 
 static const char *const part_names[] = {"train", "valid", "test"};
 
-static enum al_err tell_set(const struct view *v, struct frame_life *l)
+// Training leaves it out when the force on an atom is larger than train.max_force.
+static enum al_err tell_left_out(const char *path, long index, double max_force, struct frame_life *l)
+{
+    AL_OWN(al_frames) fs = NULL;
+    if (max_force <= 0 || strcmp(l->part, "train") != 0) return AL_ERR_OK;
+    AL_TRY(al_xyz_read(path, &fs));
+    double largest = 0;
+    for (int i = 0; index < fs->n && i < fs->f[index]->natoms; i++) {
+        const double *f = fs->f[index]->forces[i];
+        largest = fmax(largest, sqrt(f[0] * f[0] + f[1] * f[1] + f[2] * f[2]));
+    }
+    if (largest > max_force) l->left_out = largest;
+    return AL_ERR_OK;
+}
+
+static enum al_err tell_set(const struct loop_config *c, const struct view *v, struct frame_life *l)
 {
     char path[AL_PATH];
     (void)plan_gather_of(v, l->iteration, l->label_task, &l->gathered);
@@ -235,6 +251,7 @@ static enum al_err tell_set(const struct view *v, struct frame_life *l)
         if (p.index < 0) continue;
         snprintf(l->part, sizeof l->part, "%s", part_names[i]);
         AL_TRY(find_set(l));
+        AL_TRY(tell_left_out(path, p.index, c->train.max_force, l));
         return AL_ERR_OK;
     }
     l->gather_task[0] = '\0';
@@ -247,7 +264,7 @@ static void tell_trainings(const struct view *v, struct frame_life *l)
     const struct view_task *models = view_find(v, "models");
     l->first_model = l->last_model = -1;
     l->closed = models && models->state == TASK_DONE;
-    if (strcmp(l->part, "train") != 0) return;
+    if (strcmp(l->part, "train") != 0 || l->left_out > 0) return;
     for (int i = 0; i < v->ntasks; i++) {
         const struct view_task *t = &v->task[i];
         if (strcmp(t->verb, "train") != 0 || t->state != TASK_DONE || strncmp(t->id, "iterations/", 11) != 0) continue;
@@ -268,7 +285,7 @@ enum al_err frame_life_tell(const struct loop_config *c, const struct plan_env *
         if (l->class_name[0]) AL_TRY(explain(c, &t, l));
     }
     AL_TRY(tell_label(env, v, l));
-    AL_TRY(tell_set(v, l));
+    AL_TRY(tell_set(c, v, l));
     tell_trainings(v, l);
     return AL_ERR_OK;
 }

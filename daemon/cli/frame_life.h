@@ -28,6 +28,7 @@ struct frame_life {
     // use
     int late, gathered; // late: iterations that went on without its label; gathered: the one that has taken it or may (-1: initial)
     char part[8], set[TASK_ID + 32], gather_task[TASK_ID]; // part: train | valid | test; "": in no set (yet)
+    double left_out;           // eV/Ang: its largest force, above train.max_force; else 0
     int ntrained;              // finished trainings that had it
     int first_model, last_model; // iterations of them
     bool published;            // RUN/models were trained on it
