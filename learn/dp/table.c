@@ -139,7 +139,7 @@ enum al_err dp_table_build(const struct dp_net *net, double lo, double up, int d
     if (!(up > lo) || !isfinite(up - lo)) return AL_ERR_OK;
     AL_AUTOFREE double *work = NULL;
     AL_ALLOC(work, 12 * (size_t)dp_net_width(net));
-    for (int per_unit = 8; per_unit * (up - lo) <= DP_TABLE_MOST; per_unit *= 2) {
+    for (int per_unit = 8; per_unit * (up - lo) <= DP_TABLE_STEEP; per_unit *= 2) {
         ret->per_unit = per_unit;
         ret->nint = (int)ceil(per_unit * (up - lo));
         al_free(ret->c);
@@ -147,10 +147,11 @@ enum al_err dp_table_build(const struct dp_net *net, double lo, double up, int d
         AL_ALLOC(ret->c, (size_t)ret->nint * ((size_t)degree + 1) * (size_t)ret->m1);
         fill(net, ret, work);
         ret->up = up;
-        if (ret->error <= tolerance) return AL_ERR_OK;
+        // A steep net (of an element of which there are few, trained at a high rate): a finer grid leaves the caches, so some slack comes
+        // first; but the nets themselves would take 20 times as long.
+        bool large = 2 * per_unit * (up - lo) > DP_TABLE_MOST;
+        if (ret->error <= (large ? DP_TABLE_SLACK : 1) * tolerance) return AL_ERR_OK;
     }
-    // A steep net (trained at a high rate): a finer grid would leave the caches, the nets themselves take 20 times as long.
-    if (ret->error <= DP_TABLE_SLACK * tolerance) return AL_ERR_OK;
     ret->up = lo;
     ret->nint = 0;
     return AL_ERR_OK;

@@ -21,9 +21,9 @@ struct dp_table {
     double error; // largest difference found between nodes, of the slope, relative to the largest slope
 };
 
-// tolerance: of values and slopes, relative to the largest of each; DP_TABLE_SLACK times that will do at the finest grid of
-// DP_TABLE_MOST intervals. A net for which that does not suffice has an empty table.
-enum { DP_TABLE_MOST = 8192, DP_TABLE_SLACK = 10 };
+// tolerance: of values and slopes, relative to the largest of each; DP_TABLE_SLACK times that will do from the finest grid of
+// DP_TABLE_MOST intervals on. A net for which DP_TABLE_STEEP intervals do not suffice either has an empty table.
+enum { DP_TABLE_MOST = 8192, DP_TABLE_STEEP = 4 * DP_TABLE_MOST, DP_TABLE_SLACK = 10 };
 enum al_err dp_table_build(const struct dp_net *net, double lo, double up, int degree, double tolerance,
                            struct dp_table *ret);
 void dp_table_free(struct dp_table *t);
