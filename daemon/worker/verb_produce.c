@@ -21,6 +21,10 @@ struct produce {
     struct trust_window window; // given, or measured (trust: auto)
     const char *stage;
     long nsteps;
+    struct { // restored with a checkpoint: of the second half of NVT
+        long n;
+        double epot;
+    } settled;
     struct { // restored with a checkpoint
         long frames, samples, above_low, above_high; // samples outside the trust window
         double sum, max;
@@ -64,19 +68,26 @@ static enum al_err on_equilibration(void *ctx, const struct md_state *s, const s
     struct produce *x = ctx;
     (void)ret_end;
     (void)reason;
+    if (2 * s->step >= x->nsteps) {
+        x->settled.epot += th->epot;
+        x->settled.n++;
+    }
     task_progress(x->t, s->step, x->nsteps, "%s %g K %s T %.0f K", x->t->system, x->t->temperature, x->stage, th->temperature);
     return AL_ERR_OK;
 }
 
+// NVT, and velocities for NVE that keep its mean energy, so that the temperature of NVE is the one asked for.
 static enum al_err equilibrate(struct produce *x, struct nnmd *n, struct md_result *ret)
 {
     const struct cfg_production *c = &x->t->cfg->production;
-    struct md_observer obs = {.stride = c->stride, .ctx = x, .observe = on_equilibration};
+    struct md_observer obs = {c->stride, x, on_equilibration, &x->settled, sizeof x->settled};
     struct nnmd_run run = {.ensemble = "nvt", .engine = c->engine, .checkpoint = "equilibration.bin", .time = c->equilibration,
                            .timestep = c->timestep, .observer = &obs};
     x->stage = "NVT";
     x->nsteps = nnmd_steps(&run);
     AL_TRY(nnmd_run(n, &run, ret));
+    if (ret->end == MD_END_DONE && x->settled.n)
+        AL_TRY(task_fact_real(x->t, "velocity_factor", md_velocities_settle(n->s, x->settled.epot / (double)x->settled.n, x->t->temperature, 3)));
     return AL_ERR_OK;
 }
 

@@ -24,6 +24,10 @@ enum al_err md_state_eval(struct md_state *s, struct potential *p);
 // Maxwell-Boltzmann velocities. removed_dof = 3: total momentum zero; 0: as drawn. exact: scaled to the
 // temperature exactly (of 3N - removed_dof degrees of freedom).
 enum al_err md_velocities_draw(struct md_state *s, double temperature, int removed_dof, bool exact);
+// Before NVE after NVT: scales velocities so that the total energy is the mean one of the NVT run, epot (eV: its mean potential energy) and
+// kT/2 for each degree of freedom. Else the NVE run keeps what energy its first frame happens to have, and its temperature is off by about
+// T/sqrt(3N). The factor; 1 and nothing done where it would not be between 1/2 and 2.
+double md_velocities_settle(struct md_state *s, double epot, double temperature, int removed_dof);
 double md_kinetic_energy(const struct md_state *s);               // eV
 double md_temperature(const struct md_state *s, int removed_dof); // K; 0 without degrees of freedom
 

@@ -66,6 +66,17 @@ double md_temperature(const struct md_state *s, int removed_dof)
     return dof > 0 ? 2.0 * md_kinetic_energy(s) / (dof * AL_KB_EV) : 0.0;
 }
 
+double md_velocities_settle(struct md_state *s, double epot, double temperature, int removed_dof)
+{
+    double want = epot + 0.5 * (3 * s->f->natoms - removed_dof) * AL_KB_EV * temperature - s->f->energy;
+    double factor = want > 0 ? sqrt(want / md_kinetic_energy(s)) : 0;
+    if (!(factor > 0.5 && factor < 2)) return 1;
+    for (int i = 0; i < s->f->natoms; i++)
+        for (int k = 0; k < 3; k++)
+            s->f->vel[i][k] *= factor;
+    return factor;
+}
+
 void md_remove_momentum(struct md_state *s)
 {
     double p[3] = {0}, total = 0.0;

@@ -70,7 +70,7 @@ def cost(run):
 
 
 def scalar(text, key):
-    m = re.search(rf'^\s*(?:- )?{key}: (.*)$', text, re.M)
+    m = re.search(rf'^ {{2,4}}{key}: (.*)$', text, re.M) or re.search(rf'^\s*(?:- )?{key}: (.*)$', text, re.M)  # not that of a single run
     return m[1].strip('"') if m else ''
 
 

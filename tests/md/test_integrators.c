@@ -258,6 +258,50 @@ static void test_nvt_springs(void **state)
 }
 
 // The drawn velocities are Maxwell-Boltzmann, with and without fixing the temperature.
+// NVE from the last frame of 20 ps of NVT, with and without md_velocities_settle: temperature of 10 ps, relative to the one asked for.
+static double settled_temperature(uint64_t seed, bool settle)
+{
+    const double t0 = 120.0;
+    AL_OWN(al_frame) f = argon(4, 3.8, 0.05, seed);
+    OWN_POTENTIAL p = argon_potential();
+    OWN_INTEGRATOR bath = NULL;
+    OWN_INTEGRATOR nve = NULL;
+    ok(md_svr_open(&(struct md_thermostat){.temperature = t0, .tau = 100, .removed_dof = 3}, &bath));
+    ok(md_nve_open(&nve));
+    AL_OWN(md_state) s = state_of(f, t0, 3, seed);
+    ok(md_state_eval(s, p));
+    double epot = 0, t = 0;
+    steps(bath, s, p, 5.0, 2000);
+    for (int i = 0; i < 200; i++) {
+        steps(bath, s, p, 5.0, 10);
+        epot += s->f->energy / 200;
+    }
+    if (settle) {
+        double before = md_kinetic_energy(s), factor = md_velocities_settle(s, epot, t0, 3);
+        assert_true(factor != 1 && fabs(md_kinetic_energy(s) / before / (factor * factor) - 1) < 1e-12);
+        assert_true(fabs(s->f->energy + md_kinetic_energy(s) - epot - 0.5 * (3 * 64 - 3) * AL_KB_EV * t0) < 1e-9);
+        assert_true(md_velocities_settle(s, epot + 1e3, t0, 3) == 1 && md_velocities_settle(s, epot - 1e3, t0, 3) == 1); // not tenfold
+    }
+    for (int i = 0; i < 400; i++) {
+        steps(nve, s, p, 5.0, 5);
+        t += md_temperature(s, 3) / 400;
+    }
+    return t / t0 - 1;
+}
+
+static void test_settle(void **state)
+{
+    (void)state;
+    double with = 0, without = 0;
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        double a = settled_temperature(100 + seed, true), b = settled_temperature(100 + seed, false);
+        with += a * a / 8;
+        without += b * b / 8;
+    }
+    print_message("NVE temperature off by %.2f %% rms, without settling %.2f %% (1/sqrt(3N): 7.2 %%)\n", 100 * sqrt(with), 100 * sqrt(without));
+    assert_true(with < 0.25 * without && sqrt(without) > 0.03);
+}
+
 static void test_velocities(void **state)
 {
     (void)state;
@@ -308,7 +352,7 @@ int main(void)
         cmocka_unit_test(test_second_order),     cmocka_unit_test(test_momentum_and_drift),
         cmocka_unit_test(test_spring_energy),    cmocka_unit_test(test_nvt_liquid),
         cmocka_unit_test(test_nvt_springs),      cmocka_unit_test(test_velocities),
-        cmocka_unit_test(test_bad_thermostats),
+        cmocka_unit_test(test_bad_thermostats),  cmocka_unit_test(test_settle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
