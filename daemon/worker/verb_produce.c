@@ -11,7 +11,8 @@
 #include "worker/nnmd.h"
 #include "worker/series.h"
 
-enum { DEVIATION_EVERY = 10 /* frames of the trajectory */ };
+enum { DEVIATION_EVERY = 10 /* frames of the trajectory */, APART = 10 /* samples in a row */ };
+static const double apart = 4; // times trust.high
 static const double drift_limit = 0.01; // of the temperature, over the run
 
 struct produce {
@@ -27,12 +28,14 @@ struct produce {
     } settled;
     struct { // restored with a checkpoint
         long frames, samples, above_low, above_high; // samples outside the trust window
+        long apart;                                  // samples in a row far outside
         double sum, max;
     } memory;
 };
 
-// Every DEVIATION_EVERY-th frame: how far the members are apart where production goes.
-static enum al_err sample_deviation(struct produce *x, const struct md_state *s)
+// Every DEVIATION_EVERY-th frame: how far the members are apart where production goes. A run that stays far outside the window has fallen into a
+// hole of the potential (atoms in each other that none of the training frames had): it ends, and is not used.
+static enum al_err sample_deviation(struct produce *x, const struct md_state *s, bool *ret_end, char reason[MD_TEXT])
 {
     struct deviation d = {0};
     FILE *out = x->deviation->out;
@@ -45,6 +48,11 @@ static enum al_err sample_deviation(struct produce *x, const struct md_state *s)
     x->memory.above_low += !(d.max_f < x->window.low);
     x->memory.above_high += !(d.max_f < x->window.high);
     if (d.max_f > x->memory.max) x->memory.max = d.max_f;
+    x->memory.apart = d.max_f < apart * x->window.high ? 0 : x->memory.apart + 1;
+    if (x->memory.apart < APART) return AL_ERR_OK;
+    *ret_end = true;
+    snprintf(reason, MD_TEXT, "the members are %.3g eV/Ang apart (trust.high %.3g), and so in %d samples in a row: nothing like this was trained on", d.max_f,
+             x->window.high, APART);
     return AL_ERR_OK;
 }
 
@@ -52,9 +60,7 @@ static enum al_err on_frame(void *ctx, const struct md_state *s, const struct md
                             char reason[MD_TEXT])
 {
     struct produce *x = ctx;
-    (void)ret_end;
-    (void)reason;
-    if (x->memory.frames % DEVIATION_EVERY == 0) AL_TRY(sample_deviation(x, s));
+    if (x->memory.frames % DEVIATION_EVERY == 0) AL_TRY(sample_deviation(x, s, ret_end, reason));
     x->memory.frames++;
     AL_TRY(md_output_frame(x->traj, s, false));
     AL_TRY(md_output_thermo(x->thermo, th));

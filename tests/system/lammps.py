@@ -132,6 +132,16 @@ def same_means():
         check(abs(x - y) < 6 * e and e < 0.2 * abs(y), f'{mean} differs')
 
 
+def ends_where_members_are_apart():
+    """Ten samples in a row far outside the trust window: no production."""
+    for engine in ('builtin', 'lammps'):
+        text = config().replace('trust: {auto: true, low: 0.001 eV/Ang, high: 20 eV/Ang}', 'trust: {low: 1e-7 eV/Ang, high: 2e-7 eV/Ang}')
+        check('2e-7' in text, 'mini.yaml has changed')
+        write_task('apart-' + engine, 'produce', text.replace('production: {engine: lammps', 'production: {engine: ' + engine))
+        facts = work('apart-' + engine, 'produce')
+        check('10 samples in a row' in facts['ended'] and facts['deviation_samples'] == facts['extrapolating'] == '10', str(facts))
+
+
 def stopped_killed_and_gone_on():
     """The frames of the whole run are there once each, in order."""
     write_task('hurt', 'produce', config().replace('time: 10 ps', 'time: 200 ps'))
@@ -196,6 +206,7 @@ with tempfile.TemporaryDirectory(prefix='alnd-lammps-') as d:
     campaign()
     same_trajectory()
     same_means()
+    ends_where_members_are_apart()
     stopped_killed_and_gone_on()
     hung_is_noticed()
     os.chdir('/')
