@@ -56,8 +56,8 @@ static enum al_err watch_start(struct watch *w, const struct tr_bond_options *o)
 
 static void name_bond(const struct watch *w, int centre, int ligand, int run, struct tr_framework *f)
 {
-    snprintf(f->first_bond, sizeof f->first_bond, "%s%d-%s%d in trajectory %d", al_element_symbol(w->ref->z[centre]), centre,
-             al_element_symbol(w->ref->z[ligand]), ligand, run);
+    snprintf(f->first_bond, sizeof f->first_bond, "%s%d-%s%d in trajectory %d", al_element_symbol(w->ref->run[run].traj->z[centre]), centre,
+             al_element_symbol(w->ref->run[run].traj->z[ligand]), ligand, run);
 }
 
 // Bonds of unit c (atom i of the list) in the present frame against those at the start.
@@ -69,7 +69,7 @@ static void compare_unit(struct watch *w, int i, int run, double time, struct tr
         w->balance[b->bond[k].ligand]--;
     for (int e = w->list->first[i]; e < w->list->first[i + 1]; e++) {
         int j = w->ref->frame[w->list->pair[e].j];
-        if (w->list->pair[e].r > w->cutoff[w->ref->z[j]]) continue;
+        if (w->list->pair[e].r > w->cutoff[w->ref->run[run].traj->z[j]]) continue;
         coordination++;
         w->balance[j]++;
     }
@@ -147,39 +147,37 @@ static enum al_err bonds_part(const struct tr_reference *ref, const struct tr_bo
 
 // --- motion --------------------------------------------------------------------------------------------
 
-// Mean squared displacement of one atom from its mean place in each run, Ang^2, mean over all frames.
-static double about_mean(const struct tr_reference *ref, int atom)
+// Sum over the frames of a run of the squared displacement of one atom from its mean place in it, Ang^2.
+static double about_mean(const struct tr_reference *ref, int run, int atom)
 {
-    double sum = 0.0, frames = 0.0;
-    for (int k = 0; k < ref->nruns; k++) {
-        double mean[3] = {0}, x[3], n = ref->run[k].n;
-        for (int t = 0; t < ref->run[k].n; t++) {
-            tr_reference_pos(ref, k, t, atom, x);
-            for (int q = 0; q < 3; q++)
-                mean[q] += x[q] / n;
-        }
-        for (int t = 0; t < ref->run[k].n; t++) {
-            tr_reference_pos(ref, k, t, atom, x);
-            for (int q = 0; q < 3; q++)
-                sum += (x[q] - mean[q]) * (x[q] - mean[q]);
-        }
-        frames += n;
+    double sum = 0.0, mean[3] = {0}, x[3];
+    int n = ref->run[run].n;
+    for (int t = 0; t < n; t++) {
+        tr_reference_pos(ref, run, t, atom, x);
+        for (int q = 0; q < 3; q++)
+            mean[q] += x[q] / n;
     }
-    return sum / frames;
+    for (int t = 0; t < n; t++) {
+        tr_reference_pos(ref, run, t, atom, x);
+        for (int q = 0; q < 3; q++)
+            sum += (x[q] - mean[q]) * (x[q] - mean[q]);
+    }
+    return sum;
 }
 
 static void element_rms(const struct tr_reference *ref, struct tr_framework *f)
 {
-    int count[MAX_ELEMENTS] = {0};
-    for (int i = 0; i < ref->nframework; i++) {
-        int e = 0, z = ref->z[ref->frame[i]];
-        while (e < f->nelements && f->z[e] != z)
-            e++;
-        if (e == MAX_ELEMENTS) continue;
-        if (e == f->nelements) f->z[f->nelements++] = z;
-        f->rms[e] += about_mean(ref, ref->frame[i]);
-        count[e]++;
-    }
+    double count[MAX_ELEMENTS] = {0};
+    for (int k = 0; k < ref->nruns; k++)
+        for (int i = 0; i < ref->nframework; i++) {
+            int e = 0, z = ref->run[k].traj->z[ref->frame[i]];
+            while (e < f->nelements && f->z[e] != z)
+                e++;
+            if (e == MAX_ELEMENTS) continue;
+            if (e == f->nelements) f->z[f->nelements++] = z;
+            f->rms[e] += about_mean(ref, k, ref->frame[i]);
+            count[e] += ref->run[k].n;
+        }
     for (int e = 0; e < f->nelements; e++)
         f->rms[e] = sqrt(f->rms[e] / count[e]);
 }
@@ -221,9 +219,11 @@ static double msd_at(const struct tr_reference *ref, double **track, int n, int 
 static enum al_err motion_tracks(const struct tr_reference *ref, const int *atom, int n, double **track, struct tr_framework *f)
 {
     int lag[MAX_LAGS], shortest = tr_reference_shortest(ref);
-    double square = 0.0;
-    for (int k = 0; k < ref->nruns; k++)
+    double square = 0.0, frames = 0.0;
+    for (int k = 0; k < ref->nruns; k++) {
         AL_TRY(tr_reference_track(ref, k, atom, n, &track[k]));
+        frames += ref->run[k].n;
+    }
     f->nlags = tr_log_lags(shortest / 2, 10, MAX_LAGS, lag);
     AL_ALLOC(f->lag, f->nlags);
     AL_ALLOC(f->msd, f->nlags);
@@ -234,7 +234,8 @@ static enum al_err motion_tracks(const struct tr_reference *ref, const int *atom
     double half = msd_at(ref, track, n, shortest / 2), quarter = msd_at(ref, track, n, shortest / 4);
     f->growth = quarter > 0.0 ? half / quarter : 1.0;
     for (int i = 0; i < n; i++) {
-        square += about_mean(ref, atom[i]) / n;
+        for (int k = 0; k < ref->nruns; k++)
+            square += about_mean(ref, k, atom[i]) / (frames * n);
         f->spacing += nearest(ref, atom, n, i) / n;
     }
     f->lindemann = sqrt(square) / f->spacing;

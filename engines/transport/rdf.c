@@ -17,7 +17,7 @@ static const double least_r_max = 6.0, default_r_max = 10.0, default_dr = 0.05, 
 
 struct work {
     int nkinds, z[MAX_KINDS], n[MAX_KINDS];
-    int *kind;                  // [natoms]
+    int kind[AL_ZMAX + 1];      // of an element
     double (*x)[3];             // [natoms] of a frame
     int stride, nblocks;
     double *g;                  // [nblocks][npairs][nbins]
@@ -27,7 +27,6 @@ struct work {
 
 static void work_clear(struct work *w)
 {
-    al_free(w->kind);
     al_free(w->x);
     al_free(w->g);
     al_free(w->count);
@@ -36,15 +35,13 @@ static void work_clear(struct work *w)
 
 static enum al_err kinds(struct work *w, const struct tr_reference *ref)
 {
-    AL_ALLOC(w->kind, ref->natoms);
     for (int z = 0; z <= AL_ZMAX; z++) {
         int n = 0;
         for (int i = 0; i < ref->natoms; i++)
             n += ref->z[i] == z;
         if (!n) continue;
         if (w->nkinds == MAX_KINDS) AL_FAIL(AL_ERR_UNSUPPORTED, "more than %d elements", MAX_KINDS);
-        for (int i = 0; i < ref->natoms; i++)
-            if (ref->z[i] == z) w->kind[i] = w->nkinds;
+        w->kind[z] = w->nkinds;
         w->z[w->nkinds] = z;
         w->n[w->nkinds++] = n;
     }
@@ -101,6 +98,7 @@ static enum al_err set_up(struct work *w, const struct tr_reference *ref, const 
 static enum al_err add_frame(struct work *w, const struct tr_rdf *r, const struct tr_reference *ref, int run, int t, int block)
 {
     const double(*cell)[3] = ref->run[run].traj->cells[t];
+    const int *z = ref->run[run].traj->z;
     for (int i = 0; i < ref->natoms; i++)
         tr_reference_instant(ref, run, t, i, w->x[i]);
     AL_TRY(al_neigh_update(w->list, ref->natoms, (const double(*)[3])w->x, cell, true));
@@ -111,7 +109,7 @@ static enum al_err add_frame(struct work *w, const struct tr_rdf *r, const struc
             const struct al_neigh_pair *p = &w->list->pair[e];
             int k = (int)(p->r / r->dr);
             if (k >= r->nbins) continue; // rounding at r_max
-            size_t at = (size_t)pair_of(w->kind[i], w->kind[p->j]) * nbins + (size_t)k;
+            size_t at = (size_t)pair_of(w->kind[z[i]], w->kind[z[p->j]]) * nbins + (size_t)k;
             g[at] += volume;
             w->count[at] += 1.0;
         }

@@ -8,12 +8,32 @@
 #include "base/linalg.h"
 #include "base/mem.h"
 
-static enum al_err check_run(const struct tr_traj *run, const struct tr_traj *first, int number)
+static bool in_framework(const struct tr_species *s, int z)
+{
+    return s->framework ? z >= 0 && z <= AL_ZMAX && s->framework[z] : z != s->mobile_z;
+}
+
+// The same number of each element, and mobile ions and framework in the same places.
+static bool same_atoms(const struct tr_traj *a, const struct tr_traj *b, const struct tr_species *s)
+{
+    int count[AL_ZMAX + 1] = {0};
+    if (a->natoms != b->natoms) return false;
+    for (int i = 0; i < a->natoms; i++) {
+        if (a->z[i] != b->z[i] && !(in_framework(s, a->z[i]) && in_framework(s, b->z[i]))) return false;
+        count[a->z[i]]++;
+        count[b->z[i]]--;
+    }
+    for (int z = 0; z <= AL_ZMAX; z++)
+        if (count[z]) return false;
+    return true;
+}
+
+static enum al_err check_run(const struct tr_traj *run, const struct tr_traj *first, const struct tr_species *s, int number)
 {
     if (run->n < 1 || run->n > INT32_MAX / 4) AL_FAIL(AL_ERR_INPUT, "trajectory %d: %ld frames", number, run->n);
     if (!(run->dt > 0.0) || fabs(run->dt - first->dt) > 1e-6 * first->dt)
         AL_FAIL(AL_ERR_INPUT, "trajectory %d: %g fs between frames, trajectory 0: %g fs", number, run->dt, first->dt);
-    if (run->natoms != first->natoms || memcmp(run->z, first->z, (size_t)first->natoms * sizeof *first->z) != 0)
+    if (!same_atoms(run, first, s))
         AL_FAIL(AL_ERR_INPUT, "trajectory %d has other atoms than the first one", number);
     if (!run->pbc) AL_FAIL(AL_ERR_INPUT, "trajectory %d has no cell", number);
     return AL_ERR_OK;
@@ -25,8 +45,7 @@ static enum al_err select_atoms(const struct tr_species *s, struct tr_reference 
     AL_ALLOC(r->frame, r->natoms);
     for (int i = 0; i < r->natoms; i++) {
         if (r->z[i] == s->mobile_z) r->ion[r->nions++] = i;
-        bool in = s->framework ? r->z[i] >= 0 && r->z[i] <= AL_ZMAX && s->framework[r->z[i]] : r->z[i] != s->mobile_z;
-        if (in) r->frame[r->nframework++] = i;
+        if (in_framework(s, r->z[i])) r->frame[r->nframework++] = i;
     }
     return AL_ERR_OK;
 }
@@ -42,7 +61,7 @@ static void drift(const struct tr_reference *r, const struct tr_reference_run *u
     double total = 0.0;
     ret[0] = ret[1] = ret[2] = 0.0;
     for (int k = 0; k < r->nframework; k++) {
-        double s[3], s0[3], m = al_element_mass(r->z[r->frame[k]]);
+        double s[3], s0[3], m = al_element_mass(u->traj->z[r->frame[k]]);
         fractional(u, t, r->frame[k], s);
         fractional(u, 0, r->frame[k], s0);
         total += m;
@@ -59,7 +78,7 @@ static void offset(const struct tr_reference *r, const struct tr_reference_run *
     double total = 0.0;
     ret[0] = ret[1] = ret[2] = 0.0;
     for (int k = 0; k < r->nframework; k++) {
-        double s[3], s0[3], m = al_element_mass(r->z[r->frame[k]]);
+        double s[3], s0[3], m = al_element_mass(u->traj->z[r->frame[k]]);
         fractional(u, 0, r->frame[k], s);
         fractional(&r->run[0], 0, r->frame[k], s0);
         total += m;
@@ -103,7 +122,7 @@ enum al_err tr_reference_create(const struct tr_traj *const *runs, int nruns, co
 {
     if (nruns < 1) AL_FAIL(AL_ERR_INPUT, "no trajectory");
     for (int k = 0; k < nruns; k++)
-        AL_TRY(check_run(runs[k], runs[0], k));
+        AL_TRY(check_run(runs[k], runs[0], s, k));
     AL_OWN(tr_reference) r = NULL;
     AL_ALLOC(r, 1);
     r->natoms = runs[0]->natoms;

@@ -21,7 +21,7 @@ struct tr_reference {
     double dt;               // fs between frames
     int *ion;                // [nions] atoms of the mobile element
     int *frame;              // [nframework] atoms of the framework
-    const int *z;            // [natoms]
+    const int *z;            // [natoms] of run 0; those of another one are run[k].traj->z
     double cell[3][3], inv[3][3]; // mean cell of all frames and its inverse
     struct tr_reference_run {
         const struct tr_traj *traj;
@@ -31,7 +31,8 @@ struct tr_reference {
     } *run;                   // [nruns]
 };
 
-// AL_ERR_INPUT: runs that differ in atoms or in dt, no cell. No framework atoms: positions as they are. No mobile ions is not an
+// AL_ERR_INPUT: runs that differ in atoms or in dt, no cell. Runs may have the elements of the framework in different places (arrangements
+// of one composition): bonds and motion go by atom, elements by run. No framework atoms: positions as they are. No mobile ions is not an
 // error here. The runs must outlive it.
 enum al_err tr_reference_create(const struct tr_traj *const *runs, int nruns, const struct tr_species *s,
                                 struct tr_reference **ret);

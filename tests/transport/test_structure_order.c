@@ -247,6 +247,39 @@ static void test_framework_intact(void **state)
     assert_near(g->r_max, 7.0, 1e-12);
 }
 
+// Two replicas with one S of another unit replaced by Se in each: bonds go by atom, elements by run.
+static void test_framework_arrangements(void **state)
+{
+    (void)state;
+    AL_OWN(tr_traj) t = film(INTACT);
+    AL_OWN(tr_traj) u = film(ONE_BROKEN);
+    t->z[1] = u->z[8] = 34;
+    const struct tr_traj *runs[] = {t, u};
+    struct tr_bond_options o = {.species = {.mobile_z = 3}};
+    AL_OWN(tr_framework) f = NULL;
+    AL_OWN(tr_rdf) g = NULL;
+    ok(tr_framework_create(runs, 2, &o, &f));
+    assert_int_equal(f->nbonds, 32);
+    assert_int_equal(f->broken_end, 1);
+    assert_string_equal(f->first_bond, "P0-S3 in trajectory 1");
+    assert_int_equal(f->nelements, 3);
+    for (int e = 0; e < f->nelements; e++)
+        if (f->z[e] == 34) assert_near(f->rms[e], sqrt(3 * (0.01 * 7 / 8 + 0.0025)), 0.01);
+    ok(tr_rdf_create(runs, 1, &(struct tr_rdf_options){0}, &g));
+    assert_near(tr_rdf_find(g, 15, 34)->coordination_ab, 1.0 / 8, 1e-9);
+    tr_rdf_destroy(&g);
+    ok(tr_rdf_create(runs, 2, &(struct tr_rdf_options){0}, &g));
+    assert_near(tr_rdf_find(g, 15, 34)->coordination_ab, 1.0 / 8, 1e-9); // P 1 of the second one, where S 3 of P 0 goes away
+    assert_near(tr_rdf_find(g, 15, 34)->coordination_ba, 1.0, 1e-9);
+    struct tr_framework *none = NULL;
+    u->z[6] = 34; // one more Se
+    assert_int_equal(tr_framework_create(runs, 2, &o, &none), AL_ERR_INPUT);
+    u->z[6] = 16;
+    u->z[5] = 3; // ion and framework change places
+    u->z[NATOMS - 1] = 15;
+    assert_int_equal(tr_framework_create(runs, 2, &o, &none), AL_ERR_INPUT);
+}
+
 static void test_framework_broken(void **state)
 {
     (void)state;
@@ -381,7 +414,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_breathing_gas),    cmocka_unit_test(test_ideal_gas),        cmocka_unit_test(test_crystals),         cmocka_unit_test(test_framework_intact),
-        cmocka_unit_test(test_framework_broken), cmocka_unit_test(test_framework_molten), cmocka_unit_test(test_density),
+        cmocka_unit_test(test_framework_arrangements), cmocka_unit_test(test_framework_broken), cmocka_unit_test(test_framework_molten), cmocka_unit_test(test_density),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
