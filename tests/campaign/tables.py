@@ -96,7 +96,7 @@ def transport(run):
             span = f'{number(p, "d_low95_cm2_per_s", "%.2e")} to {number(p, "d_high95_cm2_per_s", "%.2e")}' if seen else ''
             drift = re.search(r'^    energy_drift_ev_per_atom_ps: (\S+)', p, re.M)
             print(f'| {os.path.basename(path)[:-5]} | {number(p, "temperature_k", "%.0f")} | {d} | {span} | {scalar(p, "runs")} | '
-                  f'{"%.1e" % float(drift[1]) if drift else ""} | {number(p, "force_deviation_mean_ev_per_ang")} | {scalar(p, "verdict").split(";")[0]} |')
+                  f'{"%.1e" % float(drift[1]) if drift else ""} | {number(p, "force_deviation_mean_ev_per_ang")} | {", ".join(x.split(":")[0].strip() for x in scalar(p, "        verdict").strip().split(";")[:2])} |')
     print('\n| system | E_a / eV | 95 % | D(300 K) / cm2/s | conductivity(300 K) / S/cm | 95 % | temperatures |\n' + '|---' * 7 + '|')
     for path in files:
         a = open(path).read().split('\narrhenius')[1]
