@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/frame.h"
+#include "base/linalg.h"
 #include "base/mem.h"
 #include "cli/scan.h"
 
@@ -231,7 +232,7 @@ static enum al_err tell_left_out(const char *path, long index, double max_force,
     double largest = 0;
     for (int i = 0; index < fs->n && i < fs->f[index]->natoms; i++) {
         const double *f = fs->f[index]->forces[i];
-        largest = fmax(largest, sqrt(f[0] * f[0] + f[1] * f[1] + f[2] * f[2]));
+        largest = fmax(largest, sqrt(al_dot3(f, f)));
     }
     if (largest > max_force) l->left_out = largest;
     return AL_ERR_OK;

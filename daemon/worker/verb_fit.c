@@ -130,10 +130,7 @@ static enum al_err read_input(struct task *t, const struct al_node *run, struct 
         in->split = true;
         AL_TRY(dp_dataset_split(in->train, t->cfg->train.validation, t->cfg->seed, &in->valid));
     }
-    int before = dp_dataset_nframes(in->train);
-    AL_TRY(train_leave_out(t, in->train));
-    in->left_out = before - dp_dataset_nframes(in->train);
-    return AL_ERR_OK;
+    return train_leave_out(t, in->train, &in->left_out);
 }
 
 static void release_input(struct input *in)

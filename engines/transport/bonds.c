@@ -11,16 +11,11 @@
 
 static const int usual_centres[] = {15, 14, 32, 50, 33, 51, 5, 13, 31, 40, 22, 41, 73}; // P Si Ge Sn As Sb B Al Ga Zr Ti Nb Ta
 
-static bool in_framework(const struct tr_species *s, int z)
-{
-    return s->framework ? z >= 0 && z <= AL_ZMAX && s->framework[z] : z != s->mobile_z;
-}
-
 static int count(const struct tr_reference *ref, const struct tr_species *s, int z)
 {
     int n = 0;
     for (int i = 0; i < ref->natoms; i++)
-        n += ref->z[i] == z && in_framework(s, z);
+        n += ref->z[i] == z && tr_in_framework(s, z);
     return n;
 }
 
@@ -49,7 +44,7 @@ static enum al_err search(const struct tr_reference *ref, const struct tr_bond_o
             const struct al_neigh_pair *p = &list->pair[e];
             int z = ref->z[p->j];
             double cutoff = factor * (rc + al_element_covalent_radius(z)), d[3];
-            if (z == b->centre_z || !in_framework(&o->species, z) || p->r > cutoff) continue;
+            if (z == b->centre_z || !tr_in_framework(&o->species, z) || p->r > cutoff) continue;
             struct tr_bond *q = &b->bond[b->n++];
             *q = (struct tr_bond){.centre = i, .ligand = p->j, .cutoff = cutoff};
             for (int k = 0; k < 3; k++)

@@ -8,18 +8,13 @@
 #include "base/linalg.h"
 #include "base/mem.h"
 
-static bool in_framework(const struct tr_species *s, int z)
-{
-    return s->framework ? z >= 0 && z <= AL_ZMAX && s->framework[z] : z != s->mobile_z;
-}
-
 // The same number of each element, and mobile ions and framework in the same places.
 static bool same_atoms(const struct tr_traj *a, const struct tr_traj *b, const struct tr_species *s)
 {
     int count[AL_ZMAX + 1] = {0};
     if (a->natoms != b->natoms) return false;
     for (int i = 0; i < a->natoms; i++) {
-        if (a->z[i] != b->z[i] && !(in_framework(s, a->z[i]) && in_framework(s, b->z[i]))) return false;
+        if (a->z[i] != b->z[i] && !(tr_in_framework(s, a->z[i]) && tr_in_framework(s, b->z[i]))) return false;
         count[a->z[i]]++;
         count[b->z[i]]--;
     }
@@ -45,7 +40,7 @@ static enum al_err select_atoms(const struct tr_species *s, struct tr_reference 
     AL_ALLOC(r->frame, r->natoms);
     for (int i = 0; i < r->natoms; i++) {
         if (r->z[i] == s->mobile_z) r->ion[r->nions++] = i;
-        if (in_framework(s, r->z[i])) r->frame[r->nframework++] = i;
+        if (tr_in_framework(s, r->z[i])) r->frame[r->nframework++] = i;
     }
     return AL_ERR_OK;
 }

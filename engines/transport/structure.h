@@ -16,6 +16,11 @@ struct tr_species {
     const bool *framework; // [AL_ZMAX + 1] elements of the framework; NULL = every element but mobile_z
 };
 
+static inline bool tr_in_framework(const struct tr_species *s, int z)
+{
+    return s->framework ? z >= 0 && z <= AL_ZMAX && s->framework[z] : z != s->mobile_z;
+}
+
 struct tr_reference {
     int nruns, natoms, nions, nframework;
     double dt;               // fs between frames

@@ -2,6 +2,7 @@
 // Copyright the alnd authors
 #include <math.h>
 
+#include "base/linalg.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "train/dataset_impl.h"
@@ -95,7 +96,7 @@ static bool harder_than(const struct dp_system *s, int frame, double max_force)
 {
     const double *f = s->force + 3 * (size_t)s->natoms * (size_t)frame;
     for (int i = 0; i < s->natoms; i++, f += 3)
-        if (f[0] * f[0] + f[1] * f[1] + f[2] * f[2] > max_force * max_force) return true;
+        if (al_dot3(f, f) > max_force * max_force) return true;
     return false;
 }
 
