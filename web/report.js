@@ -6,7 +6,7 @@
 (function () {
   'use strict';
   var palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', null]; // Okabe and Ito; the last: grey of the page
-  var LINE = 1, POINTS = 2, DASHED = 4, OPEN = 8;
+  var LINE = 1, POINTS = 2, DASHED = 4, OPEN = 8, SQUARE = 16;
   var made = [], watcher = null;
 
   function css(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
@@ -88,11 +88,21 @@
     };
   }
 
+  // uPlot's own points are round.
+  function squares(u, k, first, last) {
+    var path = new Path2D(), half = 3 * devicePixelRatio;
+    for (var i = first; i <= last; i++)
+      if (u.data[k][i] !== null && u.data[k][i] !== undefined)
+        path.rect(u.valToPos(u.data[0][i], 'x', true) - half, u.valToPos(u.data[k][i], 'y', true) - half, 2 * half, 2 * half);
+    return { stroke: path, fill: path, flags: 3 };
+  }
+
   function series(s) {
     var line = !s.style || s.style & (LINE | DASHED), points = s.style & POINTS, c = color(s.color);
     return { label: s.name, stroke: c, width: line ? 1.6 : 0, paths: line ? undefined : function () { return null; }, spanGaps: true,
       dash: s.style & DASHED ? [6, 4] : undefined,
-      points: { show: !!points, size: 6, width: 1.4, stroke: c, fill: s.style & OPEN ? css('--bg') : c },
+      points: { show: !!points, size: 6, width: 1.4, stroke: c, fill: s.style & OPEN ? css('--bg') : c,
+        paths: s.style & SQUARE ? squares : undefined },
       value: function (u, v) { return v === null || v === undefined ? '' : String(+v.toPrecision(5)); } };
   }
 

@@ -269,6 +269,8 @@ static void print_fit(const struct al_node *n)
             printf(", %.3g S/cm (%.2g to %.2g)", al_node_double(a, "conductivity_300k_s_per_cm", NAN), al_node_double(a, "conductivity_300k_low95", NAN),
                    al_node_double(a, "conductivity_300k_high95", NAN));
         putchar('\n');
+        if (al_node_get(a, "left_out_as_molten")) printf("  not in the fit, as the framework is molten: %s\n", al_node_str(a, "left_out_as_molten", ""));
+        if (al_node_get(a, "phase")) printf("  %s\n", al_node_str(a, "phase", ""));
     } else {
         printf("activation energy %s\n", al_node_str(n, "arrhenius", "not determined"));
     }

@@ -13,6 +13,7 @@
 #include "report/table.h"
 
 enum { MAX_T = 64, FIT = 24, MAX_POINTS = 160 };
+enum mark { MARK_FITTED, MARK_MOLTEN, MARK_LIMIT, MARKS }; // of a temperature in the Arrhenius plot: in the fit, molten, an upper limit
 
 static const struct al_node *temperatures_of(const struct al_node *transport)
 {
@@ -68,32 +69,47 @@ static void tables(const struct page *pg)
         const struct al_node *a = al_node_get(pg->transport[i], "arrhenius");
         fputs("<p>", out);
         html_text(out, system_of(pg->transport[i]));
-        if (a && a->kind == AL_NODE_MAP)
-            fprintf(out, ": activation energy %s &plusmn; %s eV; D(300 K) %s cm&sup2;/s (95 %%: %s to %s), %ld temperatures.</p>\n",
+        if (a && a->kind == AL_NODE_MAP) {
+            fprintf(out, ": activation energy %s &plusmn; %s eV; D(300 K) %s cm&sup2;/s (95 %%: %s to %s), %ld temperatures",
                     page_number("%.3f", al_node_double(a, "activation_energy_ev", NAN)).text,
                     page_number("%.3f", al_node_double(a, "activation_energy_error_ev", NAN)).text,
                     page_number("%.2e", al_node_double(a, "d_300k_cm2_per_s", NAN)).text, page_number("%.1e", al_node_double(a, "d_300k_low95", NAN)).text,
                     page_number("%.1e", al_node_double(a, "d_300k_high95", NAN)).text, al_node_int(a, "points", 0));
-        else
-            fputs(": activation energy not determined, fewer than two temperatures in the diffusive regime.</p>\n", out);
+            const char *left_out = al_node_str(a, "left_out_as_molten", "");
+            if (left_out[0]) fputs("; left out, as the framework is molten: ", out), html_text(out, left_out);
+            fputs(".</p>\n", out);
+        } else {
+            fputs(": activation energy ", out);
+            html_text(out, al_node_str(pg->transport[i], "arrhenius", "not determined"));
+            fputs(".</p>\n", out);
+        }
     }
+}
+
+static enum mark mark_of(const struct al_node *y, const struct al_node *r)
+{
+    const struct al_node *framework = al_node_get(al_node_get(r, "structure"), "framework"), *fit = al_node_get(y, "arrhenius");
+    bool liquid = al_node_str(fit, "phase", "")[0] != '\0';
+    if (!seen(r)) return MARK_LIMIT;
+    return !liquid && strcmp(al_node_str(framework, "state", ""), "molten") == 0 ? MARK_MOLTEN : MARK_FITTED;
 }
 
 static enum al_err arrhenius_system(const struct page *pg, struct figure *f, const struct al_node *y)
 {
-    double x[2][MAX_T], d[2][MAX_T], bar[MAX_T], fx[FIT], fy[FIT], hottest = 0;
-    int n[2] = {0}, color = page_color(pg, system_of(y));
-    for (const struct al_node *r = temperatures_of(y); r && n[0] < MAX_T && n[1] < MAX_T; r = r->next) {
-        int k = seen(r) ? 0 : 1;
+    static const unsigned style[MARKS] = {AL_PLOT_POINTS, AL_PLOT_POINTS | AL_PLOT_SQUARE, AL_PLOT_POINTS | AL_PLOT_OPEN};
+    static const char *const what[MARKS] = {"", ", molten", ", upper limit"};
+    double x[MARKS][MAX_T], d[MARKS][MAX_T], bar[MARKS][MAX_T], fx[FIT], fy[FIT], hottest = 0;
+    int n[MARKS] = {0}, left = MAX_T, color = page_color(pg, system_of(y));
+    for (const struct al_node *r = temperatures_of(y); r && left; r = r->next, left--) {
+        enum mark k = mark_of(y, r);
         double t = al_node_double(r, "temperature_k", NAN);
         x[k][n[k]] = 1000 / t;
-        d[k][n[k]] = al_node_double(r, k ? "d_below_cm2_per_s" : "d_cm2_per_s", NAN);
-        if (!k) bar[n[k]] = al_node_double(r, "d_error_cm2_per_s", NAN);
-        if (t > hottest) hottest = t;
-        n[k]++;
+        d[k][n[k]] = al_node_double(r, k == MARK_LIMIT ? "d_below_cm2_per_s" : "d_cm2_per_s", NAN);
+        bar[k][n[k]++] = k == MARK_LIMIT ? (double)NAN : al_node_double(r, "d_error_cm2_per_s", NAN);
+        if (t > hottest && k != MARK_MOLTEN) hottest = t; // the line ends where its phase does
     }
-    AL_TRY(figure_add(f, true, color, AL_PLOT_POINTS, n[0], x[0], d[0], bar, "%s", system_of(y)));
-    AL_TRY(figure_add(f, true, color, AL_PLOT_POINTS | AL_PLOT_OPEN, n[1], x[1], d[1], NULL, "%s, upper limit", system_of(y)));
+    for (int k = 0; k < MARKS; k++)
+        AL_TRY(figure_add(f, true, color, style[k], n[k], x[k], d[k], bar[k], "%s%s", system_of(y), what[k]));
     const struct al_node *a = al_node_get(y, "arrhenius");
     double ea = al_node_double(a, "activation_energy_ev", NAN), d0 = al_node_double(a, "d0_cm2_per_s", NAN);
     if (isnan(ea) || !(d0 > 0) || !(hottest > 300)) return AL_ERR_OK;
@@ -112,7 +128,7 @@ static enum al_err arrhenius(const struct page *pg)
     f->plot = (struct al_plot){.title = "Diffusion against temperature", .xlabel = "1000 K/T", .ylabel = "D / cm\xc2\xb2/s", .ylog = true};
     for (int i = 0; i < pg->ntransport; i++)
         AL_TRY(arrhenius_system(pg, f, pg->transport[i]));
-    AL_TRY(figure_write(pg, "arrhenius", f, "Bars: standard errors; open: no diffusion seen, upper limits; dashed: fits, on to 300 K."));
+    AL_TRY(figure_write(pg, "arrhenius", f, "Bars: standard errors; squares: the framework is molten, not in the fit; open: no diffusion seen, upper limits; dashed: fits, on to 300 K."));
     return AL_ERR_OK;
 }
 

@@ -37,26 +37,41 @@ static bool d_at(const struct al_node *y, const struct al_node *row, struct tr_e
     double ea = al_node_double(fit_of(y), "activation_energy_ev", NAN), move = 1;
     long dof = al_node_int(row, "degrees_of_freedom", 0);
     if (strcmp(al_node_str(row, "diffusive", ""), "true") != 0 || !(d > 0) || !(error > 0) || dof < 1) return false;
-    *ret_moved = isfinite(ea) && t > 0;
+    *ret_moved = isfinite(ea) && t > 0 && strcmp(al_node_str(row, "in_arrhenius_fit", "true"), "true") == 0; // molten: of another phase
     if (*ret_moved) move = exp(-ea / AL_KB_EV * (1 / nominal - 1 / t));
     *ret = (struct tr_estimate){d * move, error * move, tr_student95((int)dof)};
     return true;
 }
 
-static void ratio_text(const char *what, const char *a, const char *b, const struct tr_ratio *r, char text[256])
+static void ratio_text(const char *what, const char *a, const char *b, const struct tr_ratio *r, char text[512])
 {
     if (r->differs)
-        snprintf(text, 256, "%s of %.40s is %.3g times that of %.40s (95 %%: %.3g to %.3g): they differ", what, b, r->ratio, a, r->low, r->high);
+        snprintf(text, 512, "%s of %.40s is %.3g times that of %.40s (95 %%: %.3g to %.3g): they differ", what, b, r->ratio, a, r->low, r->high);
     else
-        snprintf(text, 256, "no difference seen: %s of %.40s is %.3g times that of %.40s (95 %%: %.3g to %.3g)", what, b, r->ratio, a, r->low, r->high);
+        snprintf(text, 512, "no difference seen: %s of %.40s is %.3g times that of %.40s (95 %%: %.3g to %.3g)", what, b, r->ratio, a, r->low, r->high);
 }
 
-// moved: -1: does not apply
-static void write_ratio(FILE *out, const char *a, const char *b, double temperature, const struct tr_ratio *r, int moved)
+static bool molten(const struct al_node *row)
 {
-    char text[256], what[64];
+    return strcmp(al_node_str(al_node_get(al_node_get(row, "structure"), "framework"), "state", ""), "molten") == 0;
+}
+
+// ", the framework of A and B is molten", of those that are: a ratio of D in two phases says little of doping
+static void phase_text(const struct al_node *a, const struct al_node *b, const struct al_node *p, const struct al_node *q, char text[160])
+{
+    bool x = molten(p), y = molten(q);
+    text[0] = '\0';
+    if (x || y)
+        snprintf(text, 160, ", the framework of %.40s%s%.40s is molten", x ? name_of(a) : name_of(b), x && y ? " and " : "", x && y ? name_of(b) : "");
+}
+
+// moved: -1: does not apply; phase: of phase_text
+static void write_ratio(FILE *out, const char *a, const char *b, double temperature, const struct tr_ratio *r, int moved, const char *phase)
+{
+    char text[512], what[64];
     snprintf(what, sizeof what, "D(%g K)", temperature);
     ratio_text(what, a, b, r, text);
+    snprintf(text + strlen(text), sizeof text - strlen(text), "%s", phase);
     fprintf(out, "temperature_k: %g, d_ratio: %.6g, d_ratio_low95: %.6g, d_ratio_high95: %.6g, differs: %s, ", temperature, r->ratio, r->low, r->high,
             r->differs ? "true" : "false");
     if (moved >= 0) fprintf(out, "moved: %s, ", moved ? "true" : "false");
@@ -72,12 +87,14 @@ static void write_temperatures(FILE *out, const struct al_node *a, const struct 
             struct tr_estimate x, y;
             double t = al_node_double(p, "nominal_temperature_k", NAN);
             bool moved[2];
+            char phase[160];
             if (!(t == al_node_double(q, "nominal_temperature_k", NAN)) || !d_at(a, p, &x, &moved[0]) || !d_at(b, q, &y, &moved[1])) continue;
             struct tr_ratio r = tr_compare(&x, &y);
             if (!any) al_yaml_open(out, 2, "temperatures");
             any = true;
             fputs("      - {", out);
-            write_ratio(out, name_of(a), name_of(b), t, &r, moved[0] && moved[1]);
+            phase_text(a, b, p, q, phase);
+            write_ratio(out, name_of(a), name_of(b), t, &r, moved[0] && moved[1], phase);
             fputs("}\n", out);
         }
     if (!any) al_yaml_str(out, 2, "temperatures", "none at which both are seen to diffuse");
@@ -120,7 +137,7 @@ static void write_room(FILE *out, const struct al_node *a, const struct al_node 
     struct tr_estimate p = d_at_room(a), q = d_at_room(b);
     struct tr_ratio r = tr_compare(&p, &q);
     fputs("    extrapolated: {", out);
-    write_ratio(out, name_of(a), name_of(b), room, &r, -1);
+    write_ratio(out, name_of(a), name_of(b), room, &r, -1, "");
     fputs("}\n", out);
 }
 

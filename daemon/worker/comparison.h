@@ -9,7 +9,8 @@
 #include "base/yaml.h"
 
 // transport [n]: trees of transport/SYSTEM.yaml. D of a nominal temperature are moved from the mean that the runs really had to the
-// nominal one, each along its own Arrhenius fit; without a fit they are not, and `moved` is false. Of a single system: an empty list.
+// nominal one, each along its own Arrhenius fit; those without a fit, or not in it as they are molten, are not, and `moved` is false. Of a single system:
+// an empty list.
 enum al_err comparison_write(const char *path, const char *note, int n, struct al_node *const *transport);
 
 #endif

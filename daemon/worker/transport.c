@@ -46,19 +46,42 @@ static bool fits(const struct transport_point *p)
     return p->d && p->d->diffusive && p->d->d > 0 && p->d->d_error > 0 && p->temperature > 0;
 }
 
+static bool molten(const struct transport_point *p)
+{
+    return p->structure && p->structure->framework && p->structure->framework->state == TR_MOLTEN;
+}
+
+// Which points the fit takes; names the others.
+static void choose_points(struct transport *t)
+{
+    size_t at = 0;
+    t->liquid = true;
+    for (int i = 0; i < t->n; i++)
+        if (fits(&t->p[i]) && !molten(&t->p[i])) t->liquid = false;
+    t->left_out[0] = '\0';
+    for (int i = 0; i < t->n; i++) {
+        struct transport_point *p = &t->p[i];
+        p->in_fit = fits(p) && (t->liquid || !molten(p));
+        if (fits(p) && !p->in_fit && at < sizeof t->left_out)
+            at += (size_t)snprintf(t->left_out + at, sizeof t->left_out - at, "%s%s", at ? ", " : "", p->label);
+    }
+}
+
 void transport_fit(struct transport *t)
 {
     double temperature[TRANSPORT_POINTS], d[TRANSPORT_POINTS], error[TRANSPORT_POINTS];
     int n = 0;
+    choose_points(t);
     for (int i = 0; i < t->n && n < TRANSPORT_POINTS; i++) {
-        if (!fits(&t->p[i])) continue;
+        if (!t->p[i].in_fit) continue;
         temperature[n] = t->p[i].temperature;
         d[n] = t->p[i].d->d;
         error[n++] = t->p[i].d->d_error;
     }
     t->fitted = n >= 2 && tr_arrhenius_fit(n, temperature, d, error, &t->fit) == AL_ERR_OK;
-    if (!t->fitted) snprintf(t->why, sizeof t->why, "not determined: %s",
-                             n < 2 ? "fewer than two temperatures in the diffusive regime" : "the temperatures are not apart");
+    if (!t->fitted)
+        snprintf(t->why, sizeof t->why, "not determined: %s%s%s", n < 2 ? "fewer than two temperatures in the diffusive regime" : "the temperatures are not apart",
+                 t->left_out[0] ? "; left out, as the framework is molten: " : "", t->left_out);
 }
 
 void transport_framework_text(const struct transport *t, char *ret, size_t n)
@@ -121,6 +144,7 @@ static void write_diffusion(FILE *out, int depth, const struct transport *t, con
 void transport_write_point(FILE *out, int depth, const struct transport *t, const struct transport_point *p)
 {
     write_diffusion(out, depth, t, p);
+    fprintf(out, "%*sin_arrhenius_fit: %s\n", 2 * depth, "", p->in_fit ? "true" : "false");
     if (p->structure) structure_write(out, depth, t, p, p->structure);
 }
 
@@ -129,7 +153,7 @@ void transport_write_fit(FILE *out, const struct transport *t)
     double d, low, high;
     const struct transport_point *p = NULL;
     for (int i = 0; i < t->n && !p; i++)
-        if (fits(&t->p[i])) p = &t->p[i];
+        if (t->p[i].in_fit) p = &t->p[i];
     if (!t->fitted || !p) {
         al_yaml_str(out, 0, "arrhenius", t->why);
         return;
@@ -138,6 +162,8 @@ void transport_write_fit(FILE *out, const struct transport *t)
     tr_arrhenius_at(a, 300, &d, &low, &high);
     al_yaml_open(out, 0, "arrhenius");
     al_yaml_int(out, 1, "points", a->n);
+    if (t->left_out[0]) al_yaml_str(out, 1, "left_out_as_molten", t->left_out);
+    if (t->liquid) al_yaml_str(out, 1, "phase", "liquid: the framework is molten at all of them");
     al_yaml_double(out, 1, "activation_energy_ev", a->ea);
     al_yaml_double(out, 1, "activation_energy_error_ev", a->ea_error);
     al_yaml_double(out, 1, "activation_energy_low95_ev", a->ea - a->t95 * a->ea_error);
@@ -200,7 +226,7 @@ static enum al_err msd_plots(const struct transport *t, struct task *task, const
 static enum al_err arrhenius_plot(const struct transport *t, struct task *task, const char *prefix)
 {
     double temperature[TRANSPORT_POINTS], d[TRANSPORT_POINTS], error[TRANSPORT_POINTS];
-    bool diffusive[TRANSPORT_POINTS];
+    enum tr_mark mark[TRANSPORT_POINTS];
     char path[AL_PATH], title[160];
     int n = 0;
     for (int i = 0; i < t->n && n < TRANSPORT_POINTS; i++) {
@@ -211,10 +237,10 @@ static enum al_err arrhenius_plot(const struct transport *t, struct task *task, 
         temperature[n] = p->temperature;
         d[n] = yes ? p->d->d : p->d->d_limit; // open markers: upper limits
         error[n] = yes ? p->d->d_error : 0;
-        diffusive[n++] = yes;
+        mark[n++] = !yes ? TR_MARK_LIMIT : molten(p) && !p->in_fit ? TR_MARK_MOLTEN : TR_MARK_FITTED;
     }
     if (!n) return AL_ERR_OK;
-    struct tr_arrhenius_series s = {t->title, n, temperature, d, error, diffusive, t->fitted ? &t->fit : NULL};
+    struct tr_arrhenius_series s = {t->title, n, temperature, d, error, mark, t->fitted ? &t->fit : NULL};
     snprintf(title, sizeof title, "%s diffusion%s%s", al_element_symbol(t->options.mobile_z), t->title[0] ? ", " : "", t->title);
     AL_TRY(al_path(path, "%sarrhenius.svg", prefix));
     AL_TRY(tr_plot_arrhenius(path, title, t->note, 1, &s));

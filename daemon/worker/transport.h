@@ -12,7 +12,7 @@
 #include "worker/structure.h"
 #include "worker/task.h"
 
-enum { TRANSPORT_RUNS = 64, TRANSPORT_POINTS = 64 };
+enum { TRANSPORT_RUNS = 64, TRANSPORT_POINTS = 64, TRANSPORT_TEXT = 512 };
 
 struct transport_point { // the runs of one system at one temperature
     char label[64];                        // "600 K", for files and plots
@@ -22,6 +22,7 @@ struct transport_point { // the runs of one system at one temperature
     struct tr_diffusion *d;                // NULL: nothing can be said, why
     char why[AL_ERR_TEXT];
     struct structure *structure;           // NULL: not wanted
+    bool in_fit;                           // transport_fit has taken it
 };
 
 struct transport {
@@ -30,9 +31,11 @@ struct transport {
     const char *title, *note;              // of plots; note may be NULL
     struct transport_point *p;             // [n]
     int n;
-    struct tr_arrhenius fit;               // over the diffusive points
+    struct tr_arrhenius fit;               // over the diffusive points of one phase
     bool fitted;
-    char why[160];                         // not fitted
+    char left_out[TRANSPORT_TEXT];         // "900 K, 1000 K": diffusive, but molten; empty: none
+    bool liquid;                           // all that diffuses is molten, and the fit is over that
+    char why[TRANSPORT_TEXT + 160];        // not fitted
 };
 
 // "600K" of "600 K", for the names of files; of the size of label.
@@ -42,6 +45,8 @@ enum al_err transport_structure(struct transport *t, struct task *task, const ch
 void transport_point_clear(struct transport_point *p);
 // D of a point; AL_ERR_INPUT of the analysis (too few frames) is kept in why and is no failure.
 enum al_err transport_diffuse(const struct transport *t, struct transport_point *p);
+// Over the points that diffuse and whose framework has not melted (as transport_structure has found): a slope across the melting point is
+// no activation energy of either phase. A liquid, in which all that diffuses is molten, is fitted as one.
 void transport_fit(struct transport *t);
 // Keys at this depth; nothing where the point has no D but the reason.
 void transport_write_point(FILE *out, int depth, const struct transport *t, const struct transport_point *p);

@@ -176,9 +176,9 @@ enum al_err verb_analyze(struct task *t)
         if (q->nruns) AL_TRY(transport_diffuse(&a->t, q));
         else AL_TRY(no_run(&a->p[i], q));
     }
-    transport_fit(&a->t);
     AL_TRY(task_path(t, prefix, ""));
     AL_TRY(transport_structure(&a->t, t, prefix));
+    transport_fit(&a->t);
     AL_TRY(transport_files(&a->t, t, prefix));
     AL_TRY(write_yaml(t, a));
     AL_TRY(point_facts(t, a));

@@ -261,9 +261,9 @@ static void draw_line(const struct view *v, const struct al_plot_series *s, cons
 
 static void draw_marker(const struct view *v, double x, double y, unsigned style, const char *color)
 {
-    fprintf(v->out,
-            "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"3.4\" fill=\"%s\" stroke=\"%s\" stroke-width=\"1.4\"/>\n", x,
-            y, style & AL_PLOT_OPEN ? "white" : color, color);
+    if (style & AL_PLOT_SQUARE) fprintf(v->out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"6.4\" height=\"6.4\"", x - 3.2, y - 3.2);
+    else fprintf(v->out, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"3.4\"", x, y);
+    fprintf(v->out, " fill=\"%s\" stroke=\"%s\" stroke-width=\"1.4\"/>\n", style & AL_PLOT_OPEN ? "white" : color, color);
 }
 
 static void draw_errors(const struct view *v, const struct al_plot_series *s, const char *color)

@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 
-enum al_plot_style { AL_PLOT_LINE = 1, AL_PLOT_POINTS = 2, AL_PLOT_DASHED = 4, AL_PLOT_OPEN = 8 };
+enum al_plot_style { AL_PLOT_LINE = 1, AL_PLOT_POINTS = 2, AL_PLOT_DASHED = 4, AL_PLOT_OPEN = 8, AL_PLOT_SQUARE = 16 };
 
 struct al_plot_series {
     const char *label; // in the legend; NULL = not there

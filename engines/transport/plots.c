@@ -8,7 +8,7 @@
 #include "base/svg.h"
 #include "transport/tr_impl.h"
 
-enum { LABEL = 128, BARS = 10, PER_RUN = 3, FIT_POINTS = 2 };
+enum { LABEL = 128, BARS = 10, PER_RUN = 3, PER_SYSTEM = TR_MARKS + 1, FIT_POINTS = 2 };
 
 struct msd_part {                      // the numbers behind the series of one run
     double *t, *bar_t, *bar_y, *bar_e; // ps, Ang^2
@@ -115,11 +115,16 @@ enum al_err tr_plot_msd(const char *path, const char *title, const char *note, b
 }
 
 struct arrhenius_part {
-    double *x, *y, *e; // one block: diffusive points, then the others
-    int nyes, nno;
+    double *x, *y, *e; // one block: points by their mark
+    int first[TR_MARKS + 1];
     double fit_x[2], fit_y[2];
     char label[LABEL];
 };
+
+static enum tr_mark mark_of(const struct tr_arrhenius_series *s, int i)
+{
+    return s->mark ? s->mark[i] : TR_MARK_FITTED;
+}
 
 static enum al_err prepare_arrhenius(const struct tr_arrhenius_series *s, struct arrhenius_part *p)
 {
@@ -127,20 +132,17 @@ static enum al_err prepare_arrhenius(const struct tr_arrhenius_series *s, struct
     p->y = p->x + s->n;
     p->e = p->y + s->n;
     double hottest = 300.0;
-    for (int pass = 0; pass < 2; pass++)
+    int at = 0;
+    for (int mark = 0; mark < TR_MARKS; mark++) {
         for (int i = 0; i < s->n; i++) {
-            bool yes = !s->diffusive || s->diffusive[i];
-            if (yes != (pass == 0)) continue;
-            int k = p->nyes + p->nno;
-            p->x[k] = 1000.0 / s->temperature[i];
-            p->y[k] = s->d[i];
-            p->e[k] = s->d_error[i];
-            if (yes)
-                p->nyes++;
-            else
-                p->nno++;
-            hottest = fmax(hottest, s->temperature[i]);
+            if ((int)mark_of(s, i) != mark) continue;
+            p->x[at] = 1000.0 / s->temperature[i];
+            p->y[at] = s->d[i];
+            p->e[at++] = s->d_error[i];
+            if (mark != TR_MARK_MOLTEN) hottest = fmax(hottest, s->temperature[i]); // the line ends where its phase does
         }
+        p->first[mark + 1] = at;
+    }
     snprintf(p->label, LABEL, "%s", s->label);
     if (!s->fit) return AL_ERR_OK;
     for (int k = 0; k < 2; k++) {
@@ -155,30 +157,28 @@ static enum al_err prepare_arrhenius(const struct tr_arrhenius_series *s, struct
 static enum al_err plot_arrhenius(const char *path, const char *title, const char *note, int n,
                                   const struct tr_arrhenius_series *series, struct arrhenius_part *part)
 {
+    static const char *const label[TR_MARKS] = {[TR_MARK_MOLTEN] = "molten: not in the fit", [TR_MARK_LIMIT] = "no diffusion seen: upper limit"};
+    static const unsigned style[TR_MARKS] = {AL_PLOT_POINTS, AL_PLOT_POINTS | AL_PLOT_SQUARE, AL_PLOT_POINTS | AL_PLOT_OPEN};
     AL_AUTOFREE struct al_plot_series *s = NULL;
-    AL_ALLOC(s, PER_RUN * (size_t)n);
+    AL_ALLOC(s, PER_SYSTEM * (size_t)n);
     for (int i = 0; i < n; i++) {
         struct arrhenius_part *q = &part[i];
         AL_TRY(prepare_arrhenius(&series[i], q));
-        s[PER_RUN * i] = (struct al_plot_series){.label = q->label,
-                                                 .n = q->nyes,
-                                                 .x = q->x,
-                                                 .y = q->y,
-                                                 .error = q->e,
-                                                 .style = AL_PLOT_POINTS,
-                                                 .color = i + 1};
-        s[PER_RUN * i + 1] = (struct al_plot_series){.label = q->nno ? "no diffusion seen: upper limit" : NULL,
-                                                     .n = q->nno,
-                                                     .x = q->x + q->nyes,
-                                                     .y = q->y + q->nyes,
-                                                     .error = q->e + q->nyes,
-                                                     .style = AL_PLOT_POINTS | AL_PLOT_OPEN,
-                                                     .color = i + 1};
-        s[PER_RUN * i + 2] = (struct al_plot_series){.n = series[i].fit ? 2 : 0,
-                                                     .x = q->fit_x,
-                                                     .y = q->fit_y,
-                                                     .style = AL_PLOT_DASHED,
-                                                     .color = i + 1};
+        for (int mark = 0; mark < TR_MARKS; mark++) {
+            int first = q->first[mark], count = q->first[mark + 1] - first;
+            s[PER_SYSTEM * i + mark] = (struct al_plot_series){.label = mark == TR_MARK_FITTED ? q->label : count ? label[mark] : NULL,
+                                                               .n = count,
+                                                               .x = q->x + first,
+                                                               .y = q->y + first,
+                                                               .error = q->e + first,
+                                                               .style = style[mark],
+                                                               .color = i + 1};
+        }
+        s[PER_SYSTEM * i + TR_MARKS] = (struct al_plot_series){.n = series[i].fit ? 2 : 0,
+                                                               .x = q->fit_x,
+                                                               .y = q->fit_y,
+                                                               .style = AL_PLOT_DASHED,
+                                                               .color = i + 1};
     }
     struct al_plot p = {.title = title,
                         .note = note,
@@ -186,7 +186,7 @@ static enum al_err plot_arrhenius(const char *path, const char *title, const cha
                         .ylabel = "D / (cm\xc2\xb2/s)",
                         .ylog = true,
                         .series = s,
-                        .nseries = PER_RUN * n};
+                        .nseries = PER_SYSTEM * n};
     AL_TRY(al_svg_plot(path, &p));
     return AL_ERR_OK;
 }

@@ -19,11 +19,13 @@ struct tr_labelled {
 enum al_err tr_plot_msd(const char *path, const char *title, const char *note, bool loglog, int n,
                         const struct tr_labelled *runs);
 
+enum tr_mark { TR_MARK_FITTED, TR_MARK_MOLTEN, TR_MARK_LIMIT, TR_MARKS }; // in the fit; molten, not in it: squares; an upper limit: open
+
 struct tr_arrhenius_series {
     const char *label; // "Li3PS4"
     int n;
     const double *temperature, *d, *d_error; // [n] K, cm^2/s
-    const bool *diffusive;                   // [n] open markers where false; NULL = all true
+    const enum tr_mark *mark;                // [n]; NULL: all fitted
     const struct tr_arrhenius *fit;          // NULL = no line
 };
 // D (log) against 1000/T, with fit lines down to 300 K and Ea in the legend.

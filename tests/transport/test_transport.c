@@ -485,18 +485,20 @@ static void test_files(void **state)
         assert_null(strstr(text, "nan"));
         assert_non_null(strstr(text, "</svg>"));
     }
-    double t[] = {600, 700, 800, 900}, d[] = {1e-6, 3e-6, 8e-6, 2e-5}, e[] = {2e-7, 4e-7, 1e-6, 2e-6};
-    bool yes[] = {false, true, true, true};
+    double t[] = {600, 700, 800, 900, 1000}, d[] = {1e-6, 3e-6, 8e-6, 2e-5, 9e-5}, e[] = {2e-7, 4e-7, 1e-6, 2e-6, 2e-6};
+    enum tr_mark mark[] = {TR_MARK_LIMIT, TR_MARK_FITTED, TR_MARK_FITTED, TR_MARK_FITTED, TR_MARK_MOLTEN};
     struct tr_arrhenius fit;
     ok(tr_arrhenius_fit(3, t + 1, d + 1, e + 1, &fit));
     struct tr_arrhenius_series s = {
-        .label = "Li3PS4", .n = 4, .temperature = t, .d = d, .d_error = e, .diffusive = yes, .fit = &fit};
+        .label = "Li3PS4", .n = 5, .temperature = t, .d = d, .d_error = e, .mark = mark, .fit = &fit};
     AL_AUTOFREE char *text = NULL;
     snprintf(path, sizeof path, "%s/arrhenius.svg", dir);
     ok(tr_plot_arrhenius(path, "Arrhenius", NULL, 1, &s));
     ok(al_file_read(path, 0, &text, NULL));
     assert_non_null(strstr(text, "Li3PS4: Ea = "));
-    assert_int_equal(count(text, "<circle"), 4 + 2);
+    assert_int_equal(count(text, "<circle"), 4 + 2); // and one each in the legend
+    assert_int_equal(count(text, "height=\"6.4\""), 1 + 1);
+    assert_non_null(strstr(text, "molten: not in the fit"));
     AL_AUTOFREE char *csv = NULL;
     snprintf(path, sizeof path, "%s/msd.csv", dir);
     ok(tr_msd_write_csv(path, da));

@@ -31,12 +31,15 @@ static const char *const transport[2] = {
     "  - {nominal_temperature_k: 600, temperature_k: 612, diffusive: true, d_cm2_per_s: 1e-6, d_error_cm2_per_s: 1e-7, degrees_of_freedom: 9}\n"
     "  - {nominal_temperature_k: 800, temperature_k: 800, diffusive: true, d_cm2_per_s: 5e-6, d_error_cm2_per_s: 5e-7, degrees_of_freedom: 30}\n"
     "  - {nominal_temperature_k: 900, temperature_k: 900, diffusive: false, d_cm2_per_s: 5e-6, d_error_cm2_per_s: 5e-7, degrees_of_freedom: 30}\n"
+    "  - {nominal_temperature_k: 1000, temperature_k: 1020, diffusive: true, d_cm2_per_s: 2e-5, d_error_cm2_per_s: 1e-6, degrees_of_freedom: 30,\n"
+    "     in_arrhenius_fit: false, structure: {framework: {state: molten}}}\n"
     "arrhenius: {activation_energy_ev: 0.4, activation_energy_error_ev: 0.02, activation_energy_low95_ev: 0.3608, activation_energy_high95_ev: 0.4392,\n"
     "  d_300k_cm2_per_s: 1e-10, d_300k_low95: 0.5e-10, d_300k_high95: 2e-10}\n",
     "system: B\ntemperatures:\n"
     "  - {nominal_temperature_k: 600, temperature_k: 600, diffusive: true, d_cm2_per_s: 4e-6, d_error_cm2_per_s: 4e-7, degrees_of_freedom: 20}\n"
     "  - {nominal_temperature_k: 800, temperature_k: 800, diffusive: true, d_cm2_per_s: 5.5e-6, d_error_cm2_per_s: 5.5e-7, degrees_of_freedom: 30}\n"
     "  - {nominal_temperature_k: 900, temperature_k: 900, diffusive: true, d_cm2_per_s: 5e-6, d_error_cm2_per_s: 5e-7, degrees_of_freedom: 30}\n"
+    "  - {nominal_temperature_k: 1000, temperature_k: 1000, diffusive: true, d_cm2_per_s: 1e-5, d_error_cm2_per_s: 1e-6, degrees_of_freedom: 30}\n"
     "arrhenius: {activation_energy_ev: 0.35, activation_energy_error_ev: 0.02, activation_energy_low95_ev: 0.3108, activation_energy_high95_ev: 0.3892,\n"
     "  d_300k_cm2_per_s: 1e-9, d_300k_low95: 0.5e-9, d_300k_high95: 2e-9}\n"};
 
@@ -71,7 +74,7 @@ static void figures_by_hand(void **state)
     assert_null(pair->next);
     assert_string_equal(al_node_str(pair, "of", ""), "B");
     assert_string_equal(al_node_str(pair, "to", ""), "A");
-    assert_int_equal(t->nchild, 2); // at 900 K A is not seen to diffuse
+    assert_int_equal(t->nchild, 3); // at 900 K A is not seen to diffuse
     // 600 K: A was at 612 K, and its D is moved along 0.4 eV
     double a = 1e-6 * exp(-0.4 / AL_KB_EV * (1.0 / 600 - 1.0 / 612)), half = 2.2621572 * sqrt(0.02); // Student, 9 degrees
     near(t->child, "d_ratio", 4e-6 / a);
@@ -83,6 +86,11 @@ static void figures_by_hand(void **state)
     near(t->child->next, "d_ratio", 1.1);
     assert_string_equal(al_node_str(t->child->next, "differs", ""), "false");
     assert_non_null(strstr(al_node_str(t->child->next, "statement", ""), "no difference seen"));
+    // 1000 K: A has melted; the fit is that of its solid, and D stays where it was measured
+    near(t->child->next->next, "d_ratio", 0.5);
+    assert_string_equal(al_node_str(t->child->next->next, "moved", ""), "false");
+    assert_non_null(strstr(al_node_str(t->child->next->next, "statement", ""), "the framework of A is molten"));
+    assert_null(strstr(al_node_str(t->child->next, "statement", ""), "molten"));
     const struct al_node *ea = al_node_get(pair, "activation_energy"), *d = al_node_get(pair, "extrapolated");
     near(ea, "difference_ev", -0.05);
     near(ea, "low95", -0.05 - 1.96 * 0.02 * sqrt(2));
