@@ -99,10 +99,11 @@
 
   function series(s) {
     var line = !s.style || s.style & (LINE | DASHED), points = s.style & POINTS, c = color(s.color);
+    var marks = { show: !!points, size: 6, width: 1.4, stroke: c, fill: s.style & OPEN ? css('--bg') : c };
+    if (s.style & SQUARE) marks.paths = squares;
     return { label: s.name, stroke: c, width: line ? 1.6 : 0, paths: line ? undefined : function () { return null; }, spanGaps: true,
       dash: s.style & DASHED ? [6, 4] : undefined,
-      points: { show: !!points, size: 6, width: 1.4, stroke: c, fill: s.style & OPEN ? css('--bg') : c,
-        paths: s.style & SQUARE ? squares : undefined },
+      points: marks,
       value: function (u, v) { return v === null || v === undefined ? '' : String(+v.toPrecision(5)); } };
   }
 

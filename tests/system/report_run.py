@@ -61,6 +61,8 @@ def transport(run):
             text += (f'  - nominal_temperature_k: {nominal}\n    runs: 1\n    runs_ended_early: 0\n    temperature_k: {t}\n    d_cm2_per_s: {d}\n'
                      f'    d_error_cm2_per_s: {e}\n    loglog_slope: 1\n    loglog_slope_error: 0.05\n    fit_from_fs: 1000\n    fit_to_fs: 4000\n'
                      f'    offset_ang2: 0.1\n    regime: "diffusive <b>&\\""\n    structure:\n      files: transport/{s}/structure-{nominal}K\n')
+            if s == 'B' and k:
+                text += '      framework: {state: molten, verdict: "molten"}\n'
             if s == 'B' and not k:
                 text = text.replace('    loglog_slope: 1\n', '    d_below_cm2_per_s: 2e-7\n    loglog_slope: 1\n')
             write(run, f'transport/{s}/msd-{nominal}K.csv', 'lag/fs,MSD/Ang^2,error/Ang^2,x/Ang^2,y/Ang^2,z/Ang^2\n' + ''.join(
@@ -68,7 +70,7 @@ def transport(run):
             write(run, f'transport/{s}/structure-{nominal}K/density.svg', PICTURE)
             write(run, f'transport/{s}/structure-{nominal}K/density.csv', 'a,b,ions/Ang^2\n0,0,0.5\n')
         text += ('arrhenius:\n  points: 2\n  activation_energy_ev: 0.3\n  activation_energy_error_ev: 0.02\n  d0_cm2_per_s: 1e-3\n'
-                 '  d_300k_cm2_per_s: 9e-9\n  d_300k_low95: 5e-9\n  d_300k_high95: 2e-8\n' if s == 'A' else 'arrhenius: "not determined"\n')
+                 '  d_300k_cm2_per_s: 9e-9\n  d_300k_low95: 5e-9\n  d_300k_high95: 2e-8\n' if s == 'A' else 'arrhenius: "not determined: too few; molten: 700 K"\n')
         write(run, f'transport/{s}.yaml', text)
         frames = ''
         for i in range(8):
