@@ -97,8 +97,9 @@ struct cfg_select {
     double trust_low, trust_high; // eV/Ang, max deviation of the force
     bool trust_auto;           // from measured errors; low and high hold until there are enough of them
     char diversity[16];        // farthest | random
+    char share[16];            // equal | candidates: how labels are shared among systems and temperatures
     double duplicate;          // of committee/novelty.h; 0: equal frames only
-    int max_frames;            // per iteration and system
+    int max_frames;            // per iteration and system (share candidates: times the number of systems, of all)
     double min_distance;       // Ang: closer atoms end a trajectory
 };
 

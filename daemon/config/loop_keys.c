@@ -320,6 +320,8 @@ const struct schema_key loop_keys[] = {
      .doc = "Window of the force deviation: frames below low are accurate, those above high failed and end their trajectory; between them are candidates. {low: L, high: H}; auto: by system and temperature from how deviations and true errors of labelled frames went together, so that accurate is what converge.force_rmse asks for; {auto: true, low: L, high: H}: the same, and what holds while fewer than 8 frames are known."},
     {"select.max_frames", KEY_INT, 0, AT(select.max_frames), RANGE(0, 100000), .otherwise = "50", .flags = P,
      .doc = "Frames selected per iteration and system."},
+    {"select.share", KEY_CHOICE, 0, STRING(select.share), .otherwise = "equal", .flags = P | KEY_LATER, .choices = "equal|candidates",
+     .doc = "Who gets the labels of an iteration, max_frames times the number of systems: each system as many (equal), or each system and temperature in proportion to its candidates, where the potential is in doubt."},
     {"select.diversity", KEY_CHOICE, 0, STRING(select.diversity), .otherwise = "farthest", .flags = P, .choices = "farthest|random",
      .doc = "Which candidates are labelled: those farthest from all labelled frames and from each other, by the first member's descriptors of their atoms, or any, at random."},
     {"select.duplicate", KEY_REAL, 0, AT(select.duplicate), RANGE(0, 10), .otherwise = "0.05", .flags = P,

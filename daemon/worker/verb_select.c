@@ -127,8 +127,16 @@ static void shuffled(const struct task *t, int isys, int n, int *ret)
     al_rng_shuffle(&rng, ret, n);
 }
 
-// Training frames: candidates that are not known, farthest first or in random order.
-static enum al_err choose_train(const struct task *t, int isys, struct pool *p, struct al_frames *out)
+// A training frame in the window that is not known and not taken yet; of the system, and of the temperature's window where that is not NULL.
+static bool is_open(const struct task *t, const struct pool *p, int i, int isys, const struct window *w)
+{
+    const struct al_frame *f = p->fs->f[i];
+    return of_system(f, t->cfg->system[isys].name) && (!w || p->w[i] == w) && is_purpose(f, "train") && p->cls[i] == TRUST_CANDIDATE &&
+           p->fate[i] != FATE_EQUAL && p->fate[i] != FATE_SELECTED;
+}
+
+// At most `want` of them become FATE_SELECTED, farthest first or in random order.
+static enum al_err take(const struct task *t, struct pool *p, int isys, const struct window *w, int want)
 {
     const struct cfg_select *c = &t->cfg->select;
     AL_AUTOFREE bool *allowed = NULL;
@@ -140,16 +148,13 @@ static enum al_err choose_train(const struct task *t, int isys, struct pool *p, 
     AL_ALLOC(pick, p->n);
     AL_ALLOC(at, p->n);
     int npick = 0;
-    for (int i = 0; i < p->n; i++) {
-        const struct al_frame *f = p->fs->f[i];
-        allowed[i] = of_system(f, t->cfg->system[isys].name) && is_purpose(f, "train") && p->cls[i] == TRUST_CANDIDATE &&
-                     p->fate[i] != FATE_EQUAL;
-    }
+    for (int i = 0; i < p->n; i++)
+        allowed[i] = is_open(t, p, i, isys, w);
     shuffled(t, isys, p->n, order);
     bool farthest = strcmp(c->diversity, "farthest") == 0;
     if (p->known)
-        AL_TRY(known_choose(p->known, allowed, farthest ? NULL : order, c->max_frames, c->duplicate, pick, &npick, at));
-    for (int k = 0; k < p->n && !p->known && npick < c->max_frames; k++)
+        AL_TRY(known_choose(p->known, allowed, farthest ? NULL : order, want, c->duplicate, pick, &npick, at));
+    for (int k = 0; k < p->n && !p->known && npick < want; k++)
         if (allowed[order[k]]) pick[npick++] = order[k];
     for (int i = 0; i < p->n; i++) {
         if (!allowed[i]) continue;
@@ -158,8 +163,54 @@ static enum al_err choose_train(const struct task *t, int isys, struct pool *p, 
     }
     for (int k = 0; k < npick; k++)
         p->fate[pick[k]] = FATE_SELECTED;
-    for (int i = 0; i < p->n; i++) // in the order of the trajectories
-        if (allowed[i] && p->fate[i] == FATE_SELECTED) AL_TRY(push_copy(out, p->fs->f[i]));
+    return AL_ERR_OK;
+}
+
+// Of a system and the k-th temperature; after the last of those the given one, of frames of no known origin.
+static const struct window *window_at(const struct task *t, const struct pool *p, int isys, int k)
+{
+    int ntemps = t->cfg->explore.temperatures.n;
+    return &p->window[k < ntemps ? isys * ntemps + k : t->cfg->nsystems * ntemps];
+}
+
+// share: candidates. Systems and temperatures (by their windows) get what is in proportion to their candidates; what rounding leaves goes
+// to the largest remainders, the earlier first (largest remainder method).
+static enum al_err share_out(const struct task *t, struct pool *p)
+{
+    int nwindows = t->cfg->explore.temperatures.n + 1, n = t->cfg->nsystems * nwindows, all = 0, left, budget = t->cfg->select.max_frames * t->cfg->nsystems;
+    AL_AUTOFREE int *open = NULL;
+    AL_AUTOFREE int *want = NULL;
+    AL_ALLOC(open, n);
+    AL_ALLOC(want, n);
+    for (int g = 0; g < n; g++) {
+        for (int i = 0; i < p->n; i++)
+            open[g] += is_open(t, p, i, g / nwindows, window_at(t, p, g / nwindows, g % nwindows));
+        all += open[g];
+    }
+    if (budget > all) budget = all;
+    left = budget;
+    for (int g = 0; g < n; g++)
+        left -= want[g] = all ? (int)((int64_t)budget * open[g] / all) : 0;
+    for (; left > 0; left--) {
+        int best = 0;
+        for (int g = 1; g < n; g++)
+            if ((int64_t)budget * open[g] - (int64_t)want[g] * all > (int64_t)budget * open[best] - (int64_t)want[best] * all) best = g;
+        want[best]++;
+    }
+    for (int g = 0; g < n; g++)
+        if (want[g]) AL_TRY(take(t, p, g / nwindows, window_at(t, p, g / nwindows, g % nwindows), want[g]));
+    return AL_ERR_OK;
+}
+
+// Training frames of all systems.
+static enum al_err choose_train(const struct task *t, struct pool *p)
+{
+    if (strcmp(t->cfg->select.share, "candidates") == 0) {
+        AL_TRY(share_out(t, p));
+        return AL_ERR_OK;
+    }
+    for (int s = 0; s < t->cfg->nsystems; s++)
+        AL_TRY(take(t, p, s, NULL, t->cfg->select.max_frames));
     return AL_ERR_OK;
 }
 
@@ -283,11 +334,13 @@ static enum al_err count_facts(struct task *t, const struct pool *p)
 
 static enum al_err select_systems(struct task *t, struct pool *p)
 {
+    AL_TRY(choose_train(t, p));
     for (int s = 0; s < t->cfg->nsystems; s++) {
         char path[AL_PATH], name[96], key[96];
         AL_OWN(al_frames) out = NULL;
         AL_TRY(al_frames_create(&out));
-        AL_TRY(choose_train(t, s, p, out));
+        for (int i = 0; i < p->n; i++) // in the order of the trajectories
+            if (p->fate[i] == FATE_SELECTED && of_system(p->fs->f[i], t->cfg->system[s].name)) AL_TRY(push_copy(out, p->fs->f[i]));
         AL_TRY(choose_test(t, s, p, out));
         snprintf(name, sizeof name, "%s.extxyz", t->cfg->system[s].name);
         AL_TRY(task_path(t, path, name));

@@ -388,6 +388,33 @@ static void select_goes_far_from_what_is_labelled(void **state)
     has(row_of(csv, "f-train-1"), ",l0-LPS-0,near"); // most of its atoms have not moved: the labelled cell has them
 }
 
+// share: candidates: 7 and 2 candidates share twice max_frames = 3: 4.67 and 1.33, so 5 and 1; equal: 3 and 2. What is there at most.
+static void select_shares_labels_by_candidates(void **state)
+{
+    (void)state;
+    const double dev[8] = {0.2, 0.2, 0.05, 0.2, 0.2, 0.2, 0.2, 0.2};
+    explored("s-train", "LPS", "train", 8, dev);
+    explored("so-train", "LPSO", "train", 3, dev);
+    AL_AUTOFREE char *loop = NULL;
+    assert_int_equal(al_file_read("loop.yaml", 0, &loop, NULL), AL_ERR_OK);
+    const char *rule[] = {"max_frames: 3", "max_frames: 3, share: candidates", "max_frames: 9, share: candidates"};
+    const char *want[][2] = {{"3", "2"}, {"5", "1"}, {"7", "2"}};
+    for (int k = 0; k < 3; k++) {
+        AL_AUTOFREE char *text = NULL;
+        char id[64];
+        const char *at = strstr(loop, rule[0]);
+        assert_non_null(at);
+        assert_true(asprintf(&text, "%.*s%s%s", (int)(at - loop), loop, rule[k], at + strlen(rule[0])) > 0);
+        write_text("loop.yaml", text);
+        snprintf(id, sizeof id, "iterations/00%d/select", 4 + k);
+        AL_OWN(task) t = open_task(id, "select", "iteration: 4\ninputs:\n  explored: [s-train, so-train]\n  earlier: []\n");
+        assert_int_equal(verb_select(t), AL_ERR_OK);
+        assert_string_equal(fact(t, "frames.LPS"), want[k][0]);
+        assert_string_equal(fact(t, "frames.LPSO"), want[k][1]);
+    }
+    write_text("loop.yaml", loop);
+}
+
 // n held-out frames whose labels are the model's own numbers, off by `force` (eV/Ang, each component) and `energy` (eV/atom).
 static void held_out_frames(struct al_frames *fs, struct committee *c, int n, const char *system, const char *kelvin, double force, double energy)
 {
@@ -565,7 +592,7 @@ int main(void)
         cmocka_unit_test(gather_keeps_larger_cells_apart),
         cmocka_unit_test(gather_refuses_other_settings),
         cmocka_unit_test(select_takes_candidates_and_never_repeats),
-        cmocka_unit_test(select_goes_far_from_what_is_labelled),
+        cmocka_unit_test(select_goes_far_from_what_is_labelled), cmocka_unit_test(select_shares_labels_by_candidates),
         cmocka_unit_test(evaluate_judges_what_it_is_asked_to),
         cmocka_unit_test(certificate_has_no_numbers_of_its_own),
         cmocka_unit_test(analyze_follows_the_mobile_element),
