@@ -67,6 +67,24 @@ static enum al_err name_frame(struct al_frame *f, const char *system, const char
     return AL_ERR_OK;
 }
 
+// Where it fits best; of systems that fit alike (polymorphs) the one that the frame names, else the first. -1: nowhere.
+static int home_of(const struct task *t, const struct al_frame *f, const struct composition *system)
+{
+    const char *named = al_frame_info(f, "system");
+    struct composition c;
+    int best = 0, at = -1;
+    composition_of(f, &c);
+    for (int s = 0; s < t->cfg->nsystems; s++) {
+        int score = 2 * fit(&c, &system[s]);
+        if (score && named && strcmp(named, t->cfg->system[s].name) == 0) score++;
+        if (score > best) {
+            best = score;
+            at = s;
+        }
+    }
+    return at;
+}
+
 struct counts {
     int taken, stray, bare; // stray: of no system; bare: without energy or forces
 };
@@ -77,15 +95,8 @@ static enum al_err sort_out(const struct task *t, struct al_frames *fs, const st
     AL_ALLOC(number, t->cfg->nsystems);
     for (int i = 0; i < fs->n; i++) {
         struct al_frame *f = fs->f[i];
-        struct composition c;
-        int best = 0, at = -1;
+        int at = home_of(t, f, system);
         bool bare = !(f->have & AL_HAVE_ENERGY) || !(f->have & AL_HAVE_FORCES);
-        composition_of(f, &c);
-        for (int s = 0; s < t->cfg->nsystems; s++)
-            if (fit(&c, &system[s]) > best) {
-                best = fit(&c, &system[s]);
-                at = s;
-            }
         if (at >= 0 && !bare) {
             AL_TRY(name_frame(f, t->cfg->system[at].name, fingerprint, number[at]++));
             fs->f[ret->taken++] = f;

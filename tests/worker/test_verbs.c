@@ -415,6 +415,43 @@ static void select_shares_labels_by_candidates(void **state)
     write_text("loop.yaml", loop);
 }
 
+// Two systems of one composition: the frame's own name decides, and the first where it names none of them.
+static void import_tells_polymorphs_apart(void **state)
+{
+    (void)state;
+    AL_AUTOFREE char *loop = NULL;
+    AL_OWN(al_frame) cell = NULL;
+    AL_OWN(al_frames) base = NULL;
+    AL_OWN(al_frames) fs = NULL;
+    AL_OWN(al_frames) got = NULL;
+    const char *named[] = {"hot", "cold", "elsewhere", "hot"}, *want[] = {"hot", "cold", "cold", "hot"};
+    assert_int_equal(al_file_read("loop.yaml", 0, &loop, NULL), AL_ERR_OK);
+    write_text("loop.yaml", "workdir: .\nsystems: [{name: cold, structure: x.extxyz}, {name: hot, structure: x.extxyz}]\nexplore: {temperatures: [300 K]}\n"
+                            "production: {temperatures: [300 K]}\n");
+    assert_int_equal(al_structure_read("inputs/LPS.extxyz", &cell), AL_ERR_OK);
+    assert_int_equal(al_frames_create(&base), AL_ERR_OK);
+    assert_int_equal(al_frames_create(&fs), AL_ERR_OK);
+    cell->energy = -100;
+    cell->have = AL_HAVE_ENERGY | AL_HAVE_FORCES;
+    for (int i = 0; i < 4; i++) {
+        struct al_frame *f = NULL;
+        assert_int_equal(al_frame_copy(cell, &f), AL_ERR_OK);
+        f->pos[0][0] += 0.01 * i;
+        assert_int_equal(al_frame_info_set(f, "system", named[i]), AL_ERR_OK);
+        assert_int_equal(al_frames_push(fs, &f), AL_ERR_OK);
+    }
+    assert_int_equal(al_frames_push(base, &cell), AL_ERR_OK);
+    assert_int_equal(al_xyz_write("base.extxyz", base), AL_ERR_OK);
+    assert_int_equal(al_xyz_write("given.extxyz", fs), AL_ERR_OK);
+    AL_OWN(task) t = open_task("initial/data", "import", "inputs:\n  base: [base.extxyz, base.extxyz]\n  frames: given.extxyz\n");
+    if (verb_import(t)) fail_msg("%s", al_err_message());
+    write_text("loop.yaml", loop);
+    assert_int_equal(al_xyz_read("initial/data/labelled.extxyz", &got), AL_ERR_OK);
+    assert_int_equal(got->n, 4);
+    for (int i = 0; i < 4; i++)
+        assert_string_equal(al_frame_info(got->f[i], "system"), want[i]);
+}
+
 // n held-out frames whose labels are the model's own numbers, off by `force` (eV/Ang, each component) and `energy` (eV/atom).
 static void held_out_frames(struct al_frames *fs, struct committee *c, int n, const char *system, const char *kelvin, double force, double energy)
 {
@@ -592,7 +629,7 @@ int main(void)
         cmocka_unit_test(gather_keeps_larger_cells_apart),
         cmocka_unit_test(gather_refuses_other_settings),
         cmocka_unit_test(select_takes_candidates_and_never_repeats),
-        cmocka_unit_test(select_goes_far_from_what_is_labelled), cmocka_unit_test(select_shares_labels_by_candidates),
+        cmocka_unit_test(select_goes_far_from_what_is_labelled), cmocka_unit_test(select_shares_labels_by_candidates), cmocka_unit_test(import_tells_polymorphs_apart),
         cmocka_unit_test(evaluate_judges_what_it_is_asked_to),
         cmocka_unit_test(certificate_has_no_numbers_of_its_own),
         cmocka_unit_test(analyze_follows_the_mobile_element),
