@@ -86,12 +86,11 @@ static void tables(const struct page *pg)
     }
 }
 
-static enum mark mark_of(const struct al_node *y, const struct al_node *r)
+static enum mark mark_of(const struct al_node *r)
 {
-    const struct al_node *framework = al_node_get(al_node_get(r, "structure"), "framework"), *fit = al_node_get(y, "arrhenius");
-    bool liquid = al_node_str(fit, "phase", "")[0] != '\0';
-    if (!seen(r)) return MARK_LIMIT;
-    return !liquid && strcmp(al_node_str(framework, "state", ""), "molten") == 0 ? MARK_MOLTEN : MARK_FITTED;
+    bool out = strcmp(al_node_str(r, "in_arrhenius_fit", "true"), "false") == 0;
+    const char *state = al_node_str(al_node_get(al_node_get(r, "structure"), "framework"), "state", "");
+    return !seen(r) ? MARK_LIMIT : out && strcmp(state, "molten") == 0 ? MARK_MOLTEN : MARK_FITTED;
 }
 
 static enum al_err arrhenius_system(const struct page *pg, struct figure *f, const struct al_node *y)
@@ -101,7 +100,7 @@ static enum al_err arrhenius_system(const struct page *pg, struct figure *f, con
     double x[MARKS][MAX_T], d[MARKS][MAX_T], bar[MARKS][MAX_T], fx[FIT], fy[FIT], hottest = 0;
     int n[MARKS] = {0}, left = MAX_T, color = page_color(pg, system_of(y));
     for (const struct al_node *r = temperatures_of(y); r && left; r = r->next, left--) {
-        enum mark k = mark_of(y, r);
+        enum mark k = mark_of(r);
         double t = al_node_double(r, "temperature_k", NAN);
         x[k][n[k]] = 1000 / t;
         d[k][n[k]] = al_node_double(r, k == MARK_LIMIT ? "d_below_cm2_per_s" : "d_cm2_per_s", NAN);

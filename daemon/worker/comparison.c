@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "transport/arrhenius.h"
 
+enum { TEXT = 512 };
 static const double room = 300; // K, where arrhenius: extrapolates to
 
 static const char *name_of(const struct al_node *y)
@@ -43,12 +44,12 @@ static bool d_at(const struct al_node *y, const struct al_node *row, struct tr_e
     return true;
 }
 
-static void ratio_text(const char *what, const char *a, const char *b, const struct tr_ratio *r, char text[512])
+static void ratio_text(const char *what, const char *a, const char *b, const struct tr_ratio *r, char text[TEXT])
 {
     if (r->differs)
-        snprintf(text, 512, "%s of %.40s is %.3g times that of %.40s (95 %%: %.3g to %.3g): they differ", what, b, r->ratio, a, r->low, r->high);
+        snprintf(text, TEXT, "%s of %.40s is %.3g times that of %.40s (95 %%: %.3g to %.3g): they differ", what, b, r->ratio, a, r->low, r->high);
     else
-        snprintf(text, 512, "no difference seen: %s of %.40s is %.3g times that of %.40s (95 %%: %.3g to %.3g)", what, b, r->ratio, a, r->low, r->high);
+        snprintf(text, TEXT, "no difference seen: %s of %.40s is %.3g times that of %.40s (95 %%: %.3g to %.3g)", what, b, r->ratio, a, r->low, r->high);
 }
 
 static bool molten(const struct al_node *row)
@@ -68,7 +69,7 @@ static void phase_text(const struct al_node *a, const struct al_node *b, const s
 // moved: -1: does not apply; phase: of phase_text
 static void write_ratio(FILE *out, const char *a, const char *b, double temperature, const struct tr_ratio *r, int moved, const char *phase)
 {
-    char text[512], what[64];
+    char text[TEXT], what[64];
     snprintf(what, sizeof what, "D(%g K)", temperature);
     ratio_text(what, a, b, r, text);
     snprintf(text + strlen(text), sizeof text - strlen(text), "%s", phase);

@@ -55,9 +55,12 @@ static bool molten(const struct transport_point *p)
 static void choose_points(struct transport *t)
 {
     size_t at = 0;
-    t->liquid = true;
-    for (int i = 0; i < t->n; i++)
-        if (fits(&t->p[i]) && !molten(&t->p[i])) t->liquid = false;
+    bool solid = false, liquid = false;
+    for (int i = 0; i < t->n; i++) {
+        solid = solid || (fits(&t->p[i]) && !molten(&t->p[i]));
+        liquid = liquid || (fits(&t->p[i]) && molten(&t->p[i]));
+    }
+    t->liquid = liquid && !solid;
     t->left_out[0] = '\0';
     for (int i = 0; i < t->n; i++) {
         struct transport_point *p = &t->p[i];

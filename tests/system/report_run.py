@@ -62,7 +62,7 @@ def transport(run):
                      f'    d_error_cm2_per_s: {e}\n    loglog_slope: 1\n    loglog_slope_error: 0.05\n    fit_from_fs: 1000\n    fit_to_fs: 4000\n'
                      f'    offset_ang2: 0.1\n    regime: "diffusive <b>&\\""\n    structure:\n      files: transport/{s}/structure-{nominal}K\n')
             if s == 'B' and k:
-                text += '      framework: {state: molten, verdict: "molten"}\n'
+                text += '      framework: {state: molten, verdict: "molten"}\n    in_arrhenius_fit: false\n'
             if s == 'B' and not k:
                 text = text.replace('    loglog_slope: 1\n', '    d_below_cm2_per_s: 2e-7\n    loglog_slope: 1\n')
             write(run, f'transport/{s}/msd-{nominal}K.csv', 'lag/fs,MSD/Ang^2,error/Ang^2,x/Ang^2,y/Ang^2,z/Ang^2\n' + ''.join(
