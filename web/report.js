@@ -141,14 +141,15 @@
     }
     box.textContent = '';
     still.hidden = true;
-    var width = Math.max(200, box.clientWidth);
+    var width = Math.max(200, box.clientWidth), live = plot.series.length <= 8;
     var u = new uPlot({ width: width, height: Math.round(Math.min(360, width * 0.75)), 
       scales: { x: { time: false, distr: plot.x.log ? 3 : 1, range: range(plot.x) }, y: { distr: plot.y.log ? 3 : 1, range: range(plot.y) } },
       axes: [axis(plot.x), axis(plot.y)], cursor: { drag: { x: true, y: true, uni: 20 } },
-      legend: { live: plot.series.length <= 8 }, series: [{ label: plot.x.label }].concat(plot.series.map(series)),
+      legend: { live: live }, series: [{ label: plot.x.label }].concat(plot.series.map(series)),
       hooks: { draw: [bars(plot, a.tables)] } }, a.data, box);
     box.querySelectorAll('.u-legend .u-series').forEach(function (row, k) {
-      if (k && !plot.series[k - 1].legend) row.style.display = 'none';
+      var s = plot.series[live ? k - 1 : k]; // a live legend begins with the row of x
+      if (s && !s.legend) row.style.display = 'none';
     });
     keyboard(box, u);
     made.push({ figure: figure, box: box, plot: u });

@@ -65,6 +65,17 @@ async function interactive(p, where) {
   const [plots, drawn, hidden] = await p.evaluate(() => [document.querySelectorAll('figure.plot').length,
     document.querySelectorAll('figure.plot canvas').length, [...document.querySelectorAll('figure.plot .static')].filter((e) => e.hidden).length]);
   check(plots > 5 && plots === drawn && plots === hidden, `${where}: ${drawn} of ${plots} plots drawn, ${hidden} replaced`);
+  const [wrong, most] = await p.evaluate(() => {
+    const bad = [], figures = [...document.querySelectorAll('figure.plot')], plot = (f) => JSON.parse(f.dataset.plot);
+    for (const f of figures) {
+      const shown = [...f.querySelectorAll('.u-legend .u-series')].filter((r) => r.style.display !== 'none').map((r) => r.querySelector('.u-label').textContent);
+      const names = plot(f).series.filter((s) => s.legend).map((s) => s.name);
+      if (shown.filter((n) => n !== plot(f).x.label).join('|') !== names.join('|')) bad.push(`${f.id}: ${shown} for ${names}`);
+    }
+    return [bad, Math.max(...figures.map((f) => plot(f).series.length))];
+  });
+  check(!wrong.length, `${where}: legend of ${wrong}`);
+  check(most > 8, `${where}: no plot of more than 8 series, at most ${most}`); // its legend is another one
   await p.evaluate(() => document.querySelector('#force-error .interactive').focus());
   await p.keyboard.press('ArrowRight');
   await pause(200);

@@ -15,7 +15,7 @@ seed: 7
 workdir: run
 systems: [{name: A, structure: li2s.extxyz}, {name: B, structure: li2s.extxyz}]
 initial: {perturb: {frames: 5}}
-train: {committee: 2}
+train: {committee: 9}
 explore: {temperatures: [300 K]}
 label: {pseudopotentials: pseudo}
 converge: {patience: 1, min_iterations: 1, max_iterations: 1}
@@ -34,7 +34,7 @@ def write(run, path, text):
 
 def training(run):
     it = 'iterations/000/'
-    for m in range(2):
+    for m in range(9):
         write(run, f'{it}train/{m}/lcurve.out', '# step rmse_val rmse_trn rmse_e_val rmse_e_trn rmse_f_val rmse_f_trn lr\n' +
               '# nan when there is no data\n' + ''.join(
                   f'{s} 1 1 {0.01 / (1 + s):.6f} 1e-3 {0.4 / (1 + s) + 0.1 * m:.6f} {0.3 / (1 + s) + 0.1:.6f} 1e-3\n' for s in STEPS))
