@@ -136,6 +136,10 @@ static void print_iteration(const struct al_node *tree)
     printf("iteration %s: root-mean-square errors (new = newly labelled frames, before training on them)\n",
            al_node_str(tree, "iteration", "?"));
     print_table(tree);
+    const struct al_node *out = al_node_get(tree, "train_left_out");
+    if (out)
+        printf("  train is without %s frames that were left out of training: a force above train.max_force, %.4g eV/Ang\n", al_node_str(out, "frames", "?"),
+               al_node_double(out, "max_force", NAN));
     if (sel && !explored(sel))
         puts("  explored frames: none");
     else if (sel)

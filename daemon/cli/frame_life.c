@@ -229,11 +229,7 @@ static enum al_err tell_left_out(const char *path, long index, double max_force,
     AL_OWN(al_frames) fs = NULL;
     if (max_force <= 0 || strcmp(l->part, "train") != 0) return AL_ERR_OK;
     AL_TRY(al_xyz_read(path, &fs));
-    double largest = 0;
-    for (int i = 0; index < fs->n && i < fs->f[index]->natoms; i++) {
-        const double *f = fs->f[index]->forces[i];
-        largest = fmax(largest, sqrt(al_dot3(f, f)));
-    }
+    double largest = index < fs->n ? al_frame_largest_force(fs->f[index]) : 0;
     if (largest > max_force) l->left_out = largest;
     return AL_ERR_OK;
 }

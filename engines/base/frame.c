@@ -115,6 +115,14 @@ const char *al_frame_info(const struct al_frame *f, const char *key)
     return NULL;
 }
 
+double al_frame_largest_force(const struct al_frame *f)
+{
+    double square = 0;
+    for (int i = 0; (f->have & AL_HAVE_FORCES) && i < f->natoms; i++)
+        square = fmax(square, al_dot3(f->forces[i], f->forces[i]));
+    return sqrt(square);
+}
+
 enum al_err al_frame_min_distance(const struct al_frame *f, double *ret_d, int *ret_i, int *ret_j)
 {
     // Grow the radius until something is found: the list costs radius^3.

@@ -53,6 +53,8 @@ enum al_err al_frame_check(const struct al_frame *f, double dmin);
 enum al_err al_frame_finite(const struct al_frame *f, const char *path);
 // Shortest distance between two atoms or their images, Ang.
 enum al_err al_frame_min_distance(const struct al_frame *f, double *ret_d, int *ret_i, int *ret_j);
+// Length of the largest force on an atom, eV/Ang; 0 without forces.
+double al_frame_largest_force(const struct al_frame *f);
 // n0 x n1 x n2 copies; forces and energy are dropped.
 enum al_err al_frame_supercell(const struct al_frame *f, const int n[3], struct al_frame **ret);
 // SHA-256 of species, cell and positions (bit for bit) as 64 hex digits: the identity of a frame.

@@ -513,6 +513,35 @@ static void evaluate_judges_what_it_is_asked_to(void **state)
     has(row_of(errors, "{set: judged, group: all"), "frames: 13, energy_rmse: 0.001,"); // force: sqrt((12 0.01^2 + 0.08^2)/13)
     has(row_of(errors, "{set: judged, group: all"), "force_rmse: 0.0241"); // the test frames' would be 0.136
     has(row_of(errors, "temperature_limit"), ": 300");
+    assert_null(strstr(errors, "train_left_out"));
+}
+
+// What training leaves out for its forces is none of training's errors.
+static void evaluate_leaves_out_what_training_does(void **state)
+{
+    (void)state;
+    AL_OWN(al_frames) fs = NULL;
+    AL_OWN(committee) c = NULL;
+    AL_AUTOFREE char *loop = NULL;
+    AL_AUTOFREE char *text = NULL;
+    AL_AUTOFREE char *errors = NULL;
+    const char *const model[] = {"first.dp"};
+    assert_int_equal(committee_open(model, 1, DP_WAY_DOUBLE, &c), AL_ERR_OK);
+    assert_int_equal(al_frames_create(&fs), AL_ERR_OK);
+    held_out_frames(fs, c, 3, "LPS", "300", 0.01, 0.001);
+    held_out_frames(fs, c, 1, "LPS", "300", 20, 1);
+    assert_int_equal(al_mkdirs("initial/gather"), AL_ERR_OK);
+    assert_int_equal(al_xyz_write("initial/gather/train.extxyz", fs), AL_ERR_OK);
+    assert_int_equal(al_file_read("loop.yaml", 0, &loop, NULL), AL_ERR_OK);
+    char *at = strstr(loop, "validation: 25 %");
+    assert_non_null(at);
+    assert_true(asprintf(&text, "%.*smax_force: 15 eV/Ang, %s", (int)(at - loop), loop, at) > 0);
+    judged_below(text, "patience: 1");
+    write_text("loop.yaml", loop);
+    assert_int_equal(al_remove_tree("initial/gather"), AL_ERR_OK);
+    assert_int_equal(al_file_read("iterations/000/errors.yaml", 0, &errors, NULL), AL_ERR_OK);
+    has(row_of(errors, "{set: train, group: all"), "frames: 3, energy_rmse: 0.001,");
+    has(row_of(errors, "train_left_out"), "{frames: 1, max_force: 15}");
 }
 
 static const char certified[] =
@@ -630,7 +659,7 @@ int main(void)
         cmocka_unit_test(gather_refuses_other_settings),
         cmocka_unit_test(select_takes_candidates_and_never_repeats),
         cmocka_unit_test(select_goes_far_from_what_is_labelled), cmocka_unit_test(select_shares_labels_by_candidates), cmocka_unit_test(import_tells_polymorphs_apart),
-        cmocka_unit_test(evaluate_judges_what_it_is_asked_to),
+        cmocka_unit_test(evaluate_judges_what_it_is_asked_to), cmocka_unit_test(evaluate_leaves_out_what_training_does),
         cmocka_unit_test(certificate_has_no_numbers_of_its_own),
         cmocka_unit_test(analyze_follows_the_mobile_element),
         cmocka_unit_test(results_say_why_they_failed),
