@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright the alnd authors
-"""squeeze.py IN.extxyz OUT.extxyz [DISTANCE ..]: two S of one PS4 pushed together on their sphere around P, S-S at each DISTANCE (Ang;
-1.75 2.0 2.25 2.6), in one frame of each system (600 or 900 K) and distance, where it leaves them most room. MD hardly ever comes there, so no label would; in 200 ps of 256 atoms it
-did, and a potential without labels there has a hole in it (docs/campaign.md). `alnd label` labels them."""
+"""squeeze.py IN.extxyz OUT.extxyz [DISTANCE ..] [--at P] [--pair S] [--reach 2.6]: two atoms of one element (--pair) that are bound to the same atom (--at, nearer than
+--reach Ang) pushed together on their spheres around it, to each DISTANCE (Ang; 1.75 2.0 2.25 2.6), in one frame of each system (600 or 900 K) and distance, where it leaves them
+most room. MD hardly ever comes there, so no label would; in 200 ps of 256 atoms it did, and a potential without labels there has a hole in it
+(docs/campaign.md). `alnd label` labels them."""
+import argparse
 import math
 import re
 import sys
@@ -48,7 +50,7 @@ def squeeze(lattice, atoms, p, a, b, want):
         side = sub(y, [k * sum(m * n for m, n in zip(y, e)) for k in e])
         f = [k / norm(side) for k in side]
         new = [norm(x) * (math.cos(turn) * c + math.sin(turn) * s) for c, s in zip(e, f)]
-        atoms[i] = ('S', [c + d for c, d in zip(atoms[p][1], new)])
+        atoms[i] = (atoms[i][0], [c + d for c, d in zip(atoms[p][1], new)])
     return atoms
 
 
@@ -57,9 +59,9 @@ def clearance(lattice, atoms, p, a, b):
     return min(norm(nearest(lattice, sub(atoms[i][1], x[1]))) for i in (a, b) for k, x in enumerate(atoms) if k not in (p, a, b))
 
 
-def candidates(lattice, atoms, want):
-    for p in (i for i, x in enumerate(atoms) if x[0] == 'P'):
-        bound = [i for i, x in enumerate(atoms) if x[0] == 'S' and norm(nearest(lattice, sub(x[1], atoms[p][1]))) < 2.6]
+def candidates(lattice, atoms, at, pair, reach, want):
+    for p in (i for i, x in enumerate(atoms) if x[0] == at):
+        bound = [i for i, x in enumerate(atoms) if x[0] == pair and norm(nearest(lattice, sub(x[1], atoms[p][1]))) < reach]
         for a in bound:
             for b in (i for i in bound if i > a):
                 moved = squeeze(lattice, atoms, p, a, b, want)
@@ -67,13 +69,20 @@ def candidates(lattice, atoms, want):
 
 
 def main():
-    source, out = sys.argv[1:3]
-    distances = [float(x) for x in sys.argv[3:]] or [1.75, 2.0, 2.25, 2.6]
+    o = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    o.add_argument('source')
+    o.add_argument('out')
+    o.add_argument('distances', nargs='*', type=float, default=[1.75, 2.0, 2.25, 2.6])
+    o.add_argument('--at', default='P')
+    o.add_argument('--pair', default='S')
+    o.add_argument('--reach', type=float, default=2.6)
+    o = o.parse_args()
+    distances = o.distances
     pool = {}
-    for header, atoms in frames(source):
+    for header, atoms in frames(o.source):
         if key(header, 'temperature') in ('600', '900'):
             pool.setdefault(key(header, 'system'), []).append((header, atoms))
-    with open(out, 'w', encoding='utf-8') as f:
+    with open(o.out, 'w', encoding='utf-8') as f:
         for system, known in sorted(pool.items()):
             for k, d in enumerate(distances):
                 best = None
@@ -82,12 +91,14 @@ def main():
                     lattice = [cell[0:3], cell[3:6], cell[6:9]]
                     if any(abs(lattice[i][j]) > 1e-9 for i in range(3) for j in range(3) if i != j):
                         sys.exit('squeeze.py: right-angled cells only')
-                    for free, moved in candidates(lattice, atoms, d):
+                    for free, moved in candidates(lattice, atoms, o.at, o.pair, o.reach, d):
                         if not best or free > best[0]:
                             best = (free, cell, moved)
+                if not best:
+                    continue  # nothing of this system has such a pair
                 _, cell, atoms = best
                 f.write(f'{len(atoms)}\nLattice="{" ".join(repr(x) for x in cell)}" Properties=species:S:1:pos:R:3 pbc="T T T" system={system} '
-                        f'frame_id={system}-squeezed-{d:g} origin=squeezed\n')
+                        f'frame_id={system}-squeezed-{o.at}-{o.pair}-{d:g} origin=squeezed\n')
                 f.writelines(f'{z} {x[0]!r} {x[1]!r} {x[2]!r}\n' for z, x in atoms)
 
 
