@@ -37,7 +37,9 @@ in_clone 'build/release/bin/alnd status runs/mine' | grep -q interrupted || fail
 labels() { (cd "$home/runs/mine" && find . -path '*/label/*' -name labelled.extxyz -printf '%p %T@\n' | sort); }
 labels > "$work/before"
 [ -s "$work/before" ] || fail "no label in the first minute"
-in_clone 'timeout -s INT 60 build/release/bin/alnd start configs/mine.yaml >> mine.log 2>&1' || [ $? -eq 3 ] || [ $? -eq 124 ] || fail "going on"
+code=0
+in_clone 'timeout --preserve-status -s INT 60 build/release/bin/alnd start configs/mine.yaml >> mine.log 2>&1' || code=$?
+[ "$code" -eq 0 ] || [ "$code" -eq 3 ] || fail "going on: exit code $code" # done, or stopped
 labels > "$work/after"
 [ -z "$(comm -23 "$work/before" "$work/after")" ] || fail "a label that was there is lost or was computed again"
 [ "$(wc -l < "$work/after")" -gt "$(wc -l < "$work/before")" ] || fail "it does not go on"
