@@ -127,9 +127,9 @@ static void certificate_has_no_numbers_of_its_own(void **state)
                        "frame_id,set,system,temperature_K,atoms,deviation_eV_per_Ang,max_force_error_eV_per_Ang,"
                        "force_rmse_eV_per_Ang,max_force_eV_per_Ang,energy_error_eV_per_atom\n";
     for (int i = 0; i < 8; i++)
-        strcat(pairs, i % 2 ? "x,test,LPS,300,64,0.1,0.2,0.05,2,-0.001\n" : "x,test,LPS,300,64,0.1,0.2,0.05,2,0.001\n");
-    strcat(pairs, "y,test,LPS,300,128,0.1,0.5,0.08,2,0\n"
-                  "z,test,LPSO,300,32,0.1,0.2,0.05,2,0.003\nz,test,LPSO,300,32,0.1,0.2,0.05,2,0.005\n");
+        add(pairs, sizeof pairs, i % 2 ? "x,test,LPS,300,64,0.1,0.2,0.05,2,-0.001\n" : "x,test,LPS,300,64,0.1,0.2,0.05,2,0.001\n");
+    add(pairs, sizeof pairs, "y,test,LPS,300,128,0.1,0.5,0.08,2,0\n"
+                             "z,test,LPSO,300,32,0.1,0.2,0.05,2,0.003\nz,test,LPSO,300,32,0.1,0.2,0.05,2,0.005\n");
     assert_int_equal(al_mkdirs("iterations/000/evaluate"), AL_ERR_OK);
     assert_int_equal(al_mkdirs("models"), AL_ERR_OK);
     assert_int_equal(al_mkdirs("transport"), AL_ERR_OK);

@@ -258,7 +258,7 @@ static void select_goes_far_from_what_is_labelled(void **state)
                        "frame_id,set,system,temperature_K,atoms,deviation_eV_per_Ang,max_force_error_eV_per_Ang,"
                        "force_rmse_eV_per_Ang,max_force_eV_per_Ang,energy_error_eV_per_atom\n";
     for (int i = 0; i < 8; i++)
-        strcat(pairs, "x,test,LPS,300,32,0.2,0.4,0.1,2,0.001\n");
+        add(pairs, sizeof pairs, "x,test,LPS,300,32,0.2,0.4,0.1,2,0.001\n");
     write_text("pairs.csv", pairs);
     AL_OWN(task) t = open_task("iterations/002/select", "select",
                                "iteration: 2\ninputs:\n  explored: [f-train]\n  earlier: []\n  models: [first.dp]\n"

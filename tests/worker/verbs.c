@@ -21,6 +21,13 @@ void write_text(const char *path, const char *text)
     assert_int_equal(al_file_write(path, text, strlen(text)), AL_ERR_OK);
 }
 
+void add(char *text, size_t size, const char *more)
+{
+    size_t n = strlen(text);
+    assert_true(n + strlen(more) < size);
+    snprintf(text + n, size - n, "%s", more);
+}
+
 // A run directory with two systems, as the daemon makes it; it is the working directory from then on.
 int make_run(void **state)
 {

@@ -10,6 +10,7 @@
 #define ID64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" // an identity
 
 void write_text(const char *path, const char *text);
+void add(char *text, size_t size, const char *more); // to the end of a text in an array of that size
 // cmocka's group set-up and tear-down. A run directory with two systems, as the daemon makes it; it is the working directory from then on.
 int make_run(void **state);
 int remove_run(void **state);
