@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/frame.h"
-#include "base/linalg.h"
 #include "base/mem.h"
 #include "cli/scan.h"
 

@@ -20,7 +20,7 @@ struct entry { // one frame
     int n_by_z[AL_ZMAX + 1];     // atoms
     double deviation;
     char id[96];
-    double emax, fmax2; // eV/Ang: largest force error of an atom; squared: largest force of a label
+    double emax, largest; // eV/Ang: largest force error of an atom; largest force of the label
 };
 
 struct errors {
@@ -30,6 +30,7 @@ struct errors {
     int n, cap;
     FILE *energies, *forces; // parity tables, or NULL
     double up_to;            // K
+    int left_out;            // frames that training has left out
 };
 
 static const char *const set_name[ERRORS_SETS] = {"train", "valid", "test", "new", "judged"};
@@ -60,15 +61,14 @@ static void fill(struct entry *e, const struct al_frame *f, const struct pot_res
 {
     e->natoms = f->natoms;
     e->de = (m->energy - f->energy) / f->natoms;
+    e->largest = al_frame_largest_force(f);
     for (int i = 0; i < f->natoms; i++) {
-        double s = 0, size = 0;
+        double s = 0;
         for (int c = 0; c < 3; c++) {
             double d = m->forces[i][c] - f->forces[i][c];
             s += d * d;
-            size += f->forces[i][c] * f->forces[i][c];
         }
         e->emax = fmax(e->emax, sqrt(s));
-        e->fmax2 = fmax(e->fmax2, size);
         e->f2 += s;
         e->f2_by_z[f->z[i]] += s;
         e->n_by_z[f->z[i]]++;
@@ -103,6 +103,11 @@ enum al_err errors_add(struct errors *x, enum error_set set, const struct al_fra
 {
     unsigned need = AL_HAVE_ENERGY | AL_HAVE_FORCES;
     if ((f->have & need) != need) AL_FAIL(AL_ERR_CORRUPT, "a frame has no energy or forces");
+    double most = x->task->cfg->train.max_force;
+    if (set == ERRORS_TRAIN && most > 0 && al_frame_largest_force(f) > most) {
+        x->left_out++;
+        return AL_ERR_OK;
+    }
     struct deviation d = {0};
     AL_TRY(committee_eval(x->committee, f, &d, NULL));
     if (x->n == x->cap) {
@@ -222,6 +227,7 @@ static enum al_err write_row(FILE *out, const struct errors *x, enum error_set s
 
 enum al_err errors_write_table(FILE *out, const struct errors *x, const struct loop_config *cfg)
 {
+    if (x->left_out) fprintf(out, "train_left_out: {frames: %d, max_force: %.10g}\n", x->left_out, cfg->train.max_force);
     al_yaml_open(out, 0, "table");
     for (int set = 0; set < ERRORS_SETS; set++) {
         if (set == ERRORS_JUDGED && isinf(x->up_to)) continue; // as test
@@ -286,7 +292,7 @@ enum al_err errors_calibration(const struct errors *x, double target, struct cal
         struct calibration *c = &l->c[l->n++];
         *c = (struct calibration){.temperature = strtod(e->temperature, NULL), .test = e->set == ERRORS_TEST, .natoms = e->natoms,
                                   .deviation = e->deviation, .error = e->emax, .rms = root(e->f2, 3L * e->natoms),
-                                  .force = sqrt(e->fmax2), .energy = e->de};
+                                  .force = e->largest, .energy = e->de};
         memcpy(c->id, e->id, sizeof c->id);
         memcpy(c->system, e->system, sizeof c->system);
     }

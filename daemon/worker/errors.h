@@ -24,12 +24,13 @@ void errors_destroy(struct errors **x);
 // From now on errors_add writes label and model of each test and new frame to these (the caller's): one row a frame, one row an atom.
 void errors_parity(struct errors *x, FILE *energies, FILE *forces);
 // A labelled frame (energy and forces needed; virial where present): errors of member 0, deviation of all.
+// Frames of ERRORS_TRAIN that training leaves out (train.max_force) are none of its errors; they are counted.
 enum al_err errors_add(struct errors *x, enum error_set set, const struct al_frame *f);
 // group: all | system | temperature | element; label names which ("all", "Li3PS4", "600", "Li"). Energy and
 // virial do not go by element (NaN).
 enum al_err errors_row(const struct errors *x, enum error_set set, const char *group, const char *label, uint64_t seed,
                        struct error_row *ret);
-// The `table` and `calibration` of errors.yaml. Calibration: test and new frames in nbins equally filled bins of deviation.
+// The `table` (before it train_left_out, where there is any) and `calibration` of errors.yaml. Calibration: test and new frames in nbins equally filled bins of deviation.
 enum al_err errors_write_table(FILE *out, const struct errors *x, const struct loop_config *cfg);
 enum al_err errors_write_calibration(FILE *out, const struct errors *x, int nbins);
 // Deviation and error of each test and new frame; target: the force error wanted, eV/Ang.

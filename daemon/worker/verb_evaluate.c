@@ -23,30 +23,16 @@ static enum al_err read_set(struct errors *x, enum error_set set, const char *pa
     return AL_ERR_OK;
 }
 
-// Frames that training has left out for a force above train.max_force are none of its errors; they are counted.
-static enum al_err read_train(const struct task *t, struct errors *x, const char *path, int *ret_out)
-{
-    AL_OWN(al_frames) fs = NULL;
-    double most = t->cfg->train.max_force;
-    if (!al_exists(path)) return AL_ERR_OK;
-    AL_TRY(al_xyz_read(path, &fs));
-    for (int i = 0; i < fs->n; i++) {
-        if (most > 0 && al_frame_largest_force(fs->f[i]) > most) ++*ret_out;
-        else AL_TRY_MSG(errors_add(x, ERRORS_TRAIN, fs->f[i]), "evaluating %s", path);
-    }
-    return AL_ERR_OK;
-}
-
 // All frames gathered until now: train and valid up to the iteration's own training, test and new of this one too.
-static enum al_err read_all(const struct task *t, struct errors *x, int *ret_out)
+static enum al_err read_all(const struct task *t, struct errors *x)
 {
     char path[AL_PATH];
-    AL_TRY(read_train(t, x, "initial/gather/train.extxyz", ret_out));
+    AL_TRY(read_set(x, ERRORS_TRAIN, "initial/gather/train.extxyz"));
     AL_TRY(read_set(x, ERRORS_VALID, "initial/gather/valid.extxyz"));
     for (int it = 0; it <= t->iteration; it++) {
         bool now = it == t->iteration;
         AL_TRY(al_path(path, "iterations/%03d/gather/train.extxyz", it));
-        AL_TRY(now ? read_set(x, ERRORS_NEW, path) : read_train(t, x, path, ret_out));
+        AL_TRY(read_set(x, now ? ERRORS_NEW : ERRORS_TRAIN, path));
         AL_TRY(al_path(path, "iterations/%03d/gather/valid.extxyz", it));
         AL_TRY(read_set(x, now ? ERRORS_NEW : ERRORS_VALID, path));
         AL_TRY(al_path(path, "iterations/%03d/gather/test.extxyz", it));
@@ -56,7 +42,7 @@ static enum al_err read_all(const struct task *t, struct errors *x, int *ret_out
 }
 
 // Reads and evaluates all frames; label and model of test and new ones go to parity-energies.csv and parity-forces.csv.
-static enum al_err evaluate_all(struct task *t, struct errors *x, int *ret_out)
+static enum al_err evaluate_all(struct task *t, struct errors *x)
 {
     char path[2][AL_PATH];
     struct al_outfile o[2];
@@ -67,7 +53,7 @@ static enum al_err evaluate_all(struct task *t, struct errors *x, int *ret_out)
     if (e) al_outfile_drop(&o[0]);
     AL_TRY(e);
     errors_parity(x, o[0].out, o[1].out);
-    e = read_all(t, x, ret_out);
+    e = read_all(t, x);
     for (int i = 0; i < 2; i++) {
         if (!e) e = al_outfile_publish(&o[i]);
         else al_outfile_drop(&o[i]);
@@ -139,7 +125,7 @@ static void write_verdict(FILE *out, const struct cfg_converge *c, const struct 
 }
 
 static enum al_err write_errors(struct task *t, const struct errors *x, const struct al_node *facts, const char *select,
-                                const struct verdict *v, int left_out)
+                                const struct verdict *v)
 {
     char path[AL_PATH];
     struct al_outfile o;
@@ -149,7 +135,6 @@ static enum al_err write_errors(struct task *t, const struct errors *x, const st
     al_yaml_int(o.out, 0, "iteration", t->iteration);
     fprintf(o.out, "demonstration: %s\n", t->cfg->demonstration ? "true" : "false");
     fputs("units: {energy: eV/atom, force: eV/Ang, virial: eV/atom}\n", o.out);
-    if (left_out) fprintf(o.out, "train_left_out: {frames: %d, max_force: %.10g}\n", left_out, t->cfg->train.max_force);
     enum al_err e = errors_write_table(o.out, x, t->cfg);
     if (!e) e = write_selection(o.out, facts, select);
     if (!e) e = errors_write_calibration(o.out, x, NBINS);
@@ -177,19 +162,19 @@ enum al_err verb_evaluate(struct task *t)
     AL_AUTOFREE const char **models = NULL;
     const char *select;
     char path[AL_PATH];
-    int n, left_out = 0;
+    int n;
     AL_TRY(task_input_list(t, "models", &models, &n));
     AL_TRY(task_input(t, "select", &select));
     AL_OWN(errors) x = NULL;
     AL_OWN(al_node) result = NULL;
     AL_TRY(errors_create(models, n, t, &x));
-    AL_TRY(evaluate_all(t, x, &left_out));
+    AL_TRY(evaluate_all(t, x));
     AL_TRY(al_path(path, "%s/result.yaml", select));
     AL_TRY(al_yaml_read(path, &result));
     const struct al_node *facts = al_node_get(result, "facts");
     struct verdict v;
     AL_TRY(judge(t, x, al_node_double(facts, "candidate_fraction", 1.0), &v));
-    AL_TRY(write_errors(t, x, facts, select, &v, left_out));
+    AL_TRY(write_errors(t, x, facts, select, &v));
     AL_TRY(write_calibration(t, x));
     AL_TRY(task_fact_real(t, "force_rmse", v.judged.force));
     AL_TRY(task_fact_real(t, "energy_rmse", v.judged.energy));

@@ -117,6 +117,13 @@ static enum al_err push_copy(struct al_frames *out, const struct al_frame *f)
     return AL_ERR_OK;
 }
 
+// Of a system and the k-th temperature; after the last of those the given one, of frames of no known origin.
+static const struct window *window_at(const struct task *t, const struct pool *p, int isys, int k)
+{
+    int ntemps = t->cfg->explore.temperatures.n;
+    return &p->window[k < ntemps ? isys * ntemps + k : t->cfg->nsystems * ntemps];
+}
+
 // A random order of all frames of the pool.
 static void shuffled(const struct task *t, int isys, int n, int *ret)
 {
@@ -127,12 +134,12 @@ static void shuffled(const struct task *t, int isys, int n, int *ret)
     al_rng_shuffle(&rng, ret, n);
 }
 
-// A training frame in the window that is not known and not taken yet; of the system, and of the temperature's window where that is not NULL.
+// A training frame in the window that is not known; of the system, and of the temperature's window where that is not NULL.
 static bool is_open(const struct task *t, const struct pool *p, int i, int isys, const struct window *w)
 {
     const struct al_frame *f = p->fs->f[i];
     return of_system(f, t->cfg->system[isys].name) && (!w || p->w[i] == w) && is_purpose(f, "train") && p->cls[i] == TRUST_CANDIDATE &&
-           p->fate[i] != FATE_EQUAL && p->fate[i] != FATE_SELECTED;
+           p->fate[i] != FATE_EQUAL;
 }
 
 // At most `want` of them become FATE_SELECTED, farthest first or in random order.
@@ -166,39 +173,50 @@ static enum al_err take(const struct task *t, struct pool *p, int isys, const st
     return AL_ERR_OK;
 }
 
-// Of a system and the k-th temperature; after the last of those the given one, of frames of no known origin.
-static const struct window *window_at(const struct task *t, const struct pool *p, int isys, int k)
-{
-    int ntemps = t->cfg->explore.temperatures.n;
-    return &p->window[k < ntemps ? isys * ntemps + k : t->cfg->nsystems * ntemps];
-}
+struct group { // candidates of a system at one temperature (by its window) or of no known one
+    int system;
+    const struct window *w;
+    int open, want;
+};
 
-// share: candidates. Systems and temperatures (by their windows) get what is in proportion to their candidates; what rounding leaves goes
-// to the largest remainders, the earlier first (largest remainder method).
-static enum al_err share_out(const struct task *t, struct pool *p)
+// The budget in proportion to what is open; what rounding leaves goes to the largest remainders, the earlier first.
+static void apportion(struct group *g, int n, int all, int budget)
 {
-    int nwindows = t->cfg->explore.temperatures.n + 1, n = t->cfg->nsystems * nwindows, all = 0, left, budget = t->cfg->select.max_frames * t->cfg->nsystems;
-    AL_AUTOFREE int *open = NULL;
-    AL_AUTOFREE int *want = NULL;
-    AL_ALLOC(open, n);
-    AL_ALLOC(want, n);
-    for (int g = 0; g < n; g++) {
-        for (int i = 0; i < p->n; i++)
-            open[g] += is_open(t, p, i, g / nwindows, window_at(t, p, g / nwindows, g % nwindows));
-        all += open[g];
-    }
-    if (budget > all) budget = all;
-    left = budget;
-    for (int g = 0; g < n; g++)
-        left -= want[g] = all ? (int)((int64_t)budget * open[g] / all) : 0;
+    int left = budget;
+    for (int i = 0; i < n; i++)
+        left -= g[i].want = (int)((int64_t)budget * g[i].open / all);
     for (; left > 0; left--) {
         int best = 0;
-        for (int g = 1; g < n; g++)
-            if ((int64_t)budget * open[g] - (int64_t)want[g] * all > (int64_t)budget * open[best] - (int64_t)want[best] * all) best = g;
-        want[best]++;
+        int64_t most = -1;
+        for (int i = 0; i < n; i++) {
+            int64_t remainder = (int64_t)budget * g[i].open - (int64_t)g[i].want * all;
+            if (remainder > most) {
+                most = remainder;
+                best = i;
+            }
+        }
+        g[best].want++;
     }
+}
+
+// share: candidates.
+static enum al_err share_out(const struct task *t, struct pool *p)
+{
+    int nwindows = t->cfg->explore.temperatures.n + 1, n = t->cfg->nsystems * nwindows, all = 0, budget = t->cfg->select.max_frames * t->cfg->nsystems;
+    AL_AUTOFREE struct group *group = NULL;
+    AL_ALLOC(group, n);
+    for (int g = 0; g < n; g++) {
+        struct group *q = &group[g];
+        q->system = g / nwindows;
+        q->w = window_at(t, p, q->system, g % nwindows);
+        for (int i = 0; i < p->n; i++)
+            q->open += is_open(t, p, i, q->system, q->w);
+        all += q->open;
+    }
+    if (!all) return AL_ERR_OK;
+    apportion(group, n, all, budget < all ? budget : all);
     for (int g = 0; g < n; g++)
-        if (want[g]) AL_TRY(take(t, p, g / nwindows, window_at(t, p, g / nwindows, g % nwindows), want[g]));
+        if (group[g].want) AL_TRY(take(t, p, group[g].system, group[g].w, group[g].want));
     return AL_ERR_OK;
 }
 
@@ -284,7 +302,7 @@ static enum al_err write_selection(struct task *t, const struct pool *p)
     fputs("windows:\n", o.out);
     for (int s = 0; s < t->cfg->nsystems; s++)
         for (int k = 0; k < temps->n; k++) {
-            const struct window *w = &p->window[s * temps->n + k];
+            const struct window *w = window_at(t, p, s, k);
             fputs("  - {system: ", o.out);
             al_yaml_quote(o.out, t->cfg->system[s].name);
             fprintf(o.out, ", temperature: %g, low: %.6g, high: %.6g, from: ", temps->v[k], w->w.low, w->w.high);
@@ -407,8 +425,8 @@ static const struct window *window_of(const struct task *t, const struct pool *p
     for (int s = 0; s < t->cfg->nsystems; s++)
         for (int k = 0; k < temps->n; k++) // frames say %g of it
             if (of_system(f, t->cfg->system[s].name) && fabs(temps->v[k] - kelvin) <= 1e-5 * kelvin)
-                return &p->window[s * temps->n + k];
-    return &p->window[t->cfg->nsystems * temps->n];
+                return window_at(t, p, s, k);
+    return window_at(t, p, 0, temps->n);
 }
 
 // Frames without a deviation or without a geometry are no business of the window.

@@ -17,7 +17,6 @@
 #include "committee/committee.h"
 #include "verbs.h"
 
-
 // n held-out frames whose labels are the model's own numbers, off by `force` (eV/Ang, each component) and `energy` (eV/atom).
 static void held_out_frames(struct al_frames *fs, struct committee *c, int n, const char *system, const char *kelvin, double force, double energy)
 {
@@ -38,10 +37,21 @@ static void held_out_frames(struct al_frames *fs, struct committee *c, int n, co
     }
 }
 
-// Whether the limits are met with these lines of `converge`.
+// first.dp, of random numbers, as a committee of one.
+static void open_first(struct committee **ret)
+{
+    const char *const model[] = {"first.dp"};
+    random_model(model[0]);
+    assert_int_equal(committee_open(model, 1, DP_WAY_DOUBLE, ret), AL_ERR_OK);
+}
+
+// Whether the limits are met with these lines of `converge`, after a selection with one candidate in ten.
 static bool judged_below(const char *loop, const char *converge)
 {
     AL_AUTOFREE char *text = NULL;
+    assert_int_equal(al_mkdirs("iterations/000/select"), AL_ERR_OK);
+    write_text("iterations/000/select/result.yaml", "facts: {accurate: 9, candidate: 1, failed: 0, candidate_fraction: 0.1}\n");
+    write_text("iterations/000/select/selection.yaml", "windows: []\n");
     assert_true(asprintf(&text, "%sconverge: {force_rmse: 0.07 eV/Ang, energy_rmse: 2 meV/atom, candidate_fraction: 1, %s}\n", loop, converge) > 0);
     write_text("loop.yaml", text);
     AL_OWN(task) t = open_task("iterations/000/evaluate", "evaluate", "iteration: 0\ninputs:\n  models: [first.dp]\n  select: iterations/000/select\n");
@@ -58,18 +68,13 @@ static void evaluate_judges_what_it_is_asked_to(void **state)
     AL_OWN(committee) c = NULL;
     AL_AUTOFREE char *loop = NULL;
     AL_AUTOFREE char *errors = NULL;
-    const char *const model[] = {"first.dp"};
-    random_model(model[0]);
-    assert_int_equal(committee_open(model, 1, DP_WAY_DOUBLE, &c), AL_ERR_OK);
+    open_first(&c);
     assert_int_equal(al_frames_create(&fs), AL_ERR_OK);
     held_out_frames(fs, c, 12, "LPS", "300", 0.01, 0.001);
     held_out_frames(fs, c, 1, "LPSO", "300", 0.08, 0.001);
     held_out_frames(fs, c, 1, "LPS", "600", 0.5, 0.05);
     assert_int_equal(al_mkdirs("iterations/000/gather"), AL_ERR_OK);
     assert_int_equal(al_xyz_write("iterations/000/gather/test.extxyz", fs), AL_ERR_OK);
-    assert_int_equal(al_mkdirs("iterations/000/select"), AL_ERR_OK);
-    write_text("iterations/000/select/result.yaml", "facts: {accurate: 9, candidate: 1, failed: 0, candidate_fraction: 0.1}\n");
-    write_text("iterations/000/select/selection.yaml", "windows: []\n");
     assert_int_equal(al_file_read("loop.yaml", 0, &loop, NULL), AL_ERR_OK);
     assert_false(judged_below(loop, "patience: 1"));
     assert_false(judged_below(loop, "up_to: 300 K, each_system: true"));
@@ -91,8 +96,7 @@ static void evaluate_leaves_out_what_training_does(void **state)
     AL_AUTOFREE char *loop = NULL;
     AL_AUTOFREE char *text = NULL;
     AL_AUTOFREE char *errors = NULL;
-    const char *const model[] = {"first.dp"};
-    assert_int_equal(committee_open(model, 1, DP_WAY_DOUBLE, &c), AL_ERR_OK);
+    open_first(&c);
     assert_int_equal(al_frames_create(&fs), AL_ERR_OK);
     held_out_frames(fs, c, 3, "LPS", "300", 0.01, 0.001);
     held_out_frames(fs, c, 1, "LPS", "300", 20, 1);

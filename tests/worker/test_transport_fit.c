@@ -16,7 +16,7 @@
 #include "base/units.h"
 #include "worker/transport.h"
 
-enum { POINTS = 5 };
+enum { POINTS = 5, TEXT = 4096 };
 static const double ea = 0.35, ea_molten = 0.1; // eV
 
 struct model {
@@ -46,11 +46,20 @@ static void model(struct model *m, const enum tr_state state[POINTS])
     }
 }
 
+static void written(const struct transport *t, char text[TEXT])
+{
+    memset(text, 0, TEXT);
+    FILE *out = fmemopen(text, TEXT, "w");
+    assert_non_null(out);
+    transport_write_fit(out, t);
+    assert_int_equal(fclose(out), 0);
+}
+
 static void test_molten_left_out(void **state)
 {
     (void)state;
     struct model m;
-    char text[4096] = "";
+    char text[TEXT];
     model(&m, (enum tr_state[]){TR_SOLID, TR_SOLID, TR_UNCLEAR, TR_MOLTEN, TR_MOLTEN});
     transport_fit(&m.t);
     assert_true(m.t.fitted);
@@ -59,10 +68,7 @@ static void test_molten_left_out(void **state)
     assert_false(m.t.liquid);
     assert_string_equal(m.t.left_out, "900 K, 1000 K");
     assert_true(!m.p[0].in_fit && m.p[1].in_fit && m.p[2].in_fit && !m.p[3].in_fit && !m.p[4].in_fit);
-    FILE *out = fmemopen(text, sizeof text, "w");
-    assert_non_null(out);
-    transport_write_fit(out, &m.t);
-    assert_int_equal(fclose(out), 0);
+    written(&m.t, text);
     assert_non_null(strstr(text, "left_out_as_molten: \"900 K, 1000 K\""));
     assert_null(strstr(text, "phase:"));
 }
@@ -82,17 +88,14 @@ static void test_liquid(void **state)
 {
     (void)state;
     struct model m;
-    char text[4096] = "";
+    char text[TEXT];
     model(&m, (enum tr_state[]){TR_SOLID, TR_MOLTEN, TR_MOLTEN, TR_MOLTEN, TR_MOLTEN});
     transport_fit(&m.t);
     assert_true(m.t.fitted && m.t.liquid);
     assert_int_equal(m.t.fit.n, 4);
     assert_true(fabs(m.t.fit.ea - ea_molten) < 1e-9);
     assert_string_equal(m.t.left_out, "");
-    FILE *out = fmemopen(text, sizeof text, "w");
-    assert_non_null(out);
-    transport_write_fit(out, &m.t);
-    assert_int_equal(fclose(out), 0);
+    written(&m.t, text);
     assert_non_null(strstr(text, "phase: \"liquid"));
 }
 

@@ -13,9 +13,6 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "base/rng.h"
-#include "committee/committee.h"
-#include "dp/model.h"
 #include "train/dataset.h"
 #include "worker/symmetry.h"
 #include "verbs.h"
@@ -361,7 +358,6 @@ static void import_tells_polymorphs_apart(void **state)
     for (int i = 0; i < 4; i++)
         assert_string_equal(al_frame_info(got->f[i], "system"), want[i]);
 }
-
 
 static void results_say_why_they_failed(void **state)
 {

@@ -28,7 +28,6 @@ void add(char *text, size_t size, const char *more)
     snprintf(text + n, size - n, "%s", more);
 }
 
-// A run directory with two systems, as the daemon makes it; it is the working directory from then on.
 int make_run(void **state)
 {
     (void)state;
@@ -53,7 +52,6 @@ int remove_run(void **state)
     return chdir("/") || al_remove_tree(dir) ? -1 : 0;
 }
 
-// A task with this verb and inputs; the caller runs the verb.
 struct task *open_task(const char *id, const char *verb, const char *more)
 {
     char path[AL_PATH], text[2048];
@@ -86,7 +84,6 @@ void has(const char *row, const char *what)
     if (!at || (end && at > end)) fail_msg("no '%s' in '%.*s'", what, (int)(end ? end - row : 200), row);
 }
 
-// A committee's first member with random numbers in it.
 void random_model(const char *path)
 {
     struct dp_config c;
