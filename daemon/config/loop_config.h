@@ -125,6 +125,7 @@ struct cfg_label {
     int fft_grid[3];           // 0 = automatic
     int max_scf;
     double max_failed;         // fraction of a gathering's frames that may fail
+    bool pulay;                // virials at a fixed cut-off
     bool follow;               // label.continue
     double charge;             // e
     enum { SM_NONE, SM_GAUSSIAN, SM_FERMI, SM_COLD } smearing;

@@ -69,6 +69,7 @@ static enum al_err make_options(const struct loop_config *c, struct dft_store *s
                                              : DFT_SMEARING_NONE;
     if (o->smearing != DFT_SMEARING_NONE) o->smearing_width = l->smearing_width / AL_HARTREE_EV;
     o->min_distance = c->select.min_distance / 2;
+    o->pulay = l->pulay;
     o->follow = l->follow;
     memcpy(o->fft_grid, l->fft_grid, sizeof o->fft_grid);
     o->kpoints.kind = l->kpoints.mode == KP_GAMMA     ? DFT_KPOINTS_GAMMA

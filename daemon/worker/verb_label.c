@@ -119,6 +119,7 @@ static enum al_err note_result(struct al_frame *f, const struct label_report *r,
     AL_TRY(al_frame_info_set(f, "scf_iterations", text));
     AL_TRY(al_frame_info_set(f, "fingerprint", fingerprint));
     AL_TRY(note_real(f, "gap", "%.4f", r->gap));
+    AL_TRY(note_real(f, "pulay", "%.4f", r->pulay));
     AL_TRY(note_real(f, "residual_force", "%.3e", norm3(r->residual_force)));
     if (r->metallic) AL_TRY(al_frame_info_set(f, "metallic", "T"));
     if (r->rung && r->rung_name) AL_TRY(al_frame_info_set(f, "rescue", r->rung_name));
@@ -140,10 +141,10 @@ static void log_label(const struct label_ctx *c, const struct label_report *r, e
     const struct label_energies *u = &r->energies;
     fprintf(stderr,
             "level=%s task=%s ev=label frame=%s status=%s scf=%d seconds=%.1f gap_ev=%.3f metallic=%s fermi_ev=%.3f "
-            "rung=%s applies=%ld ffts=%ld",
+            "rung=%s applies=%ld ffts=%ld pulay_gpa=%.4f",
             r->metallic || r->rung ? "warn" : "info", c->t->id, c->frame_id, e ? al_err_name(e) : "ok",
             r->scf_iterations, r->seconds, r->gap, yes_no(r->metallic), r->fermi, r->rung_name ? r->rung_name : "none",
-            r->applies, r->ffts);
+            r->applies, r->ffts, r->pulay);
     if (!e)
         fprintf(stderr,
                 " total_ev=%.6f kinetic=%.4f nonlocal=%.4f local=%.4f hartree=%.4f xc=%.4f ewald=%.4f smearing=%.6f "

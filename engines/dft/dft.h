@@ -84,6 +84,7 @@ struct dft_options {
     double min_distance; // Ang: frames with closer atoms are refused (AL_ERR_INPUT)
     const double (*sphere_cell)[3]; // rows, Ang; not NULL: choose plane waves as in this cell (tests of the
                                     // stress at a fixed set of plane waves)
+    bool pulay;  // virials of a fixed cut-off, as energies are (pulay.c), else of the fixed set of plane waves
     bool follow; // start from the extrapolation of the frames labelled before (extrapolate.h), where they fit: the
                  // label then depends on them below scf_tol
     bool conserve; // with follow: so tightly that the energy of molecular dynamics does not drift

@@ -144,6 +144,18 @@ static enum al_err hand_density(const struct dft_labeler *l, struct scf *p)
     return AL_ERR_OK;
 }
 
+static enum al_err add_pulay(const struct scf *p, double strain[3][3], double *ret_pressure)
+{
+    double more[3][3], trace = 0;
+    AL_TRY(scf_pulay(p, more));
+    for (int a = 0; a < 9; a++)
+        strain[a / 3][a % 3] += more[a / 3][a % 3];
+    for (int a = 0; a < 3; a++)
+        trace += more[a][a];
+    *ret_pressure = -trace / (3 * p->s->b->volume) * AL_HARTREE_EV / (AL_BOHR_ANG * AL_BOHR_ANG * AL_BOHR_ANG) * AL_EV_A3_GPA;
+    return AL_ERR_OK;
+}
+
 static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_report *rep)
 {
     AL_OWN(dft_system) s = NULL;
@@ -161,6 +173,7 @@ static enum al_err run(struct dft_labeler *l, struct al_frame *f, struct label_r
     AL_TRY(e);
     AL_TRY(scf_derivatives(p, force, strain));
     AL_TRY(check_derivatives(p, (const double(*)[3])force, (const double(*)[3])strain));
+    if (l->setup->opt.pulay) AL_TRY(add_pulay(p, strain, &rep->pulay));
     if (l->history) AL_TRY(history_push(l->history, p));
     AL_TRY(hand_density(l, p));
     store(f, p, (const double(*)[3])force, (const double(*)[3])strain, rep);
@@ -172,7 +185,7 @@ static enum al_err label_dft(struct labeler *base, struct al_frame *f, struct la
     struct dft_labeler *l = (struct dft_labeler *)base;
     double start = al_clock();
     memset(rep, 0, sizeof *rep);
-    rep->gap = rep->fermi = NAN;
+    rep->gap = rep->fermi = rep->pulay = NAN;
     rep->rung_name = rescue_name(0);
     enum al_err e = comm_agree(l->comm, run(l, f, rep));
     if (e && l->history) history_forget(l->history);

@@ -39,6 +39,7 @@ static enum al_err check(const struct dft_options *o)
     if (!(fabs(o->charge) < 1000)) AL_FAIL(AL_ERR_INPUT, "charge %g of the cell", o->charge);
     if (o->smearing != DFT_SMEARING_NONE && !(o->smearing_width >= 1e-5 && o->smearing_width <= 1))
         AL_FAIL(AL_ERR_INPUT, "smearing width %g Ha is not within 1e-5 to 1", o->smearing_width);
+    if (o->pulay && o->sphere_cell) AL_FAIL(AL_ERR_INPUT, "the plane waves of another cell have no fixed cut-off: no Pulay stress");
     if (!(o->coarse >= 0 && o->coarse < 1)) AL_FAIL(AL_ERR_INPUT, "coarse start at %g of the cut-off", o->coarse);
     if (!(o->diag_scale > 0)) AL_FAIL(AL_ERR_INPUT, "factor %g on the eigensolver's tolerance", o->diag_scale);
     if (!(o->scf_tol > 0)) AL_FAIL(AL_ERR_INPUT, "SCF tolerance %g", o->scf_tol);
@@ -202,6 +203,7 @@ static void make_fingerprint(struct dft_setup *s)
         al_sha256_int(&h, o->smearing);
         al_sha256_double(&h, o->smearing_width);
     }
+    if (o->pulay) al_sha256_string(&h, "pulay");
     al_sha256_hex(&h, s->fingerprint);
 }
 

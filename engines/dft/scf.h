@@ -71,6 +71,8 @@ enum al_err scf_run(struct scf *p);
 enum al_err scf_approach(struct scf *p);
 // After scf_run. f [natoms]: forces, Ha/bohr, their sum not removed; strain: dE/d(strain).
 enum al_err scf_derivatives(struct scf *p, double (*f)[3], double strain[3][3]);
+// After scf_run: what dE/d(strain) at a fixed cut-off has more than that of the fixed set of plane waves (pulay.c).
+enum al_err scf_pulay(const struct scf *p, double ret_strain[3][3]);
 
 // Inside: effective potential of rho into v; the parts of the energy that depend on rho into e (local,
 // hartree, xc) and vxc.
