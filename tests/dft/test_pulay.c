@@ -62,7 +62,7 @@ static struct label_report label(const struct dft_options *o, struct al_frame *f
     return rep;
 }
 
-enum { CELLS = 21 };
+enum { CELLS = 15 };
 
 // Slope at 0 of the cubic through energies of CELLS strains up to h, at the cut-off, by least squares.
 static double slope(double ecut, bool uniaxial, double h)
