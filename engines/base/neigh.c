@@ -26,7 +26,8 @@ static const double margin = 1e-6;   // Ang
 static const double max_wraps = 1e6; // an atom that far away has left the simulation
 
 struct wide {
-    int j, image[3];
+    int j;
+    double shift[3]; // image . cell
 };
 
 struct found {
@@ -282,7 +283,10 @@ static enum al_err transpose(struct al_neigh_impl *p, int natoms)
     for (int j = 0; j < natoms; j++)
         for (int k = p->found_first[j]; k < p->found_first[j + 1]; k++) {
             const struct found *f = &p->found[k];
-            p->wide[p->cursor[f->i]++] = (struct wide){j, {f->image[0], f->image[1], f->image[2]}};
+            struct wide *w = &p->wide[p->cursor[f->i]++];
+            w->j = j;
+            for (int c = 0; c < 3; c++)
+                w->shift[c] = f->image[0] * p->cell[0][c] + f->image[1] * p->cell[1][c] + f->image[2] * p->cell[2][c];
         }
     return AL_ERR_OK;
 }
@@ -326,25 +330,28 @@ static bool wide_is_good(const struct al_neigh *n, int natoms, const double (*x)
     return true;
 }
 
-// The exact list at the present positions.
+// The exact list at the present positions. Every wide pair is written and the next one overwrites it unless it is in: a third are out, in no order
+// that a branch could be foretold by.
 static enum al_err narrow(struct al_neigh *n, const double (*x)[3])
 {
     struct al_neigh_impl *p = n->impl;
     double cutoff2 = n->cutoff * n->cutoff;
     int m = 0;
     for (int i = 0; i < n->natoms; i++) {
+        const double xi = x[i][0], yi = x[i][1], zi = x[i][2];
+        bool apart = true;
         n->first[i] = m;
         for (int k = p->wide_first[i]; k < p->wide_first[i + 1]; k++) {
             const struct wide *w = &p->wide[k];
-            double d[3];
-            for (int c = 0; c < 3; c++)
-                d[c] = (x[w->j][c] - x[i][c]) + (w->image[0] * p->cell[0][c] + w->image[1] * p->cell[1][c] +
-                                                 w->image[2] * p->cell[2][c]);
-            double r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
-            if (r2 >= cutoff2) continue;
-            if (!(r2 > 0.0)) AL_FAIL(AL_ERR_UNPHYSICAL, "atoms %d and %d are at the same place", i + 1, w->j + 1);
-            n->pair[m++] = (struct al_neigh_pair){w->j, {d[0], d[1], d[2]}, sqrt(r2)};
+            const double *xj = x[w->j];
+            double dx = (xj[0] - xi) + w->shift[0], dy = (xj[1] - yi) + w->shift[1], dz = (xj[2] - zi) + w->shift[2];
+            double r2 = dx * dx + dy * dy + dz * dz;
+            apart &= r2 > 0.0;
+            n->pair[m] = (struct al_neigh_pair){w->j, {dx, dy, dz}, sqrt(r2)};
+            m += r2 < cutoff2;
         }
+        for (int k = n->first[i]; !apart && k < m; k++)
+            if (!(n->pair[k].r > 0.0)) AL_FAIL(AL_ERR_UNPHYSICAL, "atoms %d and %d are at the same place", i + 1, n->pair[k].j + 1);
     }
     n->first[n->natoms] = m;
     return AL_ERR_OK;
