@@ -296,7 +296,7 @@ static enum al_err initial_data(FILE *out, const struct task *t)
     if (!t->cfg->initial.ndata) return AL_ERR_OK;
     AL_TRY(al_yaml_read("initial/data/result.yaml", &r));
     const struct al_node *facts = al_node_get(r, "facts");
-    fprintf(out, "initial_data: {frames: %ld, fingerprint: ", al_node_int(facts, "nframes", 0));
+    fprintf(out, "initial_data: {frames: %ld, held_out: %ld, fingerprint: ", al_node_int(facts, "nframes", 0), al_node_int(facts, "nheldout", 0));
     al_yaml_quote(out, al_node_str(facts, "fingerprint", "?"));
     fputs(", note: ", out);
     al_yaml_quote(out, "frames of initial.data were labelled elsewhere: whether with the program and settings of this campaign is not known");

@@ -29,6 +29,7 @@ static enum al_err read_all(const struct task *t, struct errors *x)
     char path[AL_PATH];
     AL_TRY(read_set(x, ERRORS_TRAIN, "initial/gather/train.extxyz"));
     AL_TRY(read_set(x, ERRORS_VALID, "initial/gather/valid.extxyz"));
+    AL_TRY(read_set(x, ERRORS_TEST, "initial/gather/test.extxyz")); // of initial.data
     for (int it = 0; it <= t->iteration; it++) {
         bool now = it == t->iteration;
         AL_TRY(al_path(path, "iterations/%03d/gather/train.extxyz", it));

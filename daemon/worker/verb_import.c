@@ -2,7 +2,8 @@
 // Copyright the alnd authors
 //
 // Verb import: the frames of initial.data (what RUN/imported has of them) find the systems of the campaign that they belong to. Their fingerprint
-// is the copy's checksum: what settings their labels have had is not known.
+// is the copy's checksum: what settings their labels have had is not known. Those that say held_out=T are never trained on: they are test frames of
+// every iteration.
 #include <string.h>
 
 #include "base/hash.h"
@@ -49,6 +50,12 @@ static enum al_err read_systems(const struct task *t, struct composition *ret)
     return AL_ERR_OK;
 }
 
+static bool is_held_out(const struct al_frame *f)
+{
+    const char *v = al_frame_info(f, "held_out");
+    return v && (strcmp(v, "T") == 0 || strcmp(v, "True") == 0 || strcmp(v, "true") == 0 || strcmp(v, "1") == 0);
+}
+
 // Names of all that gather and alnd why look for. imported: part of the set's name, for frames that can share one.
 static enum al_err name_frame(struct al_frame *f, const char *system, const char *fingerprint, int number)
 {
@@ -59,7 +66,7 @@ static enum al_err name_frame(struct al_frame *f, const char *system, const char
     snprintf(text, sizeof text, "import-%s%s%s", formula, f->have & AL_HAVE_VIRIAL ? "" : "-without-virial", f->pbc ? "" : "-open");
     AL_TRY(al_frame_info_set(f, "imported", text));
     AL_TRY(al_frame_info_set(f, "system", system));
-    AL_TRY(al_frame_info_set(f, "purpose", "train"));
+    AL_TRY(al_frame_info_set(f, "purpose", is_held_out(f) ? "test" : "train"));
     AL_TRY(al_frame_info_set(f, "origin", "import"));
     AL_TRY(al_frame_info_set(f, "fingerprint", fingerprint));
     AL_TRY(al_frame_info_set(f, "arrangement", NULL));
@@ -86,7 +93,7 @@ static int home_of(const struct task *t, const struct al_frame *f, const struct 
 }
 
 struct counts {
-    int taken, stray, bare; // stray: of no system; bare: without energy or forces
+    int taken, held_out, stray, bare; // stray: of no system; bare: without energy or forces
 };
 
 static enum al_err sort_out(const struct task *t, struct al_frames *fs, const struct composition *system, const char *fingerprint, struct counts *ret)
@@ -99,6 +106,7 @@ static enum al_err sort_out(const struct task *t, struct al_frames *fs, const st
         bool bare = !(f->have & AL_HAVE_ENERGY) || !(f->have & AL_HAVE_FORCES);
         if (at >= 0 && !bare) {
             AL_TRY(name_frame(f, t->cfg->system[at].name, fingerprint, number[at]++));
+            ret->held_out += is_held_out(f);
             fs->f[ret->taken++] = f;
             continue;
         }
@@ -132,6 +140,7 @@ enum al_err verb_import(struct task *t)
     AL_TRY(al_xyz_write(path, fs));
     AL_TRY(task_artifact(t, path));
     AL_TRY(task_fact_int(t, "nframes", n.taken));
+    AL_TRY(task_fact_int(t, "nheldout", n.held_out));
     AL_TRY(task_fact_int(t, "nstray", n.stray));
     AL_TRY(task_fact_int(t, "nbare", n.bare));
     AL_TRY(task_fact_text(t, "fingerprint", fingerprint));

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -280,10 +281,14 @@ def lattice_frames(n):
 
 def loop():
     shutil.copy(os.path.join(SOURCE, 'tests/system/li2s.extxyz'), '.')
-    write('raw.extxyz', lattice_frames(8))
+    write('raw.extxyz', lattice_frames(10))
     write('label.yaml', 'label: {cutoff: 8 Ha, kpoints: {points: [[0.25, 0.25, 0.25]]}, pseudopotentials: SPMS}\n')
     os.makedirs('old')
     run('label', 'raw.extxyz', '--config', 'label.yaml', '--out', 'old/given.extxyz')
+    lines = open('old/given.extxyz').read().splitlines()  # five lines a frame; two of them judge and are never learned
+    lines[8 * 5 + 1] += ' held_out=T temperature=300'
+    lines[9 * 5 + 1] += ' held_out=T temperature=300'
+    write('old/given.extxyz', '\n'.join(lines) + '\n')
     bad = LOOP.replace('old/given.extxyz', 'old/nothing.extxyz')
     write('bad.yaml', bad)
     _, err = run('start', 'bad.yaml', code=2)
@@ -299,17 +304,22 @@ def loop():
     shutil.move('old', 'gone')  # the copy in RUN/inputs is all that is needed from here on
     p.terminate()
     p.communicate()
-    assert '8 labelled frames from 1 sources' in first and 'warning: initial.data' in first, first
+    assert '10 labelled frames from 1 sources' in first and 'warning: initial.data' in first, first
     assert p.returncode in (0, 3), (p.returncode, first)
     run('start', 'run')
     assert os.listdir('run/initial/data') and not os.path.exists('run/initial/Li2S/label')
     text = open('run/initial/data/labelled.extxyz').read()
     sha = hashlib.sha256(open(glob.glob('run/imported/*/labelled.extxyz')[0], 'rb').read()).hexdigest()
-    assert text.count(f'fingerprint=imported:{sha}') == 8 and text.count('frame_id=Li2S-import-0000') == 8, text[:800]
-    n = sum(len(npy(p)) for p in glob.glob('run/data/*/Li2S-import-Li2S/set.000/energy.npy'))
-    assert n == 8 and len(open('run/data/fingerprint').read()) == 64  # own labels have one of their own
+    assert text.count(f'fingerprint=imported:{sha}') == 10 and text.count('frame_id=Li2S-import-0000') == 10, text[:800]
+    n = {part: sum(len(npy(p)) for p in glob.glob(f'run/data/{part}/Li2S-import-Li2S/set.000/energy.npy')) for part in ('train', 'valid', 'test')}
+    assert n['train'] + n['valid'] == 8 and n['test'] == 2 and len(open('run/data/fingerprint').read()) == 64  # own labels have one of their own
     certificate = open('run/certificate.yaml').read()
-    assert f'initial_data: {{frames: 8, fingerprint: imported:{sha}' in certificate.replace('"', ''), certificate[:400]
+    assert f'initial_data: {{frames: 10, held_out: 2, fingerprint: imported:{sha}' in certificate.replace('"', ''), certificate[:400]
+    judged = re.search(r'set: test, group: all, label: all, frames: (\d+)', open('run/iterations/000/errors.yaml').read())
+    own = open('run/iterations/000/gather/test.extxyz').read().count('energy=')
+    assert own == 2 and int(judged[1]) == own + 2, judged[0]
+    out, _ = run('why', 'run', 'Li2S-import-00009')
+    assert 'never: it measures the error' in out, out
     out, _ = run('why', 'run', 'Li2S-import-00003')
     assert 'initial.data' in out and 'Li2S-import-Li2S/set.000' in out, out
     os.remove('run/alnd.db')

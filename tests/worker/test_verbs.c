@@ -322,7 +322,7 @@ static void select_shares_labels_by_candidates(void **state)
     write_text("loop.yaml", loop);
 }
 
-// Two systems of one composition: the frame's own name decides, and the first where it names none of them.
+// Two systems of one composition: the frame's own name decides, and the first where it names none of them. Only what says so is held out.
 static void import_tells_polymorphs_apart(void **state)
 {
     (void)state;
@@ -331,7 +331,7 @@ static void import_tells_polymorphs_apart(void **state)
     AL_OWN(al_frames) base = NULL;
     AL_OWN(al_frames) fs = NULL;
     AL_OWN(al_frames) got = NULL;
-    const char *named[] = {"hot", "cold", "elsewhere", "hot"}, *want[] = {"hot", "cold", "cold", "hot"};
+    const char *named[] = {"hot", "cold", "elsewhere", "hot"}, *want[] = {"hot", "cold", "cold", "hot"}, *held[] = {NULL, "T", "F", "T"};
     assert_int_equal(al_file_read("loop.yaml", 0, &loop, NULL), AL_ERR_OK);
     write_text("loop.yaml", "workdir: .\nsystems: [{name: cold, structure: x.extxyz}, {name: hot, structure: x.extxyz}]\nexplore: {temperatures: [300 K]}\n"
                             "production: {temperatures: [300 K]}\n");
@@ -345,6 +345,8 @@ static void import_tells_polymorphs_apart(void **state)
         assert_int_equal(al_frame_copy(cell, &f), AL_ERR_OK);
         f->pos[0][0] += 0.01 * i;
         assert_int_equal(al_frame_info_set(f, "system", named[i]), AL_ERR_OK);
+        assert_int_equal(al_frame_info_set(f, "held_out", held[i]), AL_ERR_OK);
+        assert_int_equal(al_frame_info_set(f, "purpose", "test"), AL_ERR_OK); // of another run
         assert_int_equal(al_frames_push(fs, &f), AL_ERR_OK);
     }
     assert_int_equal(al_frames_push(base, &cell), AL_ERR_OK);
@@ -357,6 +359,9 @@ static void import_tells_polymorphs_apart(void **state)
     assert_int_equal(got->n, 4);
     for (int i = 0; i < 4; i++)
         assert_string_equal(al_frame_info(got->f[i], "system"), want[i]);
+    for (int i = 0; i < 4; i++)
+        assert_string_equal(al_frame_info(got->f[i], "purpose"), i == 1 || i == 3 ? "test" : "train");
+    assert_string_equal(fact(t, "nheldout"), "2");
 }
 
 static void results_say_why_they_failed(void **state)
