@@ -142,7 +142,8 @@ static void print_selection(const struct frame_life *l)
     printf("deviation   %s eV/Ang; trust window %s .. %s: %s\n", l->deviation, l->trust_low, l->trust_high, l->class_name);
     if (l->distance[0]) printf("distance    %s from what was labelled (descriptors)\n", l->distance);
     if (l->selected) {
-        printf("selected    yes%s\n", strcmp(l->purpose, "test") == 0 ? ", drawn at random for the test sample" : "");
+        const bool test = strcmp(l->purpose, "test") == 0, below = strcmp(l->class_name, "accurate") == 0;
+        printf("selected    yes%s\n", test ? ", drawn at random for the test sample" : below ? ", drawn at random (select.random)" : "");
         return;
     }
     printf("selected    no: %s", l->why_not[0] ? l->why_not : "no reason was written down");

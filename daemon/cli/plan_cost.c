@@ -187,7 +187,7 @@ static void add_stages(const struct loop_config *cfg, struct plan_cost *c)
     int volumes = ns * cfg->production.temperatures.n, produce = volumes * cfg->production.replicas;
     for (int s = 0; s < ns; s++) {
         initial[s] = c->narr[s] * cfg->initial.frames;
-        selected[s] = cfg->select.max_frames + cfg->test.frames;
+        selected[s] = cfg->select.max_frames + cfg->select.random_frames + cfg->test.frames;
     }
     add_stage(c, "initial: structures", ns, ns);
     add_labels(c, cfg, "initial: label", initial, once);
@@ -223,7 +223,7 @@ static void add_disk(const struct loop_config *cfg, struct plan_cost *c)
     double steps_explore = cfg->explore.time / cfg->explore.timestep / cfg->explore.stride;
     for (int s = 0; s < c->nsystems; s++) {
         double atoms = c->natoms[s], big = atoms * n[0] * n[1] * n[2];
-        double labels = c->narr[s] * cfg->initial.frames + (double)c->iterations[1] * (cfg->select.max_frames + cfg->test.frames);
+        double labels = c->narr[s] * cfg->initial.frames + (double)c->iterations[1] * (cfg->select.max_frames + cfg->select.random_frames + cfg->test.frames);
         c->disk += labels * atoms * (LABEL_BYTES + NPY_BYTES);
         c->disk += steps * big * (strcmp(cfg->production.format, "dcd") == 0 ? DCD_BYTES : ATOM_BYTES) * cfg->production.temperatures.n * cfg->production.replicas;
         double more = large_share(cfg) * (cfg->test.supercell[0] * cfg->test.supercell[1] * cfg->test.supercell[2] - 1); // of test frames

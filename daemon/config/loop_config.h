@@ -100,6 +100,8 @@ struct cfg_select {
     char share[16];            // equal | candidates: how labels are shared among systems and temperatures
     double duplicate;          // of committee/novelty.h; 0: equal frames only
     int max_frames;            // per iteration and system (share candidates: times the number of systems, of all)
+    int random_frames;         // besides, per iteration and system: whatever the committee says
+    double random_up_to;       // K, of these; 0: all
     double min_distance;       // Ang: closer atoms end a trajectory
 };
 

@@ -4,8 +4,8 @@
 // Verb select: of everything explored in this iteration, which frames are labelled. Per system: frames of the training
 // trajectories inside the trust window of their system and temperature (given, or measured: committee/window.h), at most max_frames:
 // the farthest from what is labelled and from each other (committee/novelty.h), or a seeded random choice; equal and near
-// duplicates of earlier frames left out; and a random sample of the test trajectories, up to where they left the trust window's
-// upper end. classes.csv says of every frame what became of it and why, selection.yaml which windows held and which frames were broken.
+// duplicates of earlier frames left out; a random sample of the training trajectories, in and below the window (select.random); and one of
+// the test trajectories, up to where they left the trust window's upper end. classes.csv says of every frame what became of it and why, selection.yaml which windows held and which frames were broken.
 #include <math.h>
 #include <stdlib.h>
 
@@ -232,6 +232,29 @@ static enum al_err choose_train(const struct task *t, struct pool *p)
     return AL_ERR_OK;
 }
 
+// select.random: any frame of the training trajectories that is in or below the window and not hotter, each equally likely.
+static enum al_err choose_random(const struct task *t, int isys, struct pool *p)
+{
+    const struct cfg_select *c = &t->cfg->select;
+    AL_AUTOFREE int *index = NULL;
+    struct al_rng rng;
+    int n = 0;
+    if (c->random_frames == 0) return AL_ERR_OK;
+    AL_ALLOC(index, p->n);
+    for (int i = 0; i < p->n; i++) {
+        const struct al_frame *f = p->fs->f[i];
+        const char *temperature = al_frame_info(f, "temperature");
+        bool hot = c->random_up_to > 0 && !(temperature && strtod(temperature, NULL) <= c->random_up_to);
+        bool left = p->fate[i] != FATE_SELECTED && p->fate[i] != FATE_EQUAL && p->cls[i] < TRUST_FAILED;
+        if (left && !hot && of_system(f, t->cfg->system[isys].name) && is_purpose(f, "train")) index[n++] = i;
+    }
+    al_rng_stream(&rng, t->cfg->seed, "select-random", (uint64_t)t->iteration, (uint64_t)isys, 0);
+    al_rng_shuffle(&rng, index, n);
+    for (int k = 0; k < c->random_frames && k < n; k++)
+        p->fate[index[k]] = FATE_SELECTED;
+    return AL_ERR_OK;
+}
+
 // Test frames: any frame of the test trajectories that is in or below the window, each equally likely.
 static enum al_err choose_test(const struct task *t, int isys, struct pool *p, struct al_frames *out)
 {
@@ -357,6 +380,7 @@ static enum al_err select_systems(struct task *t, struct pool *p)
         char path[AL_PATH], name[96], key[96];
         AL_OWN(al_frames) out = NULL;
         AL_TRY(al_frames_create(&out));
+        AL_TRY(choose_random(t, s, p));
         for (int i = 0; i < p->n; i++) // in the order of the trajectories
             if (p->fate[i] == FATE_SELECTED && of_system(p->fs->f[i], t->cfg->system[s].name)) AL_TRY(push_copy(out, p->fs->f[i]));
         AL_TRY(choose_test(t, s, p, out));
@@ -473,7 +497,7 @@ static enum al_err open_pool(struct task *t, struct pool **ret)
     return AL_ERR_OK;
 }
 
-// Equal frames are marked; the others, if they are candidates, placed among what is labelled.
+// Equal frames are marked, of those below the window where they may be drawn; the others, if they are candidates, placed among what is labelled.
 static enum al_err place(const struct task *t, struct pool *p)
 {
     AL_AUTOFREE char(*earlier)[65] = NULL;
@@ -485,9 +509,10 @@ static enum al_err place(const struct task *t, struct pool *p)
     AL_ALLOC(wanted, p->n);
     AL_TRY(read_earlier(t, &earlier, &n));
     for (int i = 0; i < p->n; i++) {
-        if (p->cls[i] != TRUST_CANDIDATE || !is_purpose(p->fs->f[i], "train")) continue;
+        const bool candidate = p->cls[i] == TRUST_CANDIDATE, drawn = p->cls[i] == TRUST_ACCURATE && t->cfg->select.random_frames > 0;
+        if ((!candidate && !drawn) || !is_purpose(p->fs->f[i], "train")) continue;
         if (known(p->fs->f[i], (const char(*)[65])earlier, n)) p->fate[i] = FATE_EQUAL;
-        else any = wanted[i] = true;
+        else if (candidate) any = wanted[i] = true;
     }
     if (!any || (strcmp(t->cfg->select.diversity, "farthest") != 0 && t->cfg->select.duplicate == 0)) return AL_ERR_OK;
     AL_TRY(task_input_list(t, "earlier", &ids, &nids));

@@ -364,6 +364,44 @@ static void import_tells_polymorphs_apart(void **state)
     assert_string_equal(fact(t, "nheldout"), "2");
 }
 
+// select.random: as many of the others below and in the window, not of the failed, not what is hotter, not what was taken before.
+static void select_draws_besides(void **state)
+{
+    (void)state;
+    const double dev[8] = {0.05, 0.2, 0.05, 0.05, 0.9, 0.2, 0.05, 0.05};
+    explored("r-train", "LPS", "train", 8, dev);
+    AL_OWN(al_frames) fs = NULL;
+    AL_AUTOFREE char *loop = NULL;
+    assert_int_equal(al_xyz_read("r-train/frames.extxyz", &fs), AL_ERR_OK);
+    for (int i = 0; i < fs->n; i++)
+        assert_int_equal(al_frame_info_set(fs->f[i], "temperature", i == 6 ? "1200" : "300"), AL_ERR_OK);
+    assert_int_equal(al_xyz_write("r-train/frames.extxyz", fs), AL_ERR_OK);
+    assert_int_equal(al_file_read("loop.yaml", 0, &loop, NULL), AL_ERR_OK);
+    const char *at = strstr(loop, "max_frames: 3"), *rule = "max_frames: 1, random: {frames: 3, up_to: 900 K}";
+    AL_AUTOFREE char *text = NULL;
+    assert_non_null(at);
+    assert_true(asprintf(&text, "%.*s%s%s", (int)(at - loop), loop, rule, at + strlen("max_frames: 3")) > 0);
+    write_text("loop.yaml", text);
+    const char *ids[] = {"iterations/010/select", "iterations/011/select"}, *before[] = {"", "iterations/010/select"}, *total[] = {"4", "2"};
+    for (int k = 0; k < 2; k++) { // 1 of 2 candidates and 3 of the other 5 cool ones; then the two that are left
+        char task[160], path[64];
+        AL_AUTOFREE char *csv = NULL;
+        snprintf(task, sizeof task, "iteration: %d\ninputs:\n  explored: [r-train]\n  earlier: [%s]\n", 10 + k, before[k]);
+        AL_OWN(task) t = open_task(ids[k], "select", task);
+        if (verb_select(t)) fail_msg("%s", al_err_message());
+        assert_string_equal(fact(t, "frames.LPS"), total[k]);
+        snprintf(path, sizeof path, "%s/classes.csv", ids[k]);
+        assert_int_equal(al_file_read(path, 0, &csv, NULL), AL_ERR_OK);
+        has(row_of(csv, "r-train-4"), "failed,no");
+        has(row_of(csv, "r-train-6"), "accurate,no");
+        int accurate = 0;
+        for (const char *c = csv; (c = strstr(c, "accurate,yes")); c++)
+            accurate++;
+        assert_true(accurate >= 1 && accurate <= 3);
+    }
+    write_text("loop.yaml", loop);
+}
+
 static void results_say_why_they_failed(void **state)
 {
     (void)state;
@@ -387,7 +425,7 @@ int main(void)
         cmocka_unit_test(gather_keeps_larger_cells_apart),
         cmocka_unit_test(gather_refuses_other_settings),
         cmocka_unit_test(select_takes_candidates_and_never_repeats),
-        cmocka_unit_test(select_goes_far_from_what_is_labelled), cmocka_unit_test(select_shares_labels_by_candidates), cmocka_unit_test(import_tells_polymorphs_apart),
+        cmocka_unit_test(select_goes_far_from_what_is_labelled), cmocka_unit_test(select_shares_labels_by_candidates), cmocka_unit_test(select_draws_besides), cmocka_unit_test(import_tells_polymorphs_apart),
         cmocka_unit_test(results_say_why_they_failed),
     };
     return cmocka_run_group_tests(tests, make_run, remove_run);
