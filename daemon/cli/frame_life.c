@@ -69,8 +69,9 @@ static enum al_err read_classes(struct frame_life *l, struct taken *ret)
         column(head, nhead, field, n, "class", cls, sizeof cls);
         column(head, nhead, field, n, "selected", yes, sizeof yes);
         if (strcmp(system, l->system) == 0 && strcmp(purpose, "train") == 0) {
-            ret->candidates += strcmp(cls, "candidate") == 0;
-            ret->selected += strcmp(yes, "yes") == 0;
+            const bool candidate = strcmp(cls, "candidate") == 0;
+            ret->candidates += candidate;
+            ret->selected += candidate && strcmp(yes, "yes") == 0;
         }
         if (strcmp(id, l->id) == 0) read_row(head, nhead, field, n, l);
     }
