@@ -362,7 +362,7 @@ const struct schema_key loop_keys[] = {
     {"label.fft_grid", KEY_INT3, 0, AT(label.fft_grid), RANGE(0, 2000), .otherwise = "[0, 0, 0]", .flags = P,
      .doc = "FFT grid; zeros = smallest that holds the density sphere."},
     {"label.pulay", KEY_BOOL, 0, AT(label.pulay), .otherwise = "true", .flags = P,
-     .doc = "Virials of a fixed cut-off, to which the energies of cells of different sizes belong: the stress of the fixed set of plane waves with the Pulay stress taken out (label.engine: dft). Without it networks that learn both learn a contradiction, and pressures are too low where the cut-off is."},
+     .doc = "Virials of a fixed cut-off, to which the energies of cells of different sizes belong: the stress of the fixed set of plane waves with the Pulay stress taken out (label.engine: dft). Without it networks that learn both learn a contradiction, and pressures are too low where the cut-off is. An estimate of second order: right to a tenth near convergence, not where a cut-off is far from it."},
     {"label.max_scf", KEY_INT, 0, AT(label.max_scf), RANGE(1, 1000), .otherwise = "80",
      .doc = "SCF steps before a frame counts as not converged."},
     {"label.max_failed", KEY_REAL, AL_DIM_FRACTION, AT(label.max_failed), RANGE(0, 1), .otherwise = "30 %",

@@ -128,7 +128,7 @@ def main():
         shutil.copy(os.path.join(SOURCE, 'tests/system/li2s.extxyz'), os.path.join(d, 'start.extxyz'))
         os.chdir(d)
         with open('label.yaml', 'w') as f:
-            f.write('label: {cutoff: 8 Ha, kpoints: {points: [[0.25, 0.25, 0.25]]}, pseudopotentials: SPMS}\nselect: {min_distance: 1.0 Ang}\n')
+            f.write('label: {cutoff: 8 Ha, kpoints: {points: [[0.25, 0.25, 0.25]]}, pseudopotentials: SPMS, pulay: false}\nselect: {min_distance: 1.0 Ang}\n')
         {'dft': test_dft, 'input': test_input}[MODE]()
         os.chdir('/')
 
