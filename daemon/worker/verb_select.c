@@ -5,7 +5,8 @@
 // trajectories inside the trust window of their system and temperature (given, or measured: committee/window.h), at most max_frames:
 // the farthest from what is labelled and from each other (committee/novelty.h), or a seeded random choice; equal and near
 // duplicates of earlier frames left out; a random sample of the training trajectories, in and below the window (select.random); and one of
-// the test trajectories, up to where they left the trust window's upper end. classes.csv says of every frame what became of it and why, selection.yaml which windows held and which frames were broken.
+// the test trajectories, up to where they left the trust window's upper end. classes.csv says of every frame what became of it and why,
+// selection.yaml which windows held and which frames were broken.
 #include <math.h>
 #include <stdlib.h>
 

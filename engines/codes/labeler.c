@@ -311,7 +311,7 @@ static enum al_err label_code(struct labeler *base, struct al_frame *f, struct l
     struct code_labeler *l = (struct code_labeler *)base;
     double start = al_clock();
     memset(rep, 0, sizeof *rep);
-    rep->gap = rep->fermi = NAN;
+    rep->gap = rep->fermi = rep->pulay = NAN;
     rep->rung_name = l->o.ops->rung[0];
     rep->energies = (struct label_energies){NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     rep->stress_asymmetry = rep->band_residual = rep->band_depth = rep->electron_error = NAN;

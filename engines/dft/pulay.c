@@ -17,7 +17,7 @@ enum { SHELLS = 2 };
 // Against derivatives of energies of Li2O at 25, 30 and 35 Ha (tests/dft/test_pulay.c) 0.92, 0.84 and 0.91 would be exact, against pressures of
 // Li3PS3.75O0.25 at 30 and 40 Ha 0.86 to 0.90.
 static const double gives_way = 0.88;
-static const double thickness = 0.1;  // of a shell, in ln(cut-off)
+static const double thickness = 0.1; // of a shell, in ln(cut-off)
 
 static void add_point(const struct scf *p, int ik, double w[SHELLS][9])
 {

@@ -29,7 +29,7 @@ struct label_report {
     double fermi;              // eV; middle of the gap without smearing, NaN without empty bands
     struct label_energies energies;
     double stress_asymmetry;   // largest |S_ab - S_ba| before it was made symmetric, eV/Ang^3
-    double pulay;              // pressure in it that was added for the fixed set of plane waves, GPa; NaN: none was
+    double pulay;              // pressure that was added to that of the fixed set of plane waves, GPa; NaN: none
     double electron_error;     // largest |count - wanted| of a density
     double band_residual;      // largest |H psi - e psi| of occupied bands, recomputed at the end, Ha
     double band_depth;         // highest filled band above the lowest, eV
