@@ -153,8 +153,8 @@ static int explore_points(const struct loop_config *cfg)
 // Of the test trajectories those in the cells of test.supercell: the last of explore.temperatures and every second below it (plan_measure.c).
 static double large_share(const struct loop_config *cfg)
 {
-    const int *n = cfg->test.supercell, temperatures = cfg->explore.temperatures.n;
-    return n[0] * n[1] * n[2] > 1 && temperatures ? (double)((temperatures + 1) / 2) / temperatures : 0;
+    const int *n = cfg->test.supercell, temperatures = cfg->explore.temperatures.n, large = (temperatures + 1) / 2;
+    return n[0] * n[1] * n[2] > 1 && temperatures ? (double)large / temperatures : 0;
 }
 
 // What test frames in larger cells take more than the others, in the stage that labels them.
@@ -179,6 +179,12 @@ static void add_noise(struct plan_cost *c, const struct loop_config *cfg)
     }
 }
 
+// Of an iteration and system, at most.
+static int selected_frames(const struct loop_config *cfg)
+{
+    return cfg->select.max_frames + cfg->select.random_frames + cfg->test.frames;
+}
+
 static void add_stages(const struct loop_config *cfg, struct plan_cost *c)
 {
     double initial[CFG_MAX_SYSTEMS] = {0}, selected[CFG_MAX_SYSTEMS] = {0};
@@ -187,7 +193,7 @@ static void add_stages(const struct loop_config *cfg, struct plan_cost *c)
     int volumes = ns * cfg->production.temperatures.n, produce = volumes * cfg->production.replicas;
     for (int s = 0; s < ns; s++) {
         initial[s] = c->narr[s] * cfg->initial.frames;
-        selected[s] = cfg->select.max_frames + cfg->select.random_frames + cfg->test.frames;
+        selected[s] = selected_frames(cfg);
     }
     add_stage(c, "initial: structures", ns, ns);
     add_labels(c, cfg, "initial: label", initial, once);
@@ -223,7 +229,7 @@ static void add_disk(const struct loop_config *cfg, struct plan_cost *c)
     double steps_explore = cfg->explore.time / cfg->explore.timestep / cfg->explore.stride;
     for (int s = 0; s < c->nsystems; s++) {
         double atoms = c->natoms[s], big = atoms * n[0] * n[1] * n[2];
-        double labels = c->narr[s] * cfg->initial.frames + (double)c->iterations[1] * (cfg->select.max_frames + cfg->select.random_frames + cfg->test.frames);
+        double labels = c->narr[s] * cfg->initial.frames + (double)c->iterations[1] * selected_frames(cfg);
         c->disk += labels * atoms * (LABEL_BYTES + NPY_BYTES);
         c->disk += steps * big * (strcmp(cfg->production.format, "dcd") == 0 ? DCD_BYTES : ATOM_BYTES) * cfg->production.temperatures.n * cfg->production.replicas;
         double more = large_share(cfg) * (cfg->test.supercell[0] * cfg->test.supercell[1] * cfg->test.supercell[2] - 1); // of test frames

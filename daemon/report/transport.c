@@ -76,8 +76,10 @@ static void tables(const struct page *pg)
                     page_number("%.2e", al_node_double(a, "d_300k_cm2_per_s", NAN)).text, page_number("%.1e", al_node_double(a, "d_300k_low95", NAN)).text,
                     page_number("%.1e", al_node_double(a, "d_300k_high95", NAN)).text, al_node_int(a, "points", 0));
             const char *left_out = al_node_str(a, "left_out_as_molten", "");
-            if (left_out[0]) fputs("; left out, as the framework is molten: ", out);
-            html_text(out, left_out);
+            if (left_out[0]) {
+                fputs("; left out, as the framework is molten: ", out);
+                html_text(out, left_out);
+            }
             fputs(".</p>\n", out);
         } else {
             fputs(": activation energy ", out);

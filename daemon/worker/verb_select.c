@@ -110,11 +110,22 @@ static bool of_system(const struct al_frame *f, const char *system)
     return s && strcmp(s, system) == 0;
 }
 
-static enum al_err push_copy(struct al_frames *out, const struct al_frame *f)
+static double kelvin_of(const struct al_frame *f) // NaN: not known
 {
-    AL_OWN(al_frame) c = NULL;
-    AL_TRY(al_frame_copy(f, &c));
-    AL_TRY(al_frames_push(out, &c));
+    const char *temperature = al_frame_info(f, "temperature");
+    return temperature ? strtod(temperature, NULL) : (double)NAN;
+}
+
+// Copies of what is selected, in the order of the trajectories.
+static enum al_err push_selected(const struct pool *p, const char *system, const char *purpose, struct al_frames *out)
+{
+    for (int i = 0; i < p->n; i++) {
+        const struct al_frame *f = p->fs->f[i];
+        if (p->fate[i] != FATE_SELECTED || !of_system(f, system) || !is_purpose(f, purpose)) continue;
+        AL_OWN(al_frame) c = NULL;
+        AL_TRY(al_frame_copy(f, &c));
+        AL_TRY(al_frames_push(out, &c));
+    }
     return AL_ERR_OK;
 }
 
@@ -233,48 +244,46 @@ static enum al_err choose_train(const struct task *t, struct pool *p)
     return AL_ERR_OK;
 }
 
-// select.random: any frame of the training trajectories that is in or below the window and not hotter, each equally likely.
+// At most `want` of the n frames in index become FATE_SELECTED, each equally likely.
+static void draw(const struct task *t, struct pool *p, const char *stream, int isys, int *index, int n, int want)
+{
+    struct al_rng rng;
+    al_rng_stream(&rng, t->cfg->seed, stream, (uint64_t)t->iteration, (uint64_t)isys, 0);
+    al_rng_shuffle(&rng, index, n);
+    for (int k = 0; k < want && k < n; k++)
+        p->fate[index[k]] = FATE_SELECTED;
+}
+
+// select.random: any frame of the training trajectories that is in or below the window and not hotter.
 static enum al_err choose_random(const struct task *t, int isys, struct pool *p)
 {
     const struct cfg_select *c = &t->cfg->select;
     AL_AUTOFREE int *index = NULL;
-    struct al_rng rng;
     int n = 0;
     if (c->random_frames == 0) return AL_ERR_OK;
     AL_ALLOC(index, p->n);
     for (int i = 0; i < p->n; i++) {
         const struct al_frame *f = p->fs->f[i];
-        const char *temperature = al_frame_info(f, "temperature");
-        bool hot = c->random_up_to > 0 && !(temperature && strtod(temperature, NULL) <= c->random_up_to);
+        bool hot = c->random_up_to > 0 && !(kelvin_of(f) <= c->random_up_to);
         bool left = p->fate[i] != FATE_SELECTED && p->fate[i] != FATE_EQUAL && p->cls[i] < TRUST_FAILED;
         if (left && !hot && of_system(f, t->cfg->system[isys].name) && is_purpose(f, "train")) index[n++] = i;
     }
-    al_rng_stream(&rng, t->cfg->seed, "select-random", (uint64_t)t->iteration, (uint64_t)isys, 0);
-    al_rng_shuffle(&rng, index, n);
-    for (int k = 0; k < c->random_frames && k < n; k++)
-        p->fate[index[k]] = FATE_SELECTED;
+    draw(t, p, "select-random", isys, index, n, c->random_frames);
     return AL_ERR_OK;
 }
 
-// Test frames: any frame of the test trajectories that is in or below the window, each equally likely.
-static enum al_err choose_test(const struct task *t, int isys, struct pool *p, struct al_frames *out)
+// Test frames: any frame of the test trajectories that is in or below the window.
+static enum al_err choose_test(const struct task *t, int isys, struct pool *p)
 {
     AL_AUTOFREE int *index = NULL;
     AL_ALLOC(index, p->n);
-    struct al_rng rng;
-    int n = 0, want = t->cfg->test.frames;
+    int n = 0;
     for (int i = 0; i < p->n; i++)
         if (of_system(p->fs->f[i], t->cfg->system[isys].name) && is_purpose(p->fs->f[i], "test")) {
             p->fate[i] = p->cls[i] < TRUST_FAILED ? FATE_UNASKED : FATE_CLASS;
             if (p->cls[i] < TRUST_FAILED) index[n++] = i;
         }
-    al_rng_stream(&rng, t->cfg->seed, "select-test", (uint64_t)t->iteration, (uint64_t)isys, 0);
-    al_rng_shuffle(&rng, index, n);
-    for (int k = 0; k < want && k < n; k++)
-        p->fate[index[k]] = FATE_SELECTED;
-    for (int i = 0; i < p->n; i++) // in the order of the trajectories
-        for (int k = 0; k < want && k < n; k++)
-            if (index[k] == i) AL_TRY(push_copy(out, p->fs->f[i]));
+    draw(t, p, "select-test", isys, index, n, t->cfg->test.frames);
     return AL_ERR_OK;
 }
 
@@ -378,18 +387,19 @@ static enum al_err select_systems(struct task *t, struct pool *p)
 {
     AL_TRY(choose_train(t, p));
     for (int s = 0; s < t->cfg->nsystems; s++) {
+        const char *system = t->cfg->system[s].name;
         char path[AL_PATH], name[96], key[96];
         AL_OWN(al_frames) out = NULL;
         AL_TRY(al_frames_create(&out));
         AL_TRY(choose_random(t, s, p));
-        for (int i = 0; i < p->n; i++) // in the order of the trajectories
-            if (p->fate[i] == FATE_SELECTED && of_system(p->fs->f[i], t->cfg->system[s].name)) AL_TRY(push_copy(out, p->fs->f[i]));
-        AL_TRY(choose_test(t, s, p, out));
-        snprintf(name, sizeof name, "%s.extxyz", t->cfg->system[s].name);
+        AL_TRY(choose_test(t, s, p));
+        AL_TRY(push_selected(p, system, "train", out));
+        AL_TRY(push_selected(p, system, "test", out));
+        snprintf(name, sizeof name, "%s.extxyz", system);
         AL_TRY(task_path(t, path, name));
         AL_TRY(al_xyz_write(path, out));
         AL_TRY(task_artifact(t, path));
-        snprintf(key, sizeof key, "frames.%s", t->cfg->system[s].name);
+        snprintf(key, sizeof key, "frames.%s", system);
         AL_TRY(task_fact_int(t, key, out->n));
     }
     return AL_ERR_OK;
@@ -445,8 +455,7 @@ static enum al_err make_windows(struct task *t, struct pool *p)
 static const struct window *window_of(const struct task *t, const struct pool *p, const struct al_frame *f)
 {
     const struct cfg_list *temps = &t->cfg->explore.temperatures;
-    const char *temperature = al_frame_info(f, "temperature");
-    double kelvin = temperature ? strtod(temperature, NULL) : 0;
+    const double kelvin = kelvin_of(f);
     for (int s = 0; s < t->cfg->nsystems; s++)
         for (int k = 0; k < temps->n; k++) // frames say %g of it
             if (of_system(f, t->cfg->system[s].name) && fabs(temps->v[k] - kelvin) <= 1e-5 * kelvin)

@@ -69,12 +69,16 @@ static enum al_err make_system(struct dft_labeler *l, const struct al_frame *f, 
     return dft_system_create(&b, f->natoms, kind, pos, o->npseudo, (const struct formfac *const *)l->ff, ret);
 }
 
+static double volume_ang3(const struct scf *p)
+{
+    return p->s->b->volume * AL_BOHR_ANG * AL_BOHR_ANG * AL_BOHR_ANG;
+}
+
 // Forces in eV/Ang with their sum removed (plane waves on a finite xc grid leave a small one), virial in eV.
 static void store(struct al_frame *f, const struct scf *p, const double (*force)[3],
                   const double strain[3][3], struct label_report *rep)
 {
-    const double unit = AL_HARTREE_EV / AL_BOHR_ANG,
-                 volume = p->s->b->volume * AL_BOHR_ANG * AL_BOHR_ANG * AL_BOHR_ANG;
+    const double unit = AL_HARTREE_EV / AL_BOHR_ANG, volume = volume_ang3(p);
     double sum[3] = {0};
     for (int i = 0; i < f->natoms; i++)
         for (int d = 0; d < 3; d++)
@@ -152,7 +156,7 @@ static enum al_err add_pulay(const struct scf *p, double strain[3][3], double *r
         strain[a / 3][a % 3] += more[a / 3][a % 3];
     for (int a = 0; a < 3; a++)
         trace += more[a][a];
-    *ret_pressure = -trace / (3 * p->s->b->volume) * AL_HARTREE_EV / (AL_BOHR_ANG * AL_BOHR_ANG * AL_BOHR_ANG) * AL_EV_A3_GPA;
+    *ret_pressure = -trace * AL_HARTREE_EV / (3 * volume_ang3(p)) * AL_EV_A3_GPA;
     return AL_ERR_OK;
 }
 

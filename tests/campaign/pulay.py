@@ -11,17 +11,9 @@ import math
 import re
 import sys
 
+from extxyz import frames, key
+
 GPA = 160.2176634  # of 1 eV/Ang^3
-
-
-def frames(path):
-    with open(path) as f:
-        lines = f.read().splitlines()
-    at = 0
-    while at < len(lines):
-        n = int(lines[at])
-        yield lines[at + 1], lines[at + 2:at + 2 + n]
-        at += n + 2
 
 
 def composition(atoms):
@@ -29,16 +21,16 @@ def composition(atoms):
 
 
 def volume(head):
-    c = [float(x) for x in re.search(r'Lattice="([^"]*)"', head)[1].split()]
+    c = [float(x) for x in key(head, 'Lattice').split()]
     return abs(c[0] * (c[4] * c[8] - c[5] * c[7]) - c[1] * (c[3] * c[8] - c[5] * c[6]) + c[2] * (c[3] * c[7] - c[4] * c[6]))
 
 
 def measured(path):
     found = collections.defaultdict(list)
     for head, atoms in frames(path):
-        key = re.search(r' pulay=(\S+)', head)
-        if key:
-            found[composition(atoms)].append(float(key[1]) * volume(head) / GPA)
+        pulay = key(head, 'pulay')
+        if pulay:
+            found[composition(atoms)].append(float(pulay) * volume(head) / GPA)
     for k, v in found.items():
         mean = sum(v) / len(v)
         print(f'{" ".join(s + str(n) for s, n in k)}: {mean:.4f} eV, scatter {math.sqrt(sum((x - mean) ** 2 for x in v) / len(v)):.4f}, {len(v)} frames', file=sys.stderr)
@@ -52,16 +44,15 @@ def main():
     changed = 0
     with open(sys.argv[3], 'w') as out:
         for head, atoms in frames(sys.argv[2]):
-            if ' pulay=' not in head:
-                m = re.search(r' virial="([^"]*)"', head)
-                if not m or composition(atoms) not in more:
+            if not key(head, 'pulay'):
+                virial = key(head, 'virial')
+                if not virial or composition(atoms) not in more:
                     sys.exit(f'{sys.argv[2]}: a frame without virial, or of a composition that {sys.argv[1]} lacks')
                 w = more[composition(atoms)]
-                v = [float(x) + (w if i % 4 == 0 else 0) for i, x in enumerate(m[1].split())]
-                virial = ' '.join(f'{x:.16g}' for x in v)
-                stress = ' '.join(f'{-x / volume(head):.16g}' for x in v)
-                head = head[:m.start()] + f' virial="{virial}"' + head[m.end():]
-                head = re.sub(r' stress="[^"]*"', f' stress="{stress}"', head) + f' pulay={w / volume(head) * GPA:.4f}'
+                v = [float(x) + (w if i % 4 == 0 else 0) for i, x in enumerate(virial.split())]
+                for name, values in (('virial', v), ('stress', [-x / volume(head) for x in v])):
+                    head = re.sub(f' {name}="[^"]*"', f' {name}="' + ' '.join(f'{x:.16g}' for x in values) + '"', head)
+                head += f' pulay={w / volume(head) * GPA:.4f}'
                 changed += 1
             out.write(f'{len(atoms)}\n{head}\n' + '\n'.join(atoms) + '\n')
     print(f'{sys.argv[3]}: {changed} frames changed', file=sys.stderr)

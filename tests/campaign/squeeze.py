@@ -7,22 +7,9 @@ most room. MD hardly ever comes there, so no label would; in 200 ps of 256 atoms
 (docs/campaign.md). `alnd label` labels them."""
 import argparse
 import math
-import re
 import sys
 
-
-def frames(path):
-    lines = open(path, encoding='utf-8').read().splitlines()
-    i = 0
-    while i < len(lines):
-        n = int(lines[i])
-        yield lines[i + 1], [(r[0], [float(x) for x in r[1:4]]) for r in (s.split() for s in lines[i + 2:i + 2 + n])]
-        i += n + 2
-
-
-def key(header, name):
-    m = re.search(r'\b' + name + r'=("[^"]*"|\S+)', header)
-    return m[1].strip('"') if m else ''
+from extxyz import frames, key
 
 
 def sub(a, b):
@@ -79,8 +66,9 @@ def main():
     o = o.parse_args()
     distances = o.distances
     pool = {}
-    for header, atoms in frames(o.source):
+    for header, lines in frames(o.source):
         if key(header, 'temperature') in ('600', '900'):
+            atoms = [(r[0], [float(x) for x in r[1:4]]) for r in (line.split() for line in lines)]
             pool.setdefault(key(header, 'system'), []).append((header, atoms))
     with open(o.out, 'w', encoding='utf-8') as f:
         for system, known in sorted(pool.items()):
