@@ -91,7 +91,6 @@ enum al_err nnmd_open(struct task *t, const char *precision, const int supercell
     AL_TRY(al_xyz_read(start, &base));
     if (!base->n) AL_FAIL(AL_ERR_CORRUPT, "%s has no frame", start);
     al_rng_stream(&rng, t->cfg->seed, purpose, key[0], key[1], key[2]);
-    if (which < 0) which = (int)al_rng_below(&rng, (uint32_t)base->n);
     AL_TRY(al_frame_supercell(base->f[which % base->n], supercell, &cell));
     AL_TRY(md_state_create(cell, &rng, &n->s));
     AL_TRY(md_velocities_draw(n->s, 2 * t->temperature, 3, true));

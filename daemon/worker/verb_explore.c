@@ -4,6 +4,8 @@
 // Verb explore: NN-MD of one system at one temperature (and pressure) with the committee's first member; every stride steps the model
 // deviation of the whole committee. Purpose test: a trajectory of its own (other random numbers) for held-out frames.
 // A frame above the trust window ends the trajectory, and so does anything unphysical.
+#include <math.h>
+
 #include "base/mem.h"
 #include "worker/calibration.h"
 #include "worker/nnmd.h"
@@ -69,6 +71,23 @@ static enum al_err on_frame(void *ctx, const struct md_state *s, const struct md
     return AL_ERR_OK;
 }
 
+static int place_in(const struct cfg_list *l, double v)
+{
+    int i = 0;
+    while (i < l->n && fabs(l->v[i] - v) > 1e-9 * fabs(v))
+        i++;
+    return i;
+}
+
+// The starting structure of a trajectory. Of three arrangements drawn at random, some are not met at some temperature for many
+// iterations; in turn, every temperature and every pressure of one iteration meets all, and a held-out trajectory starts from
+// another one than that for training.
+static int which_start(const struct task *t, double pressure)
+{
+    const struct cfg_explore *c = &t->cfg->explore;
+    return t->iteration + place_in(&c->temperatures, t->temperature) + place_in(&c->pressures, pressure) + (strcmp(t->purpose, "test") == 0);
+}
+
 // Input pressure in GPa where explore.pressures has some.
 enum al_err verb_explore(struct task *t)
 {
@@ -96,7 +115,7 @@ enum al_err verb_explore(struct task *t)
         snprintf(x.place, sizeof x.place, "%gK-%gGPa", t->temperature, pressure);
         snprintf(purpose, sizeof purpose, "explore-%s-%gGPa", t->purpose, pressure);
     }
-    AL_TRY(nnmd_open(t, c->precision, supercell, -1, purpose, key, &n));
+    AL_TRY(nnmd_open(t, c->precision, supercell, which_start(t, pressure), purpose, key, &n));
     n->thermostat = c->thermostat;
     n->cell = c->cell;
     n->pressure = pressure;

@@ -402,6 +402,52 @@ static void select_draws_besides(void **state)
     write_text("loop.yaml", loop);
 }
 
+// Three arrangements, two temperatures, two pressures: each trajectory next to another, in place or in iteration, starts from the next one.
+static void explorations_take_arrangements_in_turn(void **state)
+{
+    (void)state;
+    const struct {
+        int iteration, temperature;
+        const char *pressure, *purpose, *arrangement;
+    } runs[] = {{0, 300, "1", "train", "0"}, {0, 300, "5", "train", "1"}, {0, 600, "1", "train", "1"},
+                {0, 600, "5", "train", "2"}, {0, 300, "1", "test", "1"},  {1, 300, "1", "train", "1"}, {3, 300, "1", "train", "0"}};
+    AL_OWN(al_frames) cell = NULL;
+    AL_OWN(al_frames) base = NULL;
+    AL_AUTOFREE char *loop = NULL;
+    AL_AUTOFREE char *text = NULL;
+    random_model("first.dp");
+    assert_int_equal(al_xyz_read("inputs/LPS.extxyz", &cell), AL_ERR_OK);
+    assert_int_equal(al_frames_create(&base), AL_ERR_OK);
+    for (int i = 0; i < 3; i++) {
+        AL_OWN(al_frame) f = NULL;
+        assert_int_equal(al_frame_copy(cell->f[0], &f), AL_ERR_OK);
+        assert_int_equal(al_frame_info_set(f, "arrangement", (const char *[]){"0", "1", "2"}[i]), AL_ERR_OK);
+        assert_int_equal(al_frames_push(base, &f), AL_ERR_OK);
+    }
+    assert_int_equal(al_xyz_write("arranged.extxyz", base), AL_ERR_OK);
+    assert_int_equal(al_file_read("loop.yaml", 0, &loop, NULL), AL_ERR_OK);
+    const char *old = "explore: {temperatures: [300 K]}", *at = strstr(loop, old);
+    assert_non_null(at);
+    assert_true(asprintf(&text, "%.*sexplore: {ensemble: npt, temperatures: [300 K, 600 K], pressures: [1 GPa, 5 GPa], time: 2 fs, stride: 1}%s",
+                         (int)(at - loop), loop, at + strlen(old)) > 0);
+    write_text("loop.yaml", text);
+    for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+        char id[64], task[400], path[96];
+        AL_OWN(al_frames) got = NULL;
+        snprintf(id, sizeof id, "x%zu", i);
+        snprintf(task, sizeof task, "iteration: %d\nsystem: LPSO\npurpose: %s\ntemperature: %d\ninputs:\n  start: arranged.extxyz\n"
+                                    "  models: [first.dp, first.dp]\n  pressure: %s\n",
+                 runs[i].iteration, runs[i].purpose, runs[i].temperature, runs[i].pressure);
+        AL_OWN(task) t = open_task(id, "explore", task);
+        if (verb_explore(t)) fail_msg("%s", al_err_message());
+        snprintf(path, sizeof path, "%s/frames.extxyz", id);
+        assert_int_equal(al_xyz_read(path, &got), AL_ERR_OK);
+        assert_true(got->n >= 1);
+        assert_string_equal(al_frame_info(got->f[0], "arrangement"), runs[i].arrangement);
+    }
+    write_text("loop.yaml", loop);
+}
+
 static void results_say_why_they_failed(void **state)
 {
     (void)state;
@@ -426,6 +472,7 @@ int main(void)
         cmocka_unit_test(gather_refuses_other_settings),
         cmocka_unit_test(select_takes_candidates_and_never_repeats),
         cmocka_unit_test(select_goes_far_from_what_is_labelled), cmocka_unit_test(select_shares_labels_by_candidates), cmocka_unit_test(select_draws_besides), cmocka_unit_test(import_tells_polymorphs_apart),
+        cmocka_unit_test(explorations_take_arrangements_in_turn),
         cmocka_unit_test(results_say_why_they_failed),
     };
     return cmocka_run_group_tests(tests, make_run, remove_run);
