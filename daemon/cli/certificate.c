@@ -74,6 +74,10 @@ static void row_production(const struct al_node *r)
     number(r, "energy_drift_ev_per_atom_ps", 1, "%.2e eV/atom/ps");
     fputs("  deviation ", stdout);
     number(r, "force_deviation_mean_ev_per_ang", 1, "%.3f eV/Ang");
+    if (al_node_double(r, "extrapolating_fraction", 0) > 0) {
+        fputs(", above the trust window in ", stdout);
+        number(r, "extrapolating_fraction", 100, "%.2g %% of the samples");
+    }
 }
 
 static void row_size(const struct al_node *r)

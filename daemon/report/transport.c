@@ -49,6 +49,10 @@ static void table_row(const struct page *pg, const char *system, const struct al
     fputs("<td class=\"text\">", out);
     html_text(out, al_node_str(r, "regime", al_node_str(r, "reason", "")));
     if (al_node_int(r, "runs_ended_early", 0)) fprintf(out, "; %ld runs ended early", al_node_int(r, "runs_ended_early", 0));
+    if (al_node_str(r, "extrapolation", NULL)) {
+        fputs("; ", out);
+        html_text(out, al_node_str(r, "extrapolation", ""));
+    }
     fputs("</td><td class=\"text\">", out);
     html_text(out, al_node_str(al_node_get(structure, "framework"), "verdict", ""));
     fputs("</td></tr>\n", out);

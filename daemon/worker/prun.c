@@ -54,6 +54,16 @@ static void write_one(FILE *out, const struct prun *p)
     al_yaml_int(out, 4, "samples_above_trust_high", p->extrapolating);
 }
 
+double prun_extrapolating(int n, const struct prun *p)
+{
+    long above = 0, all = 0;
+    for (int i = 0; i < n; i++) {
+        above += p[i].extrapolating;
+        all += p[i].samples;
+    }
+    return all ? (double)above / (double)all : (double)NAN;
+}
+
 void prun_write(FILE *out, int n, const struct prun *p)
 {
     if (!n) return;

@@ -20,6 +20,8 @@ struct prun {
 };
 
 enum al_err prun_read(const char *task, const struct al_node *facts, struct prun *ret);
+// Of all samples of these runs, the fraction above the trust window: what the potential does not know; NaN without samples.
+double prun_extrapolating(int n, const struct prun *p);
 // The list `production` at depth 2; in the sums what is worth a look: the cell of the runs, extrapolating samples, drift.
 void prun_write(FILE *out, int n, const struct prun *p);
 

@@ -104,6 +104,14 @@ static void write_point(FILE *out, const struct analysis *a, int i)
     al_yaml_int(out, 2, "runs_ended_early", p->nended);
     if (p->nended) al_yaml_str(out, 2, "ended", p->ended);
     prun_write(out, p->nrun, p->run);
+    double unknown = prun_extrapolating(p->nrun, p->run);
+    if (!isnan(unknown)) al_yaml_double(out, 2, "extrapolating_fraction", unknown);
+    if (unknown > 0) {
+        char text[160];
+        snprintf(text, sizeof text, "the committee is above the trust window in %.2g %% of the samples: the potential does not know what these runs meet there",
+                 100 * unknown);
+        al_yaml_str(out, 2, "extrapolation", text);
+    }
     if (p->nruns) {
         al_yaml_double(out, 2, "temperature_k", p->temperature);
         al_yaml_double(out, 2, "temperature_error_k", p->temperature_error);

@@ -141,7 +141,7 @@ static void certificate_has_no_numbers_of_its_own(void **state)
     write_text("iterations/000/errors.yaml", certified);
     write_text("models/result.yaml", "facts: {converged: 1}\n");
     write_text("transport/LPS.yaml", "system: LPS\ntemperatures:\n  - {nominal_temperature_k: 600, runs: 2, runs_ended_early: 1, "
-                                     "energy_drift_ev_per_atom_ps: 1.5e-07, force_deviation_mean_ev_per_ang: 0.034}\n");
+                                     "energy_drift_ev_per_atom_ps: 1.5e-07, force_deviation_mean_ev_per_ang: 0.034, extrapolating_fraction: 0.25}\n");
     write_text("transport/LPSO.yaml", "system: LPSO\ntemperatures: []\narrhenius: \"not determined\"\n");
     AL_AUTOFREE char *c = NULL;
     AL_OWN(task) cell = open_task("initial/LPS", "init", "system: LPS\ninputs:\n  structure: inputs/LPS.extxyz\n");
@@ -164,6 +164,7 @@ static void certificate_has_no_numbers_of_its_own(void **state)
     has(row_of(c, "coverage_within_factor_2"), ": 0.909"); // 10 of 11
     has(row_of(c, "{iteration: 0, accurate"), "broken: 1, duplicates: 0, candidate_fraction: 0.3}");
     has(row_of(c, "temperature: 600"), "runs: 2, runs_ended_early: 1, energy_drift_ev_per_atom_ps: 1.5e-07");
+    has(row_of(c, "temperature: 600"), "extrapolating_fraction: 0.25}");
     has(row_of(c, "{system: LPSO, frames: 2"), "mean_ev_per_atom: 0.004, standard_error: 0.001}");
     has(row_of(c, "largest_between_systems"), ": 0.004");
     has(row_of(c, "label_noise"), "done: false, reason: converge.label_noise asks for no frame");
@@ -181,7 +182,7 @@ static void analyze_follows_the_mobile_element(void **state)
     al_rng_stream(&rng, 5, "walk", 0, 0, 0);
     assert_int_equal(al_mkdirs("production/LPS-300K-1"), AL_ERR_OK);
     write_text("production/LPS-300K-1/task.yaml", "temperature: 300\n");
-    write_text("production/LPS-300K-1/result.yaml", "facts: {ended: all steps done, temperature: 310, temperature_error: 1}\n");
+    write_text("production/LPS-300K-1/result.yaml", "facts: {ended: all steps done, temperature: 310, temperature_error: 1, deviation_samples: 8, extrapolating: 2}\n");
     FILE *out = fopen("production/LPS-300K-1/traj.extxyz", "w");
     assert_non_null(out);
     for (int f = 0; f < FRAMES; f++) {
@@ -202,6 +203,8 @@ static void analyze_follows_the_mobile_element(void **state)
     assert_string_equal(al_node_str(r, "species", ""), "Na");
     assert_string_equal(al_node_str(r, "framework", ""), "Li, S");
     assert_int_equal(al_node_int(p, "mobile_ions", 0), NA);
+    assert_string_equal(al_node_str(p, "extrapolating_fraction", ""), "0.25");
+    assert_non_null(strstr(al_node_str(p, "extrapolation", ""), "above the trust window in 25 % of the samples"));
     assert_string_equal(al_node_str(p, "diffusive", ""), "true");
     double d = al_node_double(p, "d_cm2_per_s", 0), q = 2 * 1.602176634e-19;
     assert_true(d > 0.5 * 0.04 / 2 / 50 * 0.1 && d < 2 * 0.04 / 2 / 50 * 0.1); // step^2/(2 t), 1 Ang^2/fs = 0.1 cm^2/s
