@@ -109,7 +109,7 @@ static enum al_err calibration(FILE *out, const struct calibration_list *l)
 // Mean of E - E0 over a system's test frames; what it differs by between systems shifts their relative energies.
 static void energy_offset(FILE *out, const struct task *t, const struct calibration_list *l)
 {
-    double low = INFINITY, high = -INFINITY;
+    double low = (double)INFINITY, high = -low;
     int systems = 0;
     for (int s = 0; s < t->cfg->nsystems; s++) {
         double sum = 0, square = 0;

@@ -5,6 +5,7 @@
 // deviation of the whole committee. Purpose test: a trajectory of its own (other random numbers) for held-out frames.
 // A frame above the trust window ends the trajectory, and so does anything unphysical.
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 #include "worker/calibration.h"
@@ -88,6 +89,20 @@ static int which_start(const struct task *t, double pressure)
     return t->iteration + place_in(&c->temperatures, t->temperature) + place_in(&c->pressures, pressure) + (strcmp(t->purpose, "test") == 0);
 }
 
+// "2x1x1"
+static enum al_err read_copies(const struct task *t, const char *text, int ret[3])
+{
+    const char *at = text;
+    for (int k = 0; k < 3; k++) {
+        char *end;
+        long n = strtol(at, &end, 10);
+        if (end == at || n < 1 || n > 1000 || *end != (k < 2 ? 'x' : '\0')) AL_FAIL(AL_ERR_CORRUPT, "%s: supercell '%s'", t->id, text);
+        ret[k] = (int)n;
+        at = end + 1;
+    }
+    return AL_ERR_OK;
+}
+
 // Input pressure in GPa where explore.pressures has some.
 enum al_err verb_explore(struct task *t)
 {
@@ -106,8 +121,7 @@ enum al_err verb_explore(struct task *t)
     struct window w;
     AL_TRY(calibration_of_task(t, &known));
     AL_TRY(calibration_window(&t->cfg->select, known, t->system, t->temperature, &w));
-    if (sscanf(x.copies, "%dx%dx%d", &supercell[0], &supercell[1], &supercell[2]) != 3)
-        AL_FAIL(AL_ERR_CORRUPT, "%s: supercell '%s'", t->id, x.copies);
+    AL_TRY(read_copies(t, x.copies, supercell));
     if (x.pressure) AL_TRY(al_node_need_double(t->inputs, "pressure", &pressure));
     snprintf(x.place, sizeof x.place, "%gK", t->temperature);
     snprintf(purpose, sizeof purpose, "explore-%s", t->purpose);
