@@ -157,11 +157,16 @@ static const struct view_task *init_task(const struct walk *w, int s)
 static enum al_err emit_explore_task(struct walk *w, int iteration, int s, int k, int test)
 {
     const struct cfg_list *p = &w->c->explore.pressures;
+    const int np = p->n ? p->n : 1;
     const char *id, *pressure;
     struct draft d;
     AL_TRY(explore_id(w, iteration, s, k, test, &id));
     AL_TRY(draft_start(w, "explore", id, iteration, &d));
     d.t->system = w->c->system[s].name;
+    // Of the system's arrangements, by which a trajectory starts. Of three drawn at random, some are not met at some temperature for many
+    // iterations; so every temperature and every pressure of one iteration meets all, and a held-out trajectory starts from another one
+    // than that for training.
+    d.t->index = iteration + k / np + k % np + test;
     d.t->temperature = explore_temperature(w->c, k);
     d.t->purpose = test ? "test" : "train";
     d.t->threads = w->c->resources.explore.threads;
@@ -173,7 +178,7 @@ static enum al_err emit_explore_task(struct walk *w, int iteration, int s, int k
         al_sha256_double(&d.sha, p->v[k % p->n]);
     }
     AL_TRY(draft_calibration(&d, iteration));
-    if (test) AL_TRY(draft_test_cell(&d, p->n ? k / p->n : k));
+    if (test) AL_TRY(draft_test_cell(&d, k / np));
     walk_finish(&d, NULL);
     return AL_ERR_OK;
 }

@@ -150,8 +150,8 @@ static enum al_err production(FILE *out, const char *const *ids, int m)
                     al_node_str(r, "runs", "0"), al_node_str(r, "runs_ended_early", "0"));
             const char *drift = al_node_str(r, "energy_drift_ev_per_atom_ps", NULL);
             const char *deviation = al_node_str(r, "force_deviation_mean_ev_per_ang", NULL);
-            if (drift) fprintf(out, ", energy_drift_ev_per_atom_ps: %s", drift);
             const char *unknown = al_node_str(r, "extrapolating_fraction", NULL);
+            if (drift) fprintf(out, ", energy_drift_ev_per_atom_ps: %s", drift);
             if (deviation) fprintf(out, ", force_deviation_mean_ev_per_ang: %s", deviation);
             if (unknown) fprintf(out, ", extrapolating_fraction: %s", unknown);
             fputs("}\n", out);

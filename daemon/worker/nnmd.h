@@ -25,8 +25,8 @@ struct nnmd {
     double pressure, tau_p;        // GPa, of ensemble npt; fs, 0: that of section explore
 };
 
-// Opens the task's models and the starting structure `start` (a frame of it: which >= 0, modulo their number), repeated as supercell. Random numbers from the stream (seed, purpose, k0, k1, k2). Velocities at twice the
-// temperature: half of the kinetic energy goes into the potential energy of the relaxed structure.
+// Opens the task's models and the starting structure `start` (a frame of it: which >= 0, modulo their number), repeated as
+// supercell. Random numbers from the stream (seed, purpose, k0, k1, k2). Velocities at twice the temperature: half of the kinetic energy goes into the potential energy of the relaxed structure.
 // precision: a name that dp_way_of knows.
 enum al_err nnmd_open(struct task *t, const char *precision, const int supercell[3], int which, const char *purpose,
                       const uint64_t key[3], struct nnmd **ret);

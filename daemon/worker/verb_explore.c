@@ -4,7 +4,6 @@
 // Verb explore: NN-MD of one system at one temperature (and pressure) with the committee's first member; every stride steps the model
 // deviation of the whole committee. Purpose test: a trajectory of its own (other random numbers) for held-out frames.
 // A frame above the trust window ends the trajectory, and so does anything unphysical.
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -72,23 +71,6 @@ static enum al_err on_frame(void *ctx, const struct md_state *s, const struct md
     return AL_ERR_OK;
 }
 
-static int place_in(const struct cfg_list *l, double v)
-{
-    int i = 0;
-    while (i < l->n && fabs(l->v[i] - v) > 1e-9 * fabs(v))
-        i++;
-    return i;
-}
-
-// The starting structure of a trajectory. Of three arrangements drawn at random, some are not met at some temperature for many
-// iterations; in turn, every temperature and every pressure of one iteration meets all, and a held-out trajectory starts from
-// another one than that for training.
-static int which_start(const struct task *t, double pressure)
-{
-    const struct cfg_explore *c = &t->cfg->explore;
-    return t->iteration + place_in(&c->temperatures, t->temperature) + place_in(&c->pressures, pressure) + (strcmp(t->purpose, "test") == 0);
-}
-
 // "2x1x1"
 static enum al_err read_copies(const struct task *t, const char *text, int ret[3])
 {
@@ -103,7 +85,7 @@ static enum al_err read_copies(const struct task *t, const char *text, int ret[3
     return AL_ERR_OK;
 }
 
-// Input pressure in GPa where explore.pressures has some.
+// Inputs: start (frames of the system's arrangements; the task's index takes them in turn), pressure in GPa where explore.pressures has some.
 enum al_err verb_explore(struct task *t)
 {
     const struct cfg_explore *c = &t->cfg->explore;
@@ -129,7 +111,7 @@ enum al_err verb_explore(struct task *t)
         snprintf(x.place, sizeof x.place, "%gK-%gGPa", t->temperature, pressure);
         snprintf(purpose, sizeof purpose, "explore-%s-%gGPa", t->purpose, pressure);
     }
-    AL_TRY(nnmd_open(t, c->precision, supercell, which_start(t, pressure), purpose, key, &n));
+    AL_TRY(nnmd_open(t, c->precision, supercell, t->index, purpose, key, &n));
     n->thermostat = c->thermostat;
     n->cell = c->cell;
     n->pressure = pressure;

@@ -143,6 +143,7 @@ static void several_systems(void **state)
     assert_string_equal(input(plan_find(y.p, "iterations/001/evaluate"), "sets")->value[0], "3");
     const struct plan_task *t = plan_find(y.p, "iterations/001/explore/C-600K-test");
     assert_non_null(t);
+    assert_int_equal(t->index, 1 + 1 + 1); // its start: iteration, place of the temperature, held out
     assert_string_equal(t->purpose, "test");
     for (int i = 0; i < y.p->ntasks; i++) // different work, different identity
         for (int k = 0; k < i; k++)
@@ -391,6 +392,11 @@ static void exploration_at_pressures(void **state)
     assert_non_null(other);
     assert_string_equal(input(other, "pressure")->value[0], "0");
     assert_string_not_equal(t->identity, other->identity);
+    // the starts: iteration, place of the temperature, place of the pressure, held out
+    assert_int_equal(t->index, 0 + 1 + 1 + 1);
+    assert_int_equal(other->index, 0 + 1 + 0 + 1);
+    assert_int_equal(plan_find(y.p, "iterations/000/explore/A-300K-0GPa")->index, 0);
+    assert_int_equal(plan_find(y.p, "iterations/000/explore/A-300K-5GPa")->index, 1);
     const struct plan_input *explored = input(plan_find(y.p, "iterations/000/select"), "explored");
     int found = 0;
     for (int i = 0; i < explored->n; i++)

@@ -402,15 +402,15 @@ static void select_draws_besides(void **state)
     write_text("loop.yaml", loop);
 }
 
-// Three arrangements, two temperatures, two pressures: each trajectory next to another, in place or in iteration, starts from the next one.
+// Three arrangements, of which the task's index (tests/daemon/test_plan.c) takes one.
 static void explorations_take_arrangements_in_turn(void **state)
 {
     (void)state;
     const struct {
-        int iteration, temperature;
+        int iteration, temperature, index;
         const char *pressure, *purpose, *arrangement;
-    } runs[] = {{0, 300, "1", "train", "0"}, {0, 300, "5", "train", "1"}, {0, 600, "1", "train", "1"},
-                {0, 600, "5", "train", "2"}, {0, 300, "1", "test", "1"},  {1, 300, "1", "train", "1"}, {3, 300, "1", "train", "0"}};
+    } runs[] = {{0, 300, 0, "1", "train", "0"}, {0, 300, 1, "5", "train", "1"}, {0, 600, 1, "1", "train", "1"},
+                {0, 600, 2, "5", "train", "2"}, {0, 300, 1, "1", "test", "1"},  {1, 300, 1, "1", "train", "1"}, {3, 300, 3, "1", "train", "0"}};
     AL_OWN(al_frames) cell = NULL;
     AL_OWN(al_frames) base = NULL;
     AL_AUTOFREE char *loop = NULL;
@@ -435,9 +435,9 @@ static void explorations_take_arrangements_in_turn(void **state)
         char id[64], task[400], path[96];
         AL_OWN(al_frames) got = NULL;
         snprintf(id, sizeof id, "x%zu", i);
-        snprintf(task, sizeof task, "iteration: %d\nsystem: LPSO\npurpose: %s\ntemperature: %d\ninputs:\n  start: arranged.extxyz\n"
+        snprintf(task, sizeof task, "iteration: %d\nindex: %d\nsystem: LPSO\npurpose: %s\ntemperature: %d\ninputs:\n  start: arranged.extxyz\n"
                                     "  models: [first.dp, first.dp]\n  pressure: %s\n",
-                 runs[i].iteration, runs[i].purpose, runs[i].temperature, runs[i].pressure);
+                 runs[i].iteration, runs[i].index, runs[i].purpose, runs[i].temperature, runs[i].pressure);
         AL_OWN(task) t = open_task(id, "explore", task);
         if (verb_explore(t)) fail_msg("%s", al_err_message());
         snprintf(path, sizeof path, "%s/frames.extxyz", id);
