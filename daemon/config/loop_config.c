@@ -75,6 +75,19 @@ static const struct al_node *mobile_node(const struct loop_config *c)
     return production ? al_node_get(production, "mobile") : NULL;
 }
 
+static enum al_err check_angular(const struct loop_config *c, const struct al_node *train)
+{
+    const struct cfg_train *t = &c->train;
+    if (!(t->rcut_angular > 0)) return AL_ERR_OK;
+    if (!(t->rcut_angular > t->rcut_smooth && t->rcut_angular <= t->rcut))
+        AL_TRY(al_node_error(train, "descriptor.rcut_angular must be 0, or larger than descriptor.rcut_smooth and at most descriptor.rcut"));
+    int last = t->neurons[t->nneurons - 1];
+    if (t->angular_neurons < t->axis_neurons || t->angular_neurons > last)
+        AL_TRY(al_node_error(train, "descriptor.angular_neurons must be in %d (descriptor.axis_neurons) to %d (the last of descriptor.neurons)",
+                             t->axis_neurons, last));
+    return AL_ERR_OK;
+}
+
 // Limits that one row of the table cannot say.
 static enum al_err check_relations(const struct loop_config *c)
 {
@@ -82,6 +95,7 @@ static enum al_err check_relations(const struct loop_config *c)
     const struct al_node *conv = al_node_get(c->tree, "converge");
     if (c->train.rcut_smooth >= c->train.rcut)
         AL_TRY(al_node_error(train, "descriptor.rcut_smooth must be smaller than descriptor.rcut"));
+    AL_TRY(check_angular(c, train));
     const double *zbl[2] = {&c->train.zbl_inner, &c->train.zbl_outer};
     if ((*zbl[0] > 0 || *zbl[1] > 0) && !(*zbl[0] > 0 && *zbl[0] < *zbl[1] && *zbl[1] < c->train.rcut))
         AL_TRY(al_node_error(train, "zbl wants inner and outer, inner smaller than outer, outer smaller than descriptor.rcut"));
@@ -89,7 +103,7 @@ static enum al_err check_relations(const struct loop_config *c)
         AL_TRY(al_node_error(train, "learning_rate.stop must not be larger than learning_rate.start"));
     if (c->train.axis_neurons > c->train.neurons[c->train.nneurons - 1])
         AL_TRY(al_node_error(train, "descriptor.axis_neurons must not be larger than the last of descriptor.neurons"));
-    int d = c->train.neurons[c->train.nneurons - 1] * c->train.axis_neurons;
+    int d = (c->train.neurons[c->train.nneurons - 1] + (c->train.rcut_angular > 0 ? 2 * c->train.angular_neurons : 0)) * c->train.axis_neurons;
     for (int i = 0; i < c->train.nfitting; i++)
         if (c->train.fitting[i] != c->train.fitting[0] || c->train.fitting[i] == d || c->train.fitting[i] == 2 * d)
             AL_TRY(al_node_error(train, "fitting.neurons must be equal to each other and other than %d and %d "
@@ -136,6 +150,8 @@ static enum al_err settle_train(struct loop_config *c)
     if ((at = al_node_get(train, "patience")) && t->patience) AL_TRY(al_node_error(at, "train.patience: deepmd-kit has no early stop"));
     if ((at = al_node_get(train, "zbl")) && t->zbl_outer > 0)
         AL_TRY(al_node_error(at, "train.zbl: deepmd-kit cannot train such a model (se_e2_a with ZBL)"));
+    if ((at = al_node_get(al_node_get(train, "descriptor"), "rcut_angular")) && t->rcut_angular > 0)
+        AL_TRY(al_node_error(at, "train.descriptor.rcut_angular: deepmd-kit has no such descriptor"));
     snprintf(t->optimiser, sizeof t->optimiser, "adam");
     snprintf(t->precision, sizeof t->precision, "plain");
     if (!rate || !al_node_get(rate, "schedule")) snprintf(t->schedule, sizeof t->schedule, "exponential");

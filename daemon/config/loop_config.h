@@ -64,7 +64,8 @@ struct cfg_initial {
 struct cfg_train {
     char engine[16];           // builtin | deepmd
     int committee;
-    double rcut, rcut_smooth;
+    double rcut, rcut_smooth, rcut_angular; // the last 0: no angles
+    int angular_neurons;
     bool sel_auto;
     int nsel, sel[CFG_MAX_LIST]; // by element in the type map's order, when not auto
     int nneurons, neurons[8], axis_neurons;

@@ -240,6 +240,12 @@ const struct schema_key loop_keys[] = {
      .doc = "Cut-off radius of the environment; a multiple of 1/16 Ang keeps deepmd-kit exact."},
     {"train.descriptor.rcut_smooth", KEY_REAL, AL_DIM_LENGTH, AT(train.rcut_smooth), RANGE(0.1, 10), .otherwise = "0.5 Ang",
      .flags = P, .doc = "Radius where the switching function starts."},
+    {"train.descriptor.rcut_angular", KEY_REAL, AL_DIM_LENGTH, AT(train.rcut_angular), RANGE(0, 12), .otherwise = "0 Ang",
+     .flags = P | KEY_LATER,
+     .doc = "Angles between neighbours within this radius are part of the descriptor (harmonics of degree 2 and 3); 0: none, deepmd-kit's se_e2_a "
+            "(docs/train.md#angles)."},
+    {"train.descriptor.angular_neurons", KEY_INT, 0, AT(train.angular_neurons), RANGE(1, 500), .otherwise = "16", .flags = P | KEY_LATER,
+     .doc = "With rcut_angular: columns of the embedding that angles go with, from axis_neurons to the last of neurons."},
     {"train.descriptor.sel", KEY_CUSTOM, 0, .otherwise = "auto", .flags = P, .parse = parse_sel, .hash = hash_sel,
      .doc = "Neighbour slots of each element (Li P S O ... order), or auto: 1.5 times the largest number met."},
     {"train.descriptor.neurons", KEY_INTS, 0, AT(train.neurons), ELEMENTS(train.neurons), COUNT(train.nneurons),

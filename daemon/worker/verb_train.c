@@ -47,6 +47,8 @@ static enum al_err model_of(const struct loop_config *cfg, struct dp_config *ret
         m.sel[i] = c->sel_auto || i >= c->nsel ? 0 : c->sel[i];
     m.rcut = c->rcut;
     m.rcut_smth = c->rcut_smooth;
+    m.rcut_angular = c->rcut_angular;
+    m.neuron_angular = c->rcut_angular > 0 ? c->angular_neurons : 0;
     m.nneuron = c->nneurons;
     memcpy(m.neuron, c->neurons, sizeof(int) * (size_t)c->nneurons);
     m.axis_neuron = c->axis_neurons;

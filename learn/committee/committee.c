@@ -55,6 +55,11 @@ static bool same_environment(const struct dp_config *a, const struct dp_config *
     return true;
 }
 
+static bool same_cut(const struct dp_config *a, const struct dp_config *b) // geometry of rows, too
+{
+    return a->rcut_smth == b->rcut_smth && a->rcut_angular == b->rcut_angular;
+}
+
 // Members must all be Deep Potentials.
 static enum al_err share(struct committee *c)
 {
@@ -66,7 +71,7 @@ static enum al_err share(struct committee *c)
     s->c = first;
     s->same_cut = true;
     for (int k = 1; k < c->n; k++)
-        if (dp_potential_model(c->member[k])->c.rcut_smth != first->rcut_smth) s->same_cut = false;
+        s->same_cut &= same_cut(first, &dp_potential_model(c->member[k])->c);
     return AL_ERR_OK;
 }
 

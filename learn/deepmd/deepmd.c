@@ -45,6 +45,8 @@ static enum al_err check(const struct train_options *o)
         AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "train.optimiser: adam, or train.engine: builtin", "deepmd-kit (TensorFlow) has no optimiser but Adam");
     if (dp_zbl_present(&o->model.zbl))
         AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "without train.zbl, or train.engine: builtin", "deepmd-kit cannot train a se_e2_a model with ZBL repulsion");
+    if (dp_angular(&o->model))
+        AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "without train.descriptor.rcut_angular, or train.engine: builtin", "deepmd-kit has no descriptor with these angles");
     if (o->patience)
         AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "train.patience: 0, or train.engine: builtin", "deepmd-kit has no early stop");
     return AL_ERR_OK;
@@ -72,6 +74,8 @@ static enum al_err settle(struct run *r)
     AL_TRY(dp_model_read(r->o->init, &m));
     if (dp_zbl_present(&m->c.zbl) || dp_zbl_present(&m->left_out))
         AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "train.engine: builtin", "%s has a ZBL repulsion, which deepmd-kit cannot go on with", r->o->init);
+    if (dp_angular(&m->c))
+        AL_FAIL_HINT(AL_ERR_UNSUPPORTED, "train.engine: builtin", "%s has angles in its descriptor, which deepmd-kit cannot go on with", r->o->init);
     own.model = m->c;
     AL_TRY(train_settle_model(&own, r->train, &r->model, &r->dmin));
     if (m->min_nbor_dist > 0 && m->min_nbor_dist < r->dmin) r->dmin = m->min_nbor_dist;

@@ -6,12 +6,13 @@
 // layout, whose rows follow each other there.
 #include "dp/desc_impl.h"
 
-struct FN(row) {
-    REAL R[4]; // R~
-    REAL t;    // position in the interval
-    unsigned at; // interval's coefficients, offset in the table
-};
 #include "dp/rows_impl.h"
+
+struct FN(list) { // rows of a group, see struct rows
+    REAL *R, *t;
+    unsigned *at;
+    size_t cap;
+};
 
 struct FN(layer) { // of a fitting net, without the last
     int nin, nout;
@@ -23,8 +24,10 @@ struct FN(layer) { // of a fitting net, without the last
 struct FN(state) { // read by all threads
     const struct dp_model *m;
     const struct dp_table *grid; // [nemb] ranges
-    int m1, m2, nd;
+    struct FN(sizes) size;
+    int m1, nd;         // widths of embedding and descriptor
     size_t mp, ndp, wp; // rounded up: embedding, descriptor, widest fitting layer
+    size_t asize;       // numbers of A of a centre
     REAL *table;        // all nets', then of each thread the intervals of its rows outside
     size_t *net_at;     // [nemb]
     size_t table_end;   // numbers of all nets
@@ -40,9 +43,12 @@ struct FN(state) { // read by all threads
 
 struct FN(work) { // of a thread, for one group at a time
     const struct FN(state) *s;
-    struct FN(row) *row;
-    size_t cap_row;
-    REAL *A, *gA;  // [SLOTS][4][mp]
+    struct FN(list) row;  // in the order of the layout
+    struct FN(list) near; // those with harmonics, which they hold: by neighbour type, then centre
+    int *near_row;        // [near.cap] their row of the layout
+    double *near_geo;     // [5][near.cap] their d/r, dq/dr, q/r
+    int *near_first;      // [ntypes*SLOTS + 1] rows of neighbour type t and slot s begin at t*SLOTS + s
+    REAL *A, *gA;         // [SLOTS][asize]: [4][mp], [DP_HARMONICS][hp]
     REAL *D, *gD;  // [SLOTS][ndp]
     REAL *h, *y;   // [nfit][SLOTS][wp]
     REAL *gz, *gx; // [SLOTS][wp]
@@ -58,7 +64,7 @@ struct FN(work) { // of a thread, for one group at a time
 
 static void FN(work_clear)(struct FN(work) *w)
 {
-    void *p[] = {w->row, w->A, w->gA, w->D, w->gD, w->h, w->y, w->gz, w->gx, w->curve, w->forces};
+    void *p[] = {w->row.R, w->row.t, w->row.at, w->near.R, w->near.t, w->near.at, w->near_row, w->near_geo, w->near_first, w->A, w->gA, w->D, w->gD, w->h, w->y, w->gz, w->gx, w->curve, w->forces};
     for (size_t i = 0; i < sizeof p / sizeof *p; i++)
         al_free(p[i]);
 }
@@ -146,16 +152,15 @@ static enum al_err FN(create)(const struct dp_model *m, const struct dp_table *g
     AL_ALLOC(s, 1);
     s->m = m;
     s->grid = grid;
-    s->m1 = m->c.neuron[m->c.nneuron - 1];
-    s->m2 = m->c.axis_neuron;
-    s->nd = s->m1 * s->m2;
-    s->mp = FN(dp_panel_width)((size_t)s->m1);
-    s->ndp = FN(dp_panel_width)((size_t)(s->nd - s->m1) + s->mp); // the last row of D runs over by mp - m1
+    s->size = FN(sizes_of)(&m->c);
+    s->m1 = s->size.m1;
+    s->nd = dp_config_width(&m->c);
+    s->mp = s->size.mp;
+    s->ndp = FN(size_D)(&s->size);
     s->wp = FN(dp_panel_width)((size_t)dp_net_width(&m->fit[0]));
+    s->asize = FN(size_A)(&s->size);
     AL_ALLOC(place, s->nd);
-    for (int b = 0, q = 0; b < s->m2; b++)
-        for (int a = 0; a < s->m1; a++)
-            place[q++] = a * s->m2 + b;
+    FN(places)(&s->size, place);
     AL_TRY(FN(pack_layers)(s, place));
     AL_TRY(FN(pack_tables)(s));
     *ret = s;
@@ -172,12 +177,13 @@ static enum al_err FN(twin)(const void *of, void **ret)
     s->twin = true;
     s->m = from->m;
     s->grid = from->grid;
+    s->size = from->size;
     s->m1 = from->m1;
-    s->m2 = from->m2;
     s->nd = from->nd;
     s->mp = from->mp;
     s->ndp = from->ndp;
     s->wp = from->wp;
+    s->asize = from->asize;
     s->net_at = from->net_at;
     s->table_end = from->table_end;
     s->layer = from->layer;
@@ -191,8 +197,9 @@ static enum al_err FN(twin)(const void *of, void **ret)
 static enum al_err FN(work_create)(const struct FN(state) *s, struct FN(work) *w)
 {
     size_t nfit = (size_t)s->m->c.nfit;
-    AL_ALLOC(w->A, SLOTS * 4 * s->mp);
-    AL_ALLOC(w->gA, SLOTS * 4 * s->mp);
+    AL_ALLOC(w->A, SLOTS * s->asize);
+    AL_ALLOC(w->gA, SLOTS * s->asize);
+    AL_ALLOC(w->near_first, s->m->c.ntypes * SLOTS + 1);
     AL_ALLOC(w->D, SLOTS * s->ndp);
     AL_ALLOC(w->gD, SLOTS * s->ndp);
     AL_ALLOC(w->h, nfit * SLOTS * s->wp);
@@ -206,12 +213,12 @@ static enum al_err FN(work_create)(const struct FN(state) *s, struct FN(work) *w
 // ---- rows -------------------------------------------------------------------------------------------------
 
 // Input x of net e outside its table: the net and its slope there as an interval of its own.
-static void FN(outside)(struct FN(work) *w, int e, double x, struct FN(row) *r)
+static void FN(outside)(struct FN(work) *w, int e, double x, REAL *ret_t, unsigned *ret_at)
 {
     const struct FN(state) *s = w->s;
     size_t size = (DEGREE + 1) * s->mp, width = (size_t)dp_net_width(&s->m->emb[e]), at = w->room_at + w->nout * size;
-    r->t = 0;
-    r->at = 0;
+    *ret_t = 0;
+    *ret_at = 0;
     if (w->nout++ >= s->room) return; // run() makes more room and begins again
     double *y = w->curve, *y1 = y + width, *y2 = y1 + width, per_unit = s->grid[e].per_unit;
     REAL *c = w->table + at;
@@ -221,7 +228,7 @@ static void FN(outside)(struct FN(work) *w, int e, double x, struct FN(row) *r)
         c[a] = (REAL)y[a];
         c[s->mp + (size_t)a] = (REAL)(y1[a] / per_unit);
     }
-    r->at = (unsigned)at;
+    *ret_at = (unsigned)at;
 }
 
 // Rows r0 .. r1 - 1 of the layout, which belong to net e and centres of type ti, into w->row from r0 - base.
@@ -232,21 +239,78 @@ static void FN(fill_rows)(struct FN(work) *w, const struct dp_geo *geo, int base
     v4d avg = v4_load(s->m->davg[ti]), inv = v4_set(1) / v4_load(s->m->dstd[ti]);
     const size_t size = (DEGREE + 1) * s->mp;
     for (int k = r0; k < r1; k++) {
-        struct FN(row) *r = &w->row[k - base];
+        size_t i = (size_t)(k - base);
+        REAL *to = w->row.R + 4 * i;
         double sk = geo[k].sr * geo[k].r;
         v4d R = ((v4d){sk, sk * geo[k].h[0], sk * geo[k].h[1], sk * geo[k].h[2]} - avg) * inv;
         for (int q = 0; q < 4; q++)
-            r->R[q] = (REAL)R[q];
+            to[q] = (REAL)R[q];
         if (!(R[0] >= g->lo && R[0] < g->up)) {
-            FN(outside)(w, e, R[0], r);
+            FN(outside)(w, e, R[0], &w->row.t[i], &w->row.at[i]);
             continue;
         }
         double u = (R[0] - g->lo) * g->per_unit;
-        int i = (int)u;
-        i = i < g->nint ? i : g->nint - 1;
-        r->t = (REAL)(u - i);
-        r->at = (unsigned)(s->net_at[e] + (size_t)i * size);
+        int interval = (int)u;
+        interval = interval < g->nint ? interval : g->nint - 1;
+        w->row.t[i] = (REAL)(u - interval);
+        w->row.at[i] = (unsigned)(s->net_at[e] + (size_t)interval * size);
     }
+}
+
+// Of the rows r0 .. r1 - 1 of the layout those with harmonics, from *at of the near ones on.
+static void FN(fill_near)(struct FN(work) *w, const struct dp_geo *geo, int base, int r0, int r1, double inv, int *at)
+{
+    for (int k = r0; k < r1; k++) {
+        if (!geo[k].qr) continue;
+        double y[DP_HARMONICS];
+        dp_harmonics_row(&geo[k], y);
+        for (int m = 0; m < DP_HARMONICS; m++)
+            w->near.R[*at * DP_HARMONICS + m] = (REAL)(y[m] * inv);
+        w->near.t[*at] = w->row.t[k - base];
+        w->near.at[*at] = w->row.at[k - base];
+        double *g = w->near_geo + *at;
+        for (int a = 0; a < 3; a++)
+            g[(size_t)a * w->near.cap] = geo[k].h[a];
+        g[3 * w->near.cap] = geo[k].dq;
+        g[4 * w->near.cap] = geo[k].qr;
+        w->near_row[(*at)++] = k;
+    }
+}
+
+static enum al_err FN(list_reserve)(struct FN(list) *l, size_t n, size_t nc)
+{
+    if (n <= l->cap) return AL_ERR_OK;
+    al_free(l->R);
+    al_free(l->t);
+    al_free(l->at);
+    *l = (struct FN(list)){0};
+    n += n / 4;
+    AL_ALLOC(l->R, n * nc);
+    AL_ALLOC(l->t, n);
+    AL_ALLOC(l->at, n + ROWS_AHEAD);
+    l->cap = n;
+    return AL_ERR_OK;
+}
+
+static enum al_err FN(reserve)(struct FN(work) *w, size_t rows)
+{
+    bool more = rows > w->near.cap;
+    AL_TRY(FN(list_reserve)(&w->row, rows, 4));
+    if (!w->s->size.mh) return AL_ERR_OK;
+    AL_TRY(FN(list_reserve)(&w->near, rows, DP_HARMONICS));
+    if (!more) return AL_ERR_OK;
+    al_free(w->near_row);
+    al_free(w->near_geo);
+    w->near_row = NULL;
+    w->near_geo = NULL;
+    AL_ALLOC(w->near_row, w->near.cap);
+    AL_ALLOC(w->near_geo, 5 * w->near.cap);
+    return AL_ERR_OK;
+}
+
+static struct FN(rows) FN(rows_at)(const struct FN(list) *l, int first, int n, size_t nc)
+{
+    return (struct FN(rows)){n, l->R + (size_t)first * nc, l->t + first, l->at + first};
 }
 
 // Blocks b0 .. b1 - 1: rows, then A of each centre, times 1/nnei.
@@ -255,15 +319,9 @@ static enum al_err FN(embed)(struct FN(work) *w, const struct dp_layout *l, cons
     const struct FN(state) *s = w->s;
     const struct dp_model *m = s->m;
     int ti = l->block_type[b0], base = dp_layout_seg(l, b0, 0)[0], first = l->block_first[b0];
-    size_t size = 4 * s->mp, nslot = (size_t)(l->block_first[b1] - first);
-    size_t rows = (size_t)(dp_block_end(l, b1 - 1) - base);
-    if (rows > w->cap_row) {
-        al_free(w->row);
-        w->row = NULL;
-        w->cap_row = 0;
-        AL_ALLOC(w->row, rows + rows / 4 + ROWS_AHEAD);
-        w->cap_row = rows + rows / 4;
-    }
+    size_t size = s->asize, nslot = (size_t)(l->block_first[b1] - first);
+    int near = 0;
+    AL_TRY(FN(reserve)(w, (size_t)(dp_block_end(l, b1 - 1) - base)));
     memset(w->A, 0, nslot * size * sizeof *w->A);
     for (int t = 0; t < l->ntypes; t++)
         for (int b = b0; b < b1; b++) {
@@ -271,14 +329,22 @@ static enum al_err FN(embed)(struct FN(work) *w, const struct dp_layout *l, cons
             int nc = dp_block_size(l, b), sel = m->c.sel[t];
             FN(fill_rows)(w, geo, base, seg[0], seg[nc + 1], ti, dp_model_emb_index(m, ti, t));
             for (int c = 0; c < nc; c++) {
-                int n = seg[c + 1] - seg[c];
-                REAL *A = w->A + (size_t)(l->block_first[b] - first + c) * size;
-                FN(gather)(n, w->row + (seg[c] - base), s->mp, w->table, A);
+                int n = seg[c + 1] - seg[c], slot = l->block_first[b] - first + c, *from = &w->near_first[t * SLOTS + slot];
+                REAL *A = w->A + (size_t)slot * size, none[4];
+                struct FN(rows) r = FN(rows_at)(&w->row, seg[c] - base, n, 4), empty = FN(rows_at)(&w->row, seg[nc] - base, 1, 4);
+                FN(gather)(&r, s->mp, w->table, A);
+                from[0] = near;
+                if (s->size.mh) FN(fill_near)(w, geo, base, seg[c], seg[c + 1], 1 / m->dstd[ti][1], &near);
+                from[1] = near;
+                if (near > from[0]) {
+                    struct FN(rows) h = FN(rows_at)(&w->near, from[0], near - from[0], DP_HARMONICS);
+                    FN(gather_harmonics)(&h, s->mp, s->size.hp, w->table, A + 4 * s->mp);
+                }
                 if (n == sel) continue;
-                struct FN(row) empty[1 + ROWS_AHEAD] = {w->row[seg[nc] - base]};
                 for (int q = 0; q < 4; q++)
-                    empty[0].R[q] *= (REAL)(sel - n);
-                FN(gather)(1, empty, s->mp, w->table, A);
+                    none[q] = empty.R[q] * (REAL)(sel - n);
+                empty.R = none;
+                FN(gather)(&empty, s->mp, w->table, A);
             }
         }
     REAL inv = (REAL)(1.0 / m->nnei);
@@ -362,28 +428,67 @@ struct FN(pull) { // of a centre
     v4d force, virial[3];
 };
 
-static void FN(row_forces)(const struct FN(work) *w, const struct dp_layout *l, const struct dp_geo *geo, int r0, int n,
-                           const struct FN(row) *r, double per_unit, v4d scale, const REAL *gA, struct FN(pull) *sum,
+// dE/dd of the harmonics of n rows from `first` of the near ones on; T: see spread_harmonics. A loop for vectors.
+static void FN(near_forces)(const struct FN(work) *w, int first, int n, const REAL *T, double scale, double F[3][CHUNK])
+{
+    const size_t cap = w->near.cap;
+    const double *restrict x = w->near_geo + first, *restrict y = x + cap, *restrict z = y + cap, *restrict dq = z + cap, *restrict qr = dq + cap;
+    double *restrict fx = F[0], *restrict fy = F[1], *restrict fz = F[2];
+    for (int k = 0; k < n; k++) {
+        const REAL *t = T + k;
+        const double a[DP_HARMONICS] = {(double)t[0],         (double)t[CHUNK],     (double)t[2 * CHUNK], (double)t[3 * CHUNK],
+                                        (double)t[4 * CHUNK], (double)t[5 * CHUNK], (double)t[6 * CHUNK], (double)t[7 * CHUNK],
+                                        (double)t[8 * CHUNK], (double)t[9 * CHUNK], (double)t[10 * CHUNK], (double)t[11 * CHUNK]};
+        double h[3] = {x[k], y[k], z[k]}, Y[DP_HARMONICS], g[3];
+        dp_harmonics(h, Y);
+        dp_harmonics_gradient(h, a, g);
+        double c = dq[k] * dp_harmonics_sum(a, Y) - qr[k] * (h[0] * g[0] + h[1] * g[1] + h[2] * g[2]);
+        fx[k] = scale * (c * h[0] + qr[k] * g[0]);
+        fy[k] = scale * (c * h[1] + qr[k] * g[1]);
+        fz[k] = scale * (c * h[2] + qr[k] * g[2]);
+    }
+}
+
+// Rows of a centre and a neighbour type: r of the layout from r0 on, h those of them that have harmonics, from `near` of these on.
+static void FN(row_forces)(const struct FN(work) *w, const struct dp_layout *l, const struct dp_geo *geo, int r0, struct FN(rows) r,
+                           struct FN(rows) h, int near, double per_unit, v4d scale, const REAL *gA, struct FN(pull) *sum,
                            double (*force)[3])
 {
-    enum { CHUNK = 64 };
-    REAL P[CHUNK][4];
-    for (int q = 0; q < n; q += CHUNK) {
-        int m = n - q < CHUNK ? n - q : CHUNK;
-        FN(spread)(m, r + q, w->s->mp, w->table, (REAL)per_unit, gA, P);
-        for (int k = 0; k < m; k++) {
-            const struct dp_geo *g = &geo[r0 + q + k];
-            double F[3];
-            dp_row_force(g, (v4d){(double)P[k][0], (double)P[k][1], (double)P[k][2], (double)P[k][3]} * scale, F);
+    REAL T[5 * CHUNK], Th[(DP_HARMONICS + 1) * CHUNK];
+    double Fh[3][CHUNK];
+    const size_t mp = w->s->mp;
+    const int *h_row = w->near_row;
+    while (r.n) {
+        int n = r.n < CHUNK ? r.n : CHUNK, nh = 0, ih = 0;
+        while (nh < h.n && h_row[near + nh] < r0 + n)
+            nh++;
+        struct FN(rows) part = {n, r.R, r.t, r.at}, part_h = {nh, h.R, h.t, h.at};
+        FN(spread)(&part, mp, w->table, (REAL)per_unit, gA, T);
+        if (nh) {
+            FN(spread_harmonics)(&part_h, mp, w->s->size.hp, w->table, (REAL)per_unit, gA + 4 * mp, Th);
+            FN(near_forces)(w, near, nh, Th, scale[1], Fh);
+        }
+        for (int k = 0; k < n; k++) {
+            const struct dp_geo *g = &geo[r0 + k];
+            bool is_near = ih < nh && h_row[near + ih] == r0 + k;
+            double F[3], a0 = (double)T[k] + (double)T[4 * CHUNK + k] + (is_near ? (double)Th[DP_HARMONICS * CHUNK + ih] : 0);
+            dp_row_force(g, (v4d){a0, (double)T[CHUNK + k], (double)T[2 * CHUNK + k], (double)T[3 * CHUNK + k]} * scale, F);
+            for (int a = 0; a < 3 && is_near; a++)
+                F[a] += Fh[a][ih];
+            ih += is_near;
             v4d f = {F[0], F[1], F[2], 0}, d = {g->h[0] * g->r, g->h[1] * g->r, g->h[2] * g->r, 0};
             sum->force += f;
             for (int a = 0; a < 3; a++)
                 sum->virial[a] -= F[a] * d;
             if (!force) continue;
-            double *fj = force[l->j[r0 + q + k]];
+            double *fj = force[l->j[r0 + k]];
             for (int a = 0; a < 3; a++)
                 fj[a] -= F[a];
         }
+        r0 += n;
+        r = (struct FN(rows)){r.n - n, r.R + 4 * n, r.t + n, r.at + n};
+        h = (struct FN(rows)){h.n - nh, h.R + DP_HARMONICS * nh, h.t + nh, h.at + nh};
+        near += nh;
     }
 }
 
@@ -393,22 +498,25 @@ static void FN(forces)(struct FN(work) *w, const struct dp_layout *l, const stru
     struct pot_result *res = &w->res;
     const struct dp_model *m = s->m;
     int ti = l->block_type[b0], base = dp_layout_seg(l, b0, 0)[0], first = l->block_first[b0];
-    size_t size = 4 * s->mp;
+    size_t size = s->asize;
     v4d scale = v4_set(1.0 / m->nnei) / v4_load(m->dstd[ti]);
     int nslot = l->block_first[b1] - first;
     struct FN(pull) total = {0};
     memset(w->gA, 0, (size_t)nslot * size * sizeof *w->gA);
     for (size_t k = 0; k < (size_t)nslot; k++)
-        FN(descriptor_back)(s->m1, s->m2, s->mp, w->A + k * size, w->gD + k * s->ndp, w->gA + k * size);
+        FN(descriptor_back)(&s->size, w->A + k * size, w->gD + k * s->ndp, w->gA + k * size);
     for (int t = 0; t < l->ntypes; t++) {
         double per_unit = s->grid[dp_model_emb_index(m, ti, t)].per_unit;
         for (int b = b0; b < b1; b++) {
             const int *seg = dp_layout_seg(l, b, t);
             for (int c = 0; c < dp_block_size(l, b); c++) {
                 int slot = l->block_first[b] - first + c, i = l->order[first + slot];
+                const int *near = &w->near_first[t * SLOTS + slot];
+                struct FN(rows) h = {0};
+                if (s->size.mh) h = FN(rows_at)(&w->near, near[0], near[1] - near[0], DP_HARMONICS);
                 total.force = v4_set(0);
-                FN(row_forces)(w, l, geo, seg[c], seg[c + 1] - seg[c], w->row + (seg[c] - base), per_unit, scale,
-                               w->gA + (size_t)slot * size, &total, res->forces);
+                FN(row_forces)(w, l, geo, seg[c], FN(rows_at)(&w->row, seg[c] - base, seg[c + 1] - seg[c], 4), h,
+                               near[0], per_unit, scale, w->gA + (size_t)slot * size, &total, res->forces);
                 for (int a = 0; a < 3 && res->forces; a++)
                     res->forces[i][a] += total.force[a];
             }
@@ -445,8 +553,9 @@ static enum al_err FN(run_part)(void *ctx, int k)
         w->outside += (long)w->nout;
         w->want = w->nout > w->want ? w->nout : w->want;
         for (size_t c = 0; c < (size_t)n; c++) {
-            const REAL *A = w->A + c * 4 * s->mp;
-            FN(descriptor)(s->m1, s->m2, s->mp, A, A, w->D + c * s->ndp);
+            REAL *A = w->A + c * s->asize;
+            FN(trim)(&s->size, A);
+            FN(descriptor)(&s->size, A, A, w->D + c * s->ndp);
         }
         FN(fit)(w, l->block_type[b0], n, l->order + l->block_first[b0]);
         FN(forces)(w, l, j->geo, b0, b1);

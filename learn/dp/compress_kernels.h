@@ -12,7 +12,7 @@
 
 enum { PANEL_VECS = 3, DEPTH = 256, BYTES_AHEAD = 8192, LANES = VEC_BYTES / 8 };
 enum { SLOTS = 64 }; // centres at a time
-enum { LINE = 64, ROWS_AHEAD = 8 }; // bytes of a cache line; see rows_impl.h
+enum { LINE = 64, ROWS_AHEAD = 8, CHUNK = 64 }; // bytes of a cache line; see rows_impl.h (CHUNK: whole vectors)
 #define PANEL_API static __attribute__((unused))
 typedef double eight __attribute__((vector_size(64), aligned(8), may_alias));
 static const int IOTA_S[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};

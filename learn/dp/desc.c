@@ -2,6 +2,8 @@
 // Copyright the alnd authors
 #include "dp/desc.h"
 
+#include <stdbool.h>
+
 enum { UNROLL = 8 };
 
 static inline double sum4(v4d v)
@@ -52,8 +54,7 @@ void dp_project(int n, int m1, const double *G, const v4d *gA, v4d *out)
     }
 }
 
-void dp_spread(int n, int m1, const v4d *R, const v4d *Rt, const v4d *gA, const v4d *gAt, double *gG,
-               double *gGt)
+void dp_spread(int n, int m1, const v4d *R, const v4d *Rt, const v4d *xt, const v4d *gA, const v4d *gAt, double *gG, double *gGt)
 {
     enum { WIDE = 64 }; // columns at a time, components first so that the loop over columns vectorises
     for (int a0 = 0; a0 < m1; a0 += WIDE) {
@@ -67,39 +68,69 @@ void dp_spread(int n, int m1, const v4d *R, const v4d *Rt, const v4d *gA, const 
         for (int k = 0; k < n; k++) {
             double *restrict g = gG + (size_t)k * (size_t)m1 + a0;
             double *restrict gt = gGt + (size_t)k * (size_t)m1 + a0;
-            v4d r = R[k], rt = Rt[k], rx = R[k] * v4_set(Rt[k][0]);
+            v4d r = R[k], rt = Rt[k], rx = R[k] * v4_set(xt[k][0]);
             for (int a = 0; a < na; a++) {
                 double x = r[0] * c[0][a] + r[1] * c[1][a] + r[2] * c[2][a] + r[3] * c[3][a];
-                g[a] = x + (rt[0] * t[0][a] + rt[1] * t[1][a] + rt[2] * t[2][a] + rt[3] * t[3][a]);
-                gt[a] = rx[0] * t[0][a] + rx[1] * t[1][a] + rx[2] * t[2][a] + rx[3] * t[3][a];
+                g[a] += x + (rt[0] * t[0][a] + rt[1] * t[1][a] + rt[2] * t[2][a] + rt[3] * t[3][a]);
+                gt[a] += rx[0] * t[0][a] + rx[1] * t[1][a] + rx[2] * t[2][a] + rx[3] * t[3][a];
             }
         }
     }
 }
 
-void dp_descriptor(int m1, int m2, const v4d *A, double *D)
+// A group of components and where its block of D begins.
+struct group {
+    size_t at;
+    int m;      // columns
+    bool first; // of its block: the others are added
+};
+
+static int groups(struct dp_sizes n)
 {
-    for (int a = 0; a < m1; a++)
-        for (int b = 0; b < m2; b++)
-            D[a * m2 + b] = sum4(A[a] * A[b]);
+    return n.mh ? DP_GROUPS : 1;
 }
 
-void dp_descriptor_tangent(int m1, int m2, const v4d *A, const v4d *At, double *Dt)
+static struct group group_of(struct dp_sizes n, int g)
 {
-    for (int a = 0; a < m1; a++)
-        for (int b = 0; b < m2; b++)
-            Dt[a * m2 + b] = sum4(At[a] * A[b] + A[a] * At[b]);
+    int block = (g + 1) / 2;
+    return (struct group){(size_t)((block ? n.m1 + (block - 1) * n.mh : 0) * n.m2), block ? n.mh : n.m1, g == 0 || g % 2};
 }
 
-void dp_descriptor_back(int m1, int m2, const v4d *A, const double *gD, v4d *gA)
+void dp_descriptor(struct dp_sizes n, const v4d *A, double *D)
 {
-    for (int a = 0; a < m1; a++) {
-        v4d s = v4_set(0);
-        for (int b = 0; b < m2; b++)
-            s += v4_set(gD[a * m2 + b]) * A[b];
-        gA[a] += s;
+    for (int g = 0; g < groups(n); g++, A += n.m1) {
+        struct group q = group_of(n, g);
+        double *d = D + q.at;
+        for (int a = 0; a < q.m; a++)
+            for (int b = 0; b < n.m2; b++)
+                d[a * n.m2 + b] = sum4(A[a] * A[b]) + (q.first ? 0 : d[a * n.m2 + b]);
     }
-    for (int a = 0; a < m1; a++)
-        for (int b = 0; b < m2; b++)
-            gA[b] += v4_set(gD[a * m2 + b]) * A[a];
+}
+
+void dp_descriptor_tangent(struct dp_sizes n, const v4d *A, const v4d *At, double *Dt)
+{
+    for (int g = 0; g < groups(n); g++, A += n.m1, At += n.m1) {
+        struct group q = group_of(n, g);
+        double *d = Dt + q.at;
+        for (int a = 0; a < q.m; a++)
+            for (int b = 0; b < n.m2; b++)
+                d[a * n.m2 + b] = sum4(At[a] * A[b] + A[a] * At[b]) + (q.first ? 0 : d[a * n.m2 + b]);
+    }
+}
+
+void dp_descriptor_back(struct dp_sizes n, const v4d *A, const double *gD, v4d *gA)
+{
+    for (int g = 0; g < groups(n); g++, A += n.m1, gA += n.m1) {
+        struct group q = group_of(n, g);
+        const double *d = gD + q.at;
+        for (int a = 0; a < q.m; a++) {
+            v4d s = v4_set(0);
+            for (int b = 0; b < n.m2; b++)
+                s += v4_set(d[a * n.m2 + b]) * A[b];
+            gA[a] += s;
+        }
+        for (int a = 0; a < q.m; a++)
+            for (int b = 0; b < n.m2; b++)
+                gA[b] += v4_set(d[a * n.m2 + b]) * A[a];
+    }
 }

@@ -29,7 +29,7 @@ enum al_err dp_describer_open(const char *path, struct dp_describer **ret)
     AL_TRY(dp_potential_open(path, DP_WAY_PLAIN, &d->p));
     const struct dp_model *m = dp_potential_model(d->p);
     AL_TRY(dp_eval_create(m, &d->eval));
-    d->width = m->c.neuron[m->c.nneuron - 1] * m->c.axis_neuron;
+    d->width = dp_config_width(&m->c);
     *ret = d;
     d = NULL;
     return AL_ERR_OK;

@@ -14,17 +14,18 @@ enum { ROWS = 128 }; // rows of an embedding net at a time
 struct dp_eval {
     const struct dp_model *m;
     struct dp_zbl *zbl; // NULL: none
-    int m1, m2, nd;      // widths; nd = m1*m2
+    struct dp_sizes size;
+    int m1, nd, ng;      // widths of embedding and descriptor; groups of components
     struct dp_rows rows; // whole frame
     double *G, *Gt;      // [rows of a block][m1] embedding and its derivative
-    v4d *p;              // [2][rows of a block] work
+    v4d *p;              // [2][groups][rows of a centre and type] work
     size_t block_rows;   // capacity of these
     struct dp_tape emb;  // ROWS rows
     struct dp_tape fit;  // DP_BLOCK rows
     double *emb_mem, *fit_mem;
     double *D, *gD;       // [DP_BLOCK][nd]
     double *gy, *scratch; // [DP_BLOCK][fit width]
-    v4d *A, *gA;          // [DP_BLOCK][m1], [m1]
+    v4d *A, *gA;          // [DP_BLOCK][groups][m1], [groups][m1]
 };
 
 enum al_err dp_eval_create(const struct dp_model *m, struct dp_eval **ret)
@@ -33,8 +34,9 @@ enum al_err dp_eval_create(const struct dp_model *m, struct dp_eval **ret)
     AL_ALLOC(ev, 1);
     ev->m = m;
     ev->m1 = m->c.neuron[m->c.nneuron - 1];
-    ev->m2 = m->c.axis_neuron;
-    ev->nd = ev->m1 * ev->m2;
+    ev->size = dp_config_sizes(&m->c);
+    ev->nd = dp_config_width(&m->c);
+    ev->ng = dp_config_groups(&m->c);
     AL_TRY(dp_zbl_create(&m->c, &ev->zbl));
     AL_TRY(dp_tape_alloc(&m->emb[0], ROWS, &ev->emb, &ev->emb_mem));
     AL_TRY(dp_tape_alloc(&m->fit[0], DP_BLOCK, &ev->fit, &ev->fit_mem));
@@ -43,8 +45,8 @@ enum al_err dp_eval_create(const struct dp_model *m, struct dp_eval **ret)
     AL_ALLOC(ev->gD, DP_BLOCK * nd);
     AL_ALLOC(ev->gy, DP_BLOCK * width);
     AL_ALLOC(ev->scratch, DP_BLOCK * width);
-    AL_ALLOC(ev->A, DP_BLOCK * ev->m1);
-    AL_ALLOC(ev->gA, ev->m1);
+    AL_ALLOC(ev->A, DP_BLOCK * ev->ng * ev->m1);
+    AL_ALLOC(ev->gA, ev->ng * ev->m1);
     *ret = ev;
     ev = NULL;
     return AL_ERR_OK;
@@ -92,7 +94,7 @@ static enum al_err reserve(struct dp_eval *ev, const struct dp_layout *l)
     most += most / 8;
     AL_ALLOC(ev->G, most * (size_t)ev->m1);
     AL_ALLOC(ev->Gt, most * (size_t)ev->m1);
-    AL_ALLOC(ev->p, 2 * most);
+    AL_ALLOC(ev->p, 2 * (size_t)ev->ng * most);
     ev->block_rows = most;
     return AL_ERR_OK;
 }
@@ -118,28 +120,29 @@ static void descriptors(struct dp_eval *ev, const struct dp_layout *l, int b)
 {
     int nc = dp_block_size(l, b), base = dp_layout_seg(l, b, 0)[0];
     double inv = 1.0 / ev->m->nnei;
-    memset(ev->A, 0, (size_t)nc * (size_t)ev->m1 * sizeof *ev->A);
+    size_t m1 = (size_t)ev->m1, size = (size_t)ev->ng * m1;
+    memset(ev->A, 0, (size_t)nc * size * sizeof *ev->A);
     for (int t = 0; t < l->ntypes; t++) {
         const int *seg = dp_layout_seg(l, b, t);
         int ti = l->block_type[b], pad = seg[nc];
-        size_t at = (size_t)(seg[0] - base) * (size_t)ev->m1;
+        size_t at = (size_t)(seg[0] - base) * m1;
         embed(ev, &ev->m->emb[dp_model_emb_index(ev->m, ti, t)], seg[0], seg[nc + 1], ev->G + at,
               ev->Gt + at);
         for (int c = 0; c < nc; c++) {
             int n = seg[c + 1] - seg[c];
-            v4d *A = ev->A + (size_t)c * (size_t)ev->m1;
-            v4d empty = ev->rows.R[pad] * v4_set(ev->m->c.sel[t] - n);
-            dp_accumulate(n, ev->m1, ev->rows.R + seg[c], ev->G + (size_t)(seg[c] - base) * (size_t)ev->m1,
-                          A);
+            v4d *A = ev->A + (size_t)c * size;
+            v4d empty = ev->rows.R[0][pad] * v4_set(ev->m->c.sel[t] - n);
+            for (int g = 0; g < ev->ng; g++)
+                dp_accumulate(n, ev->m1, ev->rows.R[g] + seg[c], ev->G + (size_t)(seg[c] - base) * m1, A + (size_t)g * m1);
             if (n < ev->m->c.sel[t])
-                dp_accumulate(1, ev->m1, &empty, ev->G + (size_t)(pad - base) * (size_t)ev->m1, A);
+                dp_accumulate(1, ev->m1, &empty, ev->G + (size_t)(pad - base) * m1, A);
         }
     }
     for (int c = 0; c < nc; c++) {
-        v4d *A = ev->A + (size_t)c * (size_t)ev->m1;
-        for (int a = 0; a < ev->m1; a++)
+        v4d *A = ev->A + (size_t)c * size;
+        for (size_t a = 0; a < size; a++)
             A[a] *= v4_set(inv);
-        dp_descriptor(ev->m1, ev->m2, A, ev->D + (size_t)c * (size_t)ev->nd);
+        dp_descriptor(ev->size, A, ev->D + (size_t)c * (size_t)ev->nd);
     }
 }
 
@@ -147,30 +150,34 @@ static void descriptors(struct dp_eval *ev, const struct dp_layout *l, int b)
 static void row_forces(struct dp_eval *ev, const struct dp_layout *l, int b, struct pot_result *res)
 {
     int nc = dp_block_size(l, b), base = dp_layout_seg(l, b, 0)[0];
-    size_t m1 = (size_t)ev->m1;
-    double inv = 1.0 / ev->m->nnei;
+    size_t m1 = (size_t)ev->m1, size = (size_t)ev->ng * m1;
+    double inv = 1.0 / ev->m->nnei, scale_h = inv / ev->m->dstd[l->block_type[b]][1];
     v4d std = v4_load(ev->m->dstd[l->block_type[b]]);
     v4d scale = v4_set(inv) / std;
     for (int c = 0; c < nc; c++) {
-        memset(ev->gA, 0, m1 * sizeof *ev->gA);
-        dp_descriptor_back(ev->m1, ev->m2, ev->A + (size_t)c * m1, ev->gD + (size_t)c * (size_t)ev->nd,
+        memset(ev->gA, 0, size * sizeof *ev->gA);
+        dp_descriptor_back(ev->size, ev->A + (size_t)c * size, ev->gD + (size_t)c * (size_t)ev->nd,
                            ev->gA);
         int i = l->order[l->block_first[b] + c];
         for (int t = 0; t < l->ntypes; t++) {
             const int *seg = dp_layout_seg(l, b, t);
             int n = seg[c + 1] - seg[c];
             size_t at = (size_t)(seg[c] - base) * m1;
-            v4d *p = ev->p, *pt = ev->p + n;
-            dp_project(n, ev->m1, ev->G + at, ev->gA, p);
-            dp_project(n, ev->m1, ev->Gt + at, ev->gA, pt);
+            v4d *p = ev->p, *pt = ev->p + ev->ng * n;
+            for (int g = 0; g < ev->ng; g++) {
+                dp_project(n, ev->m1, ev->G + at, ev->gA + (size_t)g * m1, p + g * n);
+                dp_project(n, ev->m1, ev->Gt + at, ev->gA + (size_t)g * m1, pt + g * n);
+            }
             for (int k = 0; k < n; k++) {
                 int row = seg[c] + k;
-                v4d q = ev->rows.R[row] * pt[k];
-                v4d gR = p[k];
+                v4d q = v4_set(0), gR = p[k];
+                for (int g = 0; g < ev->ng; g++)
+                    q += ev->rows.R[g][row] * pt[g * n + k];
                 gR[0] += (q[0] + q[1]) + (q[2] + q[3]);
                 gR *= scale;
                 double g[3];
                 dp_row_force(&ev->rows.geo[row], gR, g);
+                if (ev->ng > 1) dp_row_force_groups(&ev->rows.geo[row], p + n + k, n, scale_h, g);
                 for (int a = 0; a < 3; a++) {
                     if (res->forces) {
                         res->forces[i][a] += g[a];

@@ -250,11 +250,34 @@ static enum al_err read_zbl(const struct reader *r, const json_t *model, struct 
     return read_range(r, zbl, ret);
 }
 
+// So is the descriptor of a model with harmonics.
+#define ANGULAR_KEY "alnd_angular"
+static const char ANGULAR_TYPE[] =
+    ANGULAR_KEY " (se_e2_a with harmonics of degree 2 and 3, for alnd only; deepmd-kit takes the .pb file that `dp_angular.py` of `alnd export` "
+                "makes of it)";
+
+static enum al_err read_descriptor_type(const struct reader *r, const json_t *desc, struct dp_config *c)
+{
+    const char *type = json_string_value(json_object_get(desc, "type"));
+    if (!type || strncmp(type, ANGULAR_KEY, strlen(ANGULAR_KEY)) != 0) {
+        AL_TRY(expect(r, desc, "type", "se_e2_a", "se_a"));
+        if (json_object_get(desc, "rcut_angular")) AL_FAIL(AL_ERR_CORRUPT, "%s: 'rcut_angular' in a se_e2_a descriptor", r->path);
+        return AL_ERR_OK;
+    }
+    AL_TRY(need_number(r, desc, "rcut_angular", &c->rcut_angular));
+    if (!dp_angular(c)) AL_FAIL(AL_ERR_CORRUPT, "%s: 'rcut_angular' of a descriptor with angles is %g", r->path, c->rcut_angular);
+    double columns;
+    AL_TRY(need_number(r, desc, "neuron_angular", &columns));
+    if (!(columns >= 1 && columns <= 4096)) AL_FAIL(AL_ERR_CORRUPT, "%s: neuron_angular %g", r->path, columns);
+    c->neuron_angular = (int)columns;
+    return AL_ERR_OK;
+}
+
 static enum al_err read_config(const struct reader *r, const json_t *model, const json_t *desc,
                                const json_t *fit, struct dp_config *c)
 {
     AL_TRY(read_zbl(r, model, &c->zbl));
-    AL_TRY(expect(r, desc, "type", "se_e2_a", "se_a"));
+    AL_TRY(read_descriptor_type(r, desc, c));
     AL_TRY(expect(r, fit, "type", "ener", "ener"));
     static const char *const none_m[] = {"atom_exclude_types", "pair_exclude_types"};
     static const char *const none_d[] = {"exclude_types", "env_protection", "spin"};
@@ -461,12 +484,16 @@ static json_t *descriptor_tree(struct writer *w, const struct dp_model *m)
     const struct dp_config *c = &m->c;
     json_t *d =
         json_pack("{ss ss si sf sf so so si sb sb sb s[] sf sb ss ss sn s{sf sf sf sb}}", "@class",
-                  "Descriptor", "type", "se_e2_a", "@version", 2, "rcut", c->rcut, "rcut_smth", c->rcut_smth,
+                  "Descriptor", "type", dp_angular(c) ? ANGULAR_TYPE : "se_e2_a", "@version", 2, "rcut", c->rcut, "rcut_smth", c->rcut_smth,
                   "sel", int_list(c->ntypes, c->sel), "neuron", int_list(c->nneuron, c->neuron),
                   "axis_neuron", c->axis_neuron, "resnet_dt", c->resnet_dt, "trainable", 1, "type_one_side",
                   c->type_one_side, "exclude_types", "env_protection", 0.0, "set_davg_zero", 0,
                   "activation_function", "tanh", "precision", "float64", "spin", "env_mat", "rcut", c->rcut,
                   "rcut_smth", c->rcut_smth, "protection", 0.0, "use_exp_switch", 0);
+    if (dp_angular(c)) {
+        json_object_set_new(d, "rcut_angular", json_real(c->rcut_angular));
+        json_object_set_new(d, "neuron_angular", json_integer(c->neuron_angular));
+    }
     json_object_set_new(d, "embeddings", embeddings_tree(w, m));
     json_t *davg = stat_array(w, m, m->davg), *dstd = stat_array(w, m, m->dstd);
     json_object_set_new(d, "@variables", json_pack("{so so}", "davg", davg, "dstd", dstd));
@@ -531,7 +558,7 @@ static json_t *model_tree(struct writer *w, const struct dp_model *m)
 static json_t *script_tree(const struct dp_config *c)
 {
     return json_pack("{so s{ss sf sf so so si sb sb ss ss} s{ss so sb ss ss}}", "type_map", type_list(c),
-                     "descriptor", "type", "se_e2_a", "rcut", c->rcut, "rcut_smth", c->rcut_smth, "sel",
+                     "descriptor", "type", dp_angular(c) ? ANGULAR_TYPE : "se_e2_a", "rcut", c->rcut, "rcut_smth", c->rcut_smth, "sel",
                      int_list(c->ntypes, c->sel), "neuron", int_list(c->nneuron, c->neuron), "axis_neuron",
                      c->axis_neuron, "resnet_dt", c->resnet_dt, "type_one_side", c->type_one_side,
                      "activation_function", "tanh", "precision", "float64", "fitting_net", "type", "ener",

@@ -11,7 +11,8 @@ struct dp_cut dp_cut_of(const struct dp_config *c)
     // volatile: gcc 12 takes the two conversions as a vector to float and back for nothing at all (-O3, AVX-512)
     volatile float rc = (float)c->rcut, rs = (float)c->rcut_smth;
     float den = rc - rs;
-    return (struct dp_cut){(double)rc, (double)rs, (double)den};
+    double ra = c->rcut_angular;
+    return (struct dp_cut){(double)rc, (double)rs, (double)den, ra, ra - (double)rs};
 }
 
 enum al_err dp_layout_create(struct dp_layout **ret)
@@ -190,7 +191,8 @@ enum al_err dp_rows_reserve(struct dp_rows *rows, size_t nrow)
     if (nrow <= rows->cap) return AL_ERR_OK;
     dp_rows_free(rows);
     size_t want = nrow + nrow / 4;
-    AL_ALLOC(rows->R, want);
+    for (int g = 0; g < DP_GROUPS; g++)
+        AL_ALLOC(rows->R[g], want);
     AL_ALLOC(rows->geo, want);
     AL_ALLOC(rows->x, want);
     rows->cap = want;
@@ -199,7 +201,8 @@ enum al_err dp_rows_reserve(struct dp_rows *rows, size_t nrow)
 
 void dp_rows_free(struct dp_rows *rows)
 {
-    al_free(rows->R);
+    for (int g = 0; g < DP_GROUPS; g++)
+        al_free(rows->R[g]);
     al_free(rows->geo);
     al_free(rows->x);
     *rows = (struct dp_rows){0};
@@ -215,8 +218,15 @@ void dp_rows_compute(struct dp_rows *rows, const struct dp_model *m, const struc
             v4d R = v4_set(0);
             rows->geo[k] = (struct dp_geo){0};
             if (l->j[k] >= 0) R = dp_environment_row(l->d[k], &cut, &rows->geo[k]);
-            rows->R[k] = (R - avg) / std;
-            rows->x[k] = rows->R[k][0];
+            rows->R[0][k] = (R - avg) / std;
+            rows->x[k] = rows->R[0][k][0];
+            if (!dp_angular(&m->c)) continue;
+            double y[DP_HARMONICS];
+            v4d four[DP_GROUPS - 1];
+            dp_harmonics_row(&rows->geo[k], y);
+            dp_groups_of(y, four);
+            for (int g = 1; g < DP_GROUPS; g++)
+                rows->R[g][k] = four[g - 1] / v4_set(m->dstd[t][1]);
         }
     }
 }

@@ -14,6 +14,7 @@
 #define AL_DP_LAYOUT_H
 
 #include "base/neigh.h"
+#include "dp/harmonics.h"
 #include "dp/model.h"
 #include "dp/vec.h"
 
@@ -37,10 +38,11 @@ struct dp_geo {    // of a row, for the chain rule
     double h[3];   // d/r
     double r;      // Ang
     double ds, sr; // ds/dr, s/r
+    double dq, qr; // dq/dr, q/r; 0 where there are no harmonics
 };
 
 struct dp_rows { // normalised rows and geometry, [nrow] each
-    v4d *R;      // R~
+    v4d *R[DP_GROUPS]; // R~; beyond the first for models with harmonics
     struct dp_geo *geo;
     double *x; // R~[0]: input of the embedding nets
     size_t cap;
@@ -48,24 +50,59 @@ struct dp_rows { // normalised rows and geometry, [nrow] each
 
 struct dp_cut { // TensorFlow's switch: rcut and rcut_smth and their difference rounded to float32
     double rc, rs, den;
+    double ra, aden; // rcut_angular (0: none) likewise
 };
 struct dp_cut dp_cut_of(const struct dp_config *c);
 
-// R (not normalised) and geometry of a neighbour at d.
+// s at r, and its derivative; s/r is ret_sr.
+static inline double dp_switch(double r, double rs, double rc, double den, double *ret_ds, double *ret_sr)
+{
+    double u = (r - rs) / den;
+    u = u < 0 ? 0 : u > 1 || !(r < rc) ? 1 : u;
+    double w = 1 + u * u * u * (-10 + u * (15 - 6 * u));
+    double dw = -30 * u * u * (1 - u) * (1 - u) / den;
+    double s = w / r;
+    *ret_sr = s / r;
+    *ret_ds = dw / r - *ret_sr;
+    return s;
+}
+
+// R (not normalised; without harmonics) and geometry of a neighbour at d.
 static inline v4d dp_environment_row(const double d[3], const struct dp_cut *cut, struct dp_geo *g)
 {
     double r = __builtin_sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
-    double u = (r - cut->rs) / cut->den;
-    u = u < 0 ? 0 : u > 1 || !(r < cut->rc) ? 1 : u;
-    double w = 1 + u * u * u * (-10 + u * (15 - 6 * u));
-    double dw = -30 * u * u * (1 - u) * (1 - u) / cut->den;
-    double s = w / r;
+    double s = dp_switch(r, cut->rs, cut->rc, cut->den, &g->ds, &g->sr);
     for (int a = 0; a < 3; a++)
         g->h[a] = d[a] / r;
     g->r = r;
-    g->sr = s / r;
-    g->ds = dw / r - g->sr;
+    g->dq = g->qr = 0;
+    if (r < cut->ra) dp_switch(r, cut->rs, cut->ra, cut->aden, &g->dq, &g->qr);
     return (v4d){s, s * g->h[0], s * g->h[1], s * g->h[2]};
+}
+
+// Components of l = 2, 3 of a row (not normalised).
+static inline void dp_harmonics_row(const struct dp_geo *g, double ret[DP_HARMONICS])
+{
+    dp_harmonics(g->h, ret);
+    for (int m = 0; m < DP_HARMONICS; m++)
+        ret[m] *= g->qr * g->r;
+}
+
+// The components of l = 2, 3 in fours (DP_GROUPS), and back.
+static inline void dp_groups_of(const double y[DP_HARMONICS], v4d ret[DP_GROUPS - 1])
+{
+    ret[0] = v4_load(y);
+    ret[1] = (v4d){y[4], 0, 0, 0};
+    ret[2] = v4_load(y + 5);
+    ret[3] = (v4d){y[9], y[10], y[11], 0};
+}
+static inline void dp_groups_back(const v4d four[DP_GROUPS - 1], double ret[DP_HARMONICS])
+{
+    v4_store(ret, four[0]);
+    ret[4] = four[1][0];
+    v4_store(ret + 5, four[2]);
+    for (int k = 0; k < 3; k++)
+        ret[9 + k] = four[3][k];
 }
 
 // Of atom i of the layout, for the caller.

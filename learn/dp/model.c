@@ -62,12 +62,17 @@ enum al_err dp_config_check(const struct dp_config *c)
     if (nnei < 1) AL_FAIL(AL_ERR_INPUT, "sel is zero for every type");
     if (!(c->rcut > 0 && c->rcut < 100 && c->rcut_smth >= 0 && c->rcut_smth < c->rcut))
         AL_FAIL(AL_ERR_INPUT, "cut-off %g Ang with smoothing from %g Ang", c->rcut, c->rcut_smth);
+    if (!(c->rcut_angular == 0 || (c->rcut_angular > c->rcut_smth && c->rcut_angular <= c->rcut)))
+        AL_FAIL(AL_ERR_INPUT, "cut-off of angles %g Ang, neither 0 nor in %g to %g Ang", c->rcut_angular, c->rcut_smth, c->rcut);
     AL_TRY(check_zbl(c));
     AL_TRY(check_widths("embedding", c->nneuron, c->neuron));
     AL_TRY(check_widths("fitting", c->nfit, c->fit));
     if (c->axis_neuron < 1 || c->axis_neuron > c->neuron[c->nneuron - 1])
         AL_FAIL(AL_ERR_INPUT, "axis_neuron %d is not in 1 to %d (last embedding width)", c->axis_neuron,
                 c->neuron[c->nneuron - 1]);
+    if (dp_angular(c) ? c->neuron_angular < c->axis_neuron || c->neuron_angular > c->neuron[c->nneuron - 1] : c->neuron_angular != 0)
+        AL_FAIL(AL_ERR_INPUT, "%d columns with angles; axis_neuron %d to %d (last embedding width) are possible, 0 without a cut-off of angles",
+                c->neuron_angular, c->axis_neuron, c->neuron[c->nneuron - 1]);
     return AL_ERR_OK;
 }
 
@@ -93,7 +98,7 @@ static void fitting_shape(const struct dp_config *c, struct dp_net *net)
 {
     net->nlayers = c->nfit + 1;
     for (int l = 0; l <= c->nfit; l++) {
-        int nin = l ? c->fit[l - 1] : c->neuron[c->nneuron - 1] * c->axis_neuron;
+        int nin = l ? c->fit[l - 1] : dp_config_width(c);
         int nout = l < c->nfit ? c->fit[l] : 1;
         int skip = l > 0 && l < c->nfit && nout == nin; // TensorFlow's rule
         net->layer[l] = (struct dp_layer){nin, nout, l < c->nfit, skip, NULL, NULL, NULL};

@@ -10,6 +10,12 @@
 // normalised R~ = (R - davg[ti])/dstd[ti]; empty slots are rows R = 0 and count too.
 //   A = 1/nnei sum_k G(R~_k0) (x) R~_k;  D[a*M2 + b] = sum_c A[a][c] A[b][c];  E_i = fit_ti(D) + bias.
 //
+// Those sums know distances and the lengths of sums of directions (l = 0 and 1), not angles. With rcut_angular the rows within that
+// radius have twelve components more, the harmonics of degree l = 2 and 3 of the direction (dp/harmonics.h):
+//   R~_lm = q(r) Y_lm(d/r) / dstd[ti][1],  q = s with rcut_angular as cut-off,
+// A has those components, too, in its first MH columns, and D three blocks after each other: of the first four components, M1 x M2, of l = 2 and
+// of l = 3, MH x M2 each. So the pairs of neighbours j, k in D have G_a(j) G_b(k) P_l(cos of the angle between them). Ours alone: no other program reads such a model.
+//
 // All trainable numbers live in one array (param), so that optimiser, gradient and checkpoint are vectors.
 #ifndef AL_DP_MODEL_H
 #define AL_DP_MODEL_H
@@ -36,6 +42,8 @@ struct dp_config {
     int ntypes;                                // T
     char type_map[DP_MAX_TYPES][DP_TYPE_NAME]; // element symbols; index = type
     double rcut, rcut_smth;                    // Ang; multiples of 1/16 make all programs agree to 1e-14
+    double rcut_angular;                       // Ang, rcut_smth < rcut_angular <= rcut; 0: no harmonics, se_e2_a
+    int neuron_angular;                        // MH, columns of the embedding that harmonics go with, M2 <= MH <= M1; 0 without them
     int sel[DP_MAX_TYPES];                     // neighbour slots of each type; part of the model
     int nneuron, neuron[DP_MAX_LAYERS];        // embedding widths; the last is M1
     int axis_neuron;                           // M2 <= M1
@@ -77,6 +85,30 @@ struct dp_model {
     struct dp_zbl_range left_out;  // repulsion that the networks were trained with and that is not in c (dp_model_write_networks)
     char *meta;                    // extra ROOT key "alnd" as JSON text (our metadata), or NULL
 };
+
+enum { DP_GROUPS = 5 }; // fours of components: 0; 1, 2: l = 2, three of them 0; 3, 4: l = 3, one of them 0
+static inline bool dp_angular(const struct dp_config *c)
+{
+    return c->rcut_angular > 0;
+}
+static inline int dp_config_groups(const struct dp_config *c)
+{
+    return dp_angular(c) ? DP_GROUPS : 1;
+}
+// Sizes of D: M1 x M2, and twice MH x M2 with harmonics.
+struct dp_sizes {
+    int m1, m2, mh; // mh 0: no harmonics
+};
+static inline struct dp_sizes dp_config_sizes(const struct dp_config *c)
+{
+    return (struct dp_sizes){c->neuron[c->nneuron - 1], c->axis_neuron, dp_angular(c) ? c->neuron_angular : 0};
+}
+// Numbers of a descriptor.
+static inline int dp_config_width(const struct dp_config *c)
+{
+    struct dp_sizes s = dp_config_sizes(c);
+    return (s.m1 + 2 * s.mh) * s.m2;
+}
 
 // What deepmd-kit uses when nothing is said (INTEROP section 5), no types: rcut 6, [10,20,40] x 4,
 // [120,120,120], one-sided, fitting resnet_dt.

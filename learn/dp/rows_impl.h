@@ -29,19 +29,27 @@ INLINE VEC FN(value_slope)(const REAL *c, size_t mp, REAL t, VEC *ret_slope)
     return y;
 }
 
-// A[c] += sum_k R[c] G over V vectors of channels. The interval of the row ROWS_AHEAD further on is on its way meanwhile: r must have as many more, of
+struct FN(rows) { // of one centre and net; nc components: 4, or DP_HARMONICS
+    int n;
+    const REAL *R;      // [n][nc] R~
+    const REAL *t;      // position in the interval
+    const unsigned *at; // interval's coefficients, offset in the table
+};
+
+// A[c] += sum_k R[c] G over V vectors of channels. The interval of the row ROWS_AHEAD further on is on its way meanwhile: at must have as many more, of
 // any content.
-INLINE void FN(gather_part)(int n, const struct FN(row) *r, size_t mp, const REAL *table, REAL *A, const int V)
+INLINE void FN(gather_part)(const struct FN(rows) *r, size_t mp, size_t ap, const REAL *table, REAL *A, const int nc, const int V)
 {
-    VEC acc[4][PART];
-#pragma GCC unroll 4
-    for (int c = 0; c < 4; c++)
+    VEC acc[DP_HARMONICS][PART];
+    const REAL *R = r->R;
+#pragma GCC unroll 12
+    for (int c = 0; c < nc; c++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-            acc[c][v] = LOAD(A + (size_t)c * mp + (size_t)v * LANES);
-    for (int k = 0; k < n; k++) {
-        const REAL *c = table + r[k].at, t = r[k].t, *R = r[k].R;
-        const REAL *next = table + r[k + ROWS_AHEAD].at;
+            acc[c][v] = LOAD(A + (size_t)c * ap + (size_t)v * LANES);
+    for (int k = 0; k < r->n; k++, R += nc) {
+        const REAL *c = table + r->at[k], t = r->t[k];
+        const REAL *next = table + r->at[k + ROWS_AHEAD];
 #pragma GCC unroll 6
         for (size_t q = 0; q <= DEGREE; q++)
 #pragma GCC unroll 4
@@ -50,49 +58,81 @@ INLINE void FN(gather_part)(int n, const struct FN(row) *r, size_t mp, const REA
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++) {
             VEC G = FN(value)(c + (size_t)v * LANES, mp, t);
-#pragma GCC unroll 4
-            for (int q = 0; q < 4; q++)
+#pragma GCC unroll 12
+            for (int q = 0; q < nc; q++)
                 acc[q][v] += R[q] * G;
         }
     }
-#pragma GCC unroll 4
-    for (int c = 0; c < 4; c++)
+#pragma GCC unroll 12
+    for (int c = 0; c < nc; c++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-            STORE(A + (size_t)c * mp + (size_t)v * LANES) = acc[c][v];
+            STORE(A + (size_t)c * ap + (size_t)v * LANES) = acc[c][v];
 }
 
-static void FN(gather)(int n, const struct FN(row) *r, size_t mp, const REAL *table, REAL *A)
+static void FN(gather)(const struct FN(rows) *r, size_t mp, const REAL *table, REAL *A)
 {
     size_t j = 0;
     for (; j + PART * LANES <= mp; j += PART * LANES)
-        FN(gather_part)(n, r, mp, table + j, A + j, PART);
+        FN(gather_part)(r, mp, mp, table + j, A + j, 4, PART);
     if (PART > 3 && j + 3 * LANES == mp)
-        FN(gather_part)(n, r, mp, table + j, A + j, 3 < PART ? 3 : PART);
+        FN(gather_part)(r, mp, mp, table + j, A + j, 4, 3 < PART ? 3 : PART);
     else
         for (; j < mp; j += LANES)
-            FN(gather_part)(n, r, mp, table + j, A + j, 1);
+            FN(gather_part)(r, mp, mp, table + j, A + j, 4, 1);
 }
 
-// P[k] = sum_a G gA, with per_unit sum_a dG/dt (R . gA) added to component 0.
-static void FN(spread)(int n, const struct FN(row) *r, size_t mp, const REAL *table, REAL per_unit, const REAL *gA,
-                       REAL (*P)[4])
+static void FN(gather_harmonics)(const struct FN(rows) *r, size_t mp, size_t hp, const REAL *table, REAL *A)
 {
-    for (int k = 0; k < n; k++) {
-        const REAL *c = table + r[k].at, t = r[k].t, *R = r[k].R;
-        VEC p[4] = {{0}}, s[4] = {{0}};
-        for (size_t j = 0; j < mp; j += LANES) {
-            VEC Gt, G = FN(value_slope)(c + j, mp, t, &Gt);
-#pragma GCC unroll 4
-            for (size_t q = 0; q < 4; q++) {
-                VEC g = LOAD(gA + q * mp + j);
-                p[q] += G * g;
-                s[q] += Gt * g;
+    enum { WIDE = PART > 2 ? 2 : 1 }; // 12 sums of each
+    size_t j = 0;
+    for (; j + WIDE * LANES <= hp; j += WIDE * LANES)
+        FN(gather_part)(r, mp, hp, table + j, A + j, DP_HARMONICS, WIDE);
+    if (j < hp) FN(gather_part)(r, mp, hp, table + j, A + j, DP_HARMONICS, 1);
+}
+
+// Of up to CHUNK rows k and each component q: T[q*CHUNK + k] = sum_a G gA[q], T[nc*CHUNK + k] = per_unit sum_a dG/dt (R . gA); gA has ap columns.
+INLINE void FN(spread_part)(const struct FN(rows) *r, size_t mp, size_t ap, const REAL *table, REAL per_unit, const REAL *gA, REAL *T,
+                            const int nc)
+{
+    VEC sum[DP_HARMONICS + 1][LANES]; // of LANES rows, summed up together
+    for (int k0 = 0; k0 < r->n; k0 += (int)LANES) {
+        int m = r->n - k0 < (int)LANES ? r->n - k0 : (int)LANES;
+        for (int k = 0; k < m; k++) {
+            const REAL *c = table + r->at[k0 + k], t = r->t[k0 + k], *R = r->R + (size_t)(k0 + k) * (size_t)nc;
+            VEC p[DP_HARMONICS], s = {0};
+#pragma GCC unroll 12
+            for (int q = 0; q < nc; q++)
+                p[q] = (VEC){0};
+            for (size_t j = 0; j < ap; j += LANES) {
+                VEC Gt, G = FN(value_slope)(c + j, mp, t, &Gt), along = {0};
+#pragma GCC unroll 12
+                for (int q = 0; q < nc; q++) {
+                    VEC g = LOAD(gA + (size_t)q * ap + j);
+                    p[q] += G * g;
+                    along += R[q] * g;
+                }
+                s += Gt * along;
             }
+#pragma GCC unroll 12
+            for (int q = 0; q < nc; q++)
+                sum[q][k] = p[q];
+            sum[nc][k] = per_unit * s;
         }
-        p[0] += per_unit * ((R[0] * s[0] + R[1] * s[1]) + (R[2] * s[2] + R[3] * s[3]));
-#pragma GCC unroll 4
-        for (int q = 0; q < 4; q++)
-            P[k][q] = FN(sum)(p[q]);
+        for (int q = 0; q <= nc; q++) {
+            for (int k = m; k < (int)LANES; k++)
+                sum[q][k] = (VEC){0};
+            STORE(T + (size_t)(q * CHUNK + k0)) = FN(sums)(sum[q]);
+        }
     }
+}
+
+static void FN(spread)(const struct FN(rows) *r, size_t mp, const REAL *table, REAL per_unit, const REAL *gA, REAL *T)
+{
+    FN(spread_part)(r, mp, mp, table, per_unit, gA, T, 4);
+}
+
+static void FN(spread_harmonics)(const struct FN(rows) *r, size_t mp, size_t hp, const REAL *table, REAL per_unit, const REAL *gA, REAL *T)
+{
+    FN(spread_part)(r, mp, hp, table, per_unit, gA, T, DP_HARMONICS);
 }

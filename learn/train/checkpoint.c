@@ -82,6 +82,10 @@ void train_identity(const struct trainer *t, char ret_hex[65])
     al_sha256_double(&h, c->rcut);
     al_sha256_double(&h, c->rcut_smth);
     al_sha256_int(&h, c->axis_neuron);
+    if (dp_angular(c)) {
+        al_sha256_double(&h, c->rcut_angular);
+        al_sha256_int(&h, c->neuron_angular);
+    }
     if (dp_zbl_present(&c->zbl)) hash_doubles(&h, (const double[]){c->zbl.inner, c->zbl.outer}, 2);
     hash_doubles(&h, t->model->bias, (size_t)c->ntypes);
     hash_doubles(&h, t->model->param, t->model->nparam);

@@ -3,12 +3,15 @@
 //
 // The fast path for one precision; included in fast.c twice, with REAL and FN(name) defined. No include guard on
 // purpose. A slot is an atom of the batch, sorted by type, then frame, then the order of the frame's layout; a segment
-// the rows of one slot that belong to one embedding net, sorted by net.
+// the rows of one slot that belong to one embedding net, sorted by net; those within rcut_angular
+// come first.
 
 struct FN(fast) {
     const struct dp_model *m;
-    int m1, m2, nd, nz, T;  // widths: embedding, axis, descriptor, first fitting layer; types
+    struct FN(sizes) size;
+    int m1, nd, nz, T;      // widths: embedding, descriptor, first fitting layer; types
     size_t mp, ndp, zp;     // rounded up
+    size_t asize;           // numbers of A of a slot
     int *place;             // [nd] our row of the first fitting layer -> the model's
     struct dp_net *tail;    // [T] fitting nets without the first layer
     REAL **w, **wt;         // [T] packed first layer and its transpose
@@ -17,18 +20,19 @@ struct FN(fast) {
     int type_first[DP_MAX_TYPES + 1]; // slots of a type
     int *atom0;             // [n] of each frame
     int *slot_atom, *slot_of, *slot_frame; // [nslot]; slot_of: atom -> slot
-    int *seg_slot, *seg_row; // [nseg + 1]
+    int *seg_slot, *seg_row, *seg_near; // [nseg + 1]; seg_near: how many rows have harmonics
     int *net_seg;           // [nemb + 1]
     int *net_at;            // [nemb] offset of the net's table, in intervals
     double *x;              // [nrow]
     int *interval, *j;      // [nrow]; j: neighbour's atom, -1 empty slots
     struct dp_geo *geo;     // [nrow]
     REAL (*R)[4], (*Rt)[4], *t;
+    REAL (*H)[DP_HARMONICS], (*Ht)[DP_HARMONICS]; // of the rows that have them; NULL: no row has
     unsigned *at;
     struct nodes *nodes;    // [nemb]
     REAL *table, *bar;
     // slots
-    REAL *A, *gA, *At, *Abar; // [nslot][4][mp]
+    REAL *A, *gA, *At, *Abar; // [nslot][asize]: [4][mp], [DP_HARMONICS][hp]
     REAL *DD, *gD, *Dbar;     // [2 nslot][ndp] D and Dt of a type after each other; [nslot][ndp]
     REAL *z, *az, *zpack;     // [nslot][zp] products and factors; packed
     double *h0, *zt0, *yt0, *gx, *gxt, *stack; // [nslot][nz], the last [2 nslot]
@@ -53,7 +57,8 @@ void FN(fast_destroy)(struct FN(fast) **fp)
                  f->R,        f->Rt,     f->t,     f->at,      f->nodes,   f->table,     f->bar,     f->A,
                  f->gA,       f->At,     f->Abar,  f->DD,      f->gD,      f->Dbar,      f->z,       f->az,
                  f->zpack,    f->h0,     f->zt0,   f->yt0,     f->gx,      f->gxt,       f->stack,   f->tape_mem,
-                 f->gy,       f->gyt,    f->fit_work, f->force, f->virial, f->energy,    f->c};
+                 f->gy,       f->gyt,    f->fit_work, f->force, f->virial, f->energy,    f->c,
+                 f->seg_near, f->H,      f->Ht};
     for (size_t i = 0; i < sizeof p / sizeof *p; i++)
         al_free(p[i]);
     al_free(f);
@@ -66,18 +71,16 @@ enum al_err FN(fast_create)(const struct dp_model *m, struct FN(fast) **ret)
     AL_ALLOC(f, 1);
     f->m = m;
     f->T = m->c.ntypes;
-    f->m1 = m->c.neuron[m->c.nneuron - 1];
-    f->m2 = m->c.axis_neuron;
-    f->nd = f->m1 * f->m2;
+    f->size = FN(sizes_of)(&m->c);
+    f->m1 = f->size.m1;
+    f->nd = dp_config_width(&m->c);
     f->nz = m->fit[0].layer[0].nout;
-    f->mp = FN(dp_panel_width)((size_t)f->m1);
-    // the last row of D runs over by mp - m1
-    f->ndp = FN(dp_panel_width)((size_t)(f->nd - f->m1) + f->mp);
+    f->mp = f->size.mp;
+    f->ndp = FN(size_D)(&f->size);
     f->zp = FN(dp_panel_width)((size_t)f->nz);
+    f->asize = FN(size_A)(&f->size);
     AL_ALLOC(f->place, f->nd);
-    for (int b = 0, q = 0; b < f->m2; b++)
-        for (int a = 0; a < f->m1; a++)
-            f->place[q++] = a * f->m2 + b;
+    FN(places)(&f->size, f->place);
     AL_ALLOC(f->tail, f->T);
     AL_ALLOC(f->w, f->T);
     AL_ALLOC(f->wt, f->T);
@@ -114,7 +117,7 @@ static enum al_err FN(reserve_frames)(struct FN(fast) *f, int n)
 static enum al_err FN(reserve_atoms)(struct FN(fast) *f, size_t n)
 {
     if (n <= f->cap_atoms) return AL_ERR_OK;
-    size_t one[] = {f->ndp, f->zp, 4 * f->mp}, width = 1;
+    size_t one[] = {f->ndp, f->zp, f->asize}, width = 1;
     for (int t = 0; t < f->T; t++)
         if ((size_t)dp_net_width(&f->tail[t]) > width) width = (size_t)dp_net_width(&f->tail[t]);
     n += n / 4;
@@ -160,12 +163,14 @@ static enum al_err FN(reserve_rows)(struct FN(fast) *f, size_t n, size_t nseg)
 {
     if (n > f->cap_rows) {
         n += n / 4;
+        size_t harmonics = f->size.mh ? sizeof *f->H : 1;
         struct {
             void *at;
             size_t bytes;
         } list[] = {{&f->x, sizeof *f->x},     {&f->interval, sizeof(int)}, {&f->j, sizeof(int)},
                     {&f->geo, sizeof *f->geo}, {&f->R, sizeof *f->R},       {&f->Rt, sizeof *f->Rt},
-                    {&f->t, sizeof *f->t},     {&f->at, sizeof *f->at}};
+                    {&f->t, sizeof *f->t},     {&f->at, sizeof *f->at},     {&f->H, harmonics},
+                    {&f->Ht, harmonics}};
         f->cap_rows = 0;
         for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
             void **p = list[i].at;
@@ -178,11 +183,13 @@ static enum al_err FN(reserve_rows)(struct FN(fast) *f, size_t n, size_t nseg)
     if (nseg > f->cap_seg) {
         al_free(f->seg_slot);
         al_free(f->seg_row);
-        f->seg_slot = f->seg_row = NULL;
+        al_free(f->seg_near);
+        f->seg_slot = f->seg_row = f->seg_near = NULL;
         f->cap_seg = 0;
         nseg += nseg / 4;
         AL_ALLOC(f->seg_slot, nseg + 1);
         AL_ALLOC(f->seg_row, nseg + 1);
+        AL_ALLOC(f->seg_near, nseg + 1);
         f->cap_seg = nseg;
     }
     return AL_ERR_OK;
@@ -208,6 +215,24 @@ static void FN(lay_slots)(struct FN(fast) *f, int n, const struct gradient_frame
     f->type_first[f->T] = s;
 }
 
+// Row of the neighbour q of the layout.
+static void FN(lay_row)(struct FN(fast) *f, const struct dp_layout *l, const struct dp_cut *cut, int k, int q, int ti, int row,
+                        bool near)
+{
+    const struct dp_model *m = f->m;
+    v4d avg = v4_load(m->davg[ti]), inv = v4_set(1) / v4_load(m->dstd[ti]);
+    v4d R = (dp_environment_row(l->d[q], cut, &f->geo[row]) - avg) * inv;
+    f->j[row] = f->atom0[k] + l->j[q];
+    f->x[row] = R[0];
+    for (int i = 0; i < 4; i++)
+        f->R[row][i] = (REAL)R[i];
+    if (!near) return;
+    double y[DP_HARMONICS];
+    dp_harmonics_row(&f->geo[row], y);
+    for (int i = 0; i < DP_HARMONICS; i++)
+        f->H[row][i] = (REAL)(y[i] * inv[1]);
+}
+
 // Rows of neighbour type t around centre c of block b of frame k; the empty slots in one row at the end.
 static void FN(lay_segment)(struct FN(fast) *f, const struct dp_layout *l, const struct dp_cut *cut, int k, int b,
                             int c, int t)
@@ -215,18 +240,20 @@ static void FN(lay_segment)(struct FN(fast) *f, const struct dp_layout *l, const
     const struct dp_model *m = f->m;
     const int *seg = dp_layout_seg(l, b, t);
     int n = seg[c + 1] - seg[c], ti = l->block_type[b], empty = m->c.sel[t] - n, row = f->nrow;
-    v4d avg = v4_load(m->davg[ti]), inv = v4_set(1) / v4_load(m->dstd[ti]);
+    double near2 = cut->ra * cut->ra;
     f->seg_slot[f->nseg] = f->slot_of[f->atom0[k] + l->order[l->block_first[b] + c]];
-    f->seg_row[f->nseg++] = row;
-    for (int q = seg[c]; q < seg[c + 1]; q++, row++) {
-        v4d R = (dp_environment_row(l->d[q], cut, &f->geo[row]) - avg) * inv;
-        f->j[row] = f->atom0[k] + l->j[q];
-        f->x[row] = R[0];
-        for (int i = 0; i < 4; i++)
-            f->R[row][i] = (REAL)R[i];
-    }
+    f->seg_row[f->nseg] = row;
+    f->seg_near[f->nseg] = 0;
+    for (int far = 0; far < 2; far++)
+        for (int q = seg[c]; q < seg[c + 1]; q++) {
+            const double *d = l->d[q];
+            if ((d[0] * d[0] + d[1] * d[1] + d[2] * d[2] >= near2) != far) continue;
+            FN(lay_row)(f, l, cut, k, q, ti, row++, !far);
+            f->seg_near[f->nseg] += !far;
+        }
+    f->nseg++;
     if (empty > 0) {
-        v4d R = -avg * inv;
+        v4d R = -v4_load(m->davg[ti]) * (v4_set(1) / v4_load(m->dstd[ti]));
         f->x[row] = R[0];
         f->j[row] = -1;
         for (int i = 0; i < 4; i++) {
@@ -280,10 +307,21 @@ static struct FN(rows) FN(rows_of)(const struct FN(fast) *f, int seg)
 {
     int r = f->seg_row[seg];
     return (struct FN(rows)){.n = f->seg_row[seg + 1] - r,
-                             .R = (const REAL(*)[4])f->R + r,
-                             .Rt = (const REAL(*)[4])f->Rt + r,
+                             .R = &f->R[r][0],
+                             .Rt = &f->Rt[r][0],
+                             .x = (const REAL(*)[4])f->Rt + r,
                              .t = f->t + r,
                              .at = f->at + r};
+}
+
+// Those with harmonics, of which R and Rt are then.
+static struct FN(rows) FN(near_of)(const struct FN(fast) *f, int seg)
+{
+    struct FN(rows) r = FN(rows_of)(f, seg);
+    r.n = f->seg_near[seg];
+    r.R = &f->H[f->seg_row[seg]][0];
+    r.Rt = &f->Ht[f->seg_row[seg]][0];
+    return r;
 }
 
 // ---- energy and forces ------------------------------------------------------------------------------------
@@ -329,30 +367,34 @@ static REAL *FN(D_of)(struct FN(fast) *f, int t, int slot, bool tangent)
 static void FN(descriptors)(struct FN(fast) *f, bool tangent)
 {
     REAL *X = tangent ? f->At : f->A, inv = (REAL)(1.0 / f->m->nnei);
-    size_t size = 4 * f->mp;
+    size_t size = f->asize;
     for (size_t i = 0; i < (size_t)f->nslot * size; i++)
         X[i] *= inv;
     for (int t = 0; t < f->T; t++)
         for (int s = f->type_first[t]; s < f->type_first[t + 1]; s++) {
             size_t at = (size_t)s * size;
-            FN(descriptor)(f->m1, f->m2, f->mp, f->A + at, X + at, FN(D_of)(f, t, s, tangent));
+            FN(trim)(&f->size, X + at);
+            FN(descriptor)(&f->size, f->A + at, X + at, FN(D_of)(f, t, s, tangent));
         }
 }
 
 static void FN(sum_rows)(struct FN(fast) *f, bool tangent)
 {
-    size_t size = 4 * f->mp;
     REAL *X = tangent ? f->At : f->A;
-    memset(X, 0, (size_t)f->nslot * size * sizeof *X);
+    memset(X, 0, (size_t)f->nslot * f->asize * sizeof *X);
     for (int e = 0; e < f->m->nemb; e++) {
-        const REAL *table = f->table + (size_t)f->net_at[e] * size;
+        const REAL *table = f->table + (size_t)f->net_at[e] * 4 * f->mp;
         for (int g = f->net_seg[e]; g < f->net_seg[e + 1]; g++) {
-            struct FN(rows) r = FN(rows_of)(f, g);
-            REAL *A = X + (size_t)f->seg_slot[g] * size;
+            struct FN(rows) r = FN(rows_of)(f, g), near = FN(near_of)(f, g);
+            REAL *A = X + (size_t)f->seg_slot[g] * f->asize, *Ah = A + 4 * f->mp;
             if (tangent)
                 FN(tangent)(&r, f->mp, table, A);
             else
                 FN(accumulate)(&r, f->mp, table, A);
+            if (near.n && tangent)
+                FN(tangent_harmonics)(&near, f->mp, f->size.hp, table, Ah);
+            else if (near.n)
+                FN(accumulate_harmonics)(&near, f->mp, f->size.hp, table, Ah);
         }
     }
 }
@@ -408,21 +450,31 @@ static void FN(fit)(struct FN(fast) *f, int t)
 static void FN(segment_forces)(struct FN(fast) *f, int g, const REAL *table)
 {
     enum { CHUNK = 64 };
-    REAL P[CHUNK][4];
+    REAL P[CHUNK * 4], Ph[CHUNK * DP_HARMONICS], slope[CHUNK], slope_h[CHUNK];
     int s = f->seg_slot[g], i = f->slot_atom[s], k0 = f->slot_frame[s], t = 0;
     while (s >= f->type_first[t + 1])
         t++;
     v4d scale = v4_set(1.0 / f->m->nnei) / v4_load(f->m->dstd[t]);
-    struct FN(rows) all = FN(rows_of)(f, g), r = all;
+    struct FN(rows) all = FN(rows_of)(f, g), near = FN(near_of)(f, g);
+    const REAL *gA = f->gA + (size_t)s * f->asize;
     for (int q = 0; q < all.n; q += CHUNK) {
-        r = (struct FN(rows)){all.n - q < CHUNK ? all.n - q : CHUNK, all.R + q, all.Rt + q, all.t + q, all.at + q};
-        FN(project)(&r, f->mp, table, f->gA + (size_t)s * 4 * f->mp, P);
-        for (int k = 0; k < r.n; k++) {
+        int n = all.n - q < CHUNK ? all.n - q : CHUNK, nh = near.n - q < n ? near.n - q : n;
+        struct FN(rows) r = {n, all.R + 4 * q, NULL, NULL, all.t + q, all.at + q};
+        struct FN(rows) h = {nh, near.R + DP_HARMONICS * q, NULL, NULL, all.t + q, all.at + q};
+        FN(project)(&r, f->mp, table, gA, P, slope);
+        if (nh > 0) FN(project_harmonics)(&h, f->mp, f->size.hp, table, gA + 4 * f->mp, Ph, slope_h);
+        for (int k = 0; k < n; k++) {
             int row = f->seg_row[g] + q + k;
             const struct dp_geo *geo = &f->geo[row];
             if (f->j[row] < 0) continue;
-            double F[3], *v = &f->virial[k0][0][0];
-            dp_row_force(geo, (v4d){(double)P[k][0], (double)P[k][1], (double)P[k][2], (double)P[k][3]} * scale, F);
+            double F[3], *v = &f->virial[k0][0][0], a0 = (double)P[4 * k] + (double)slope[k] + (k < nh ? (double)slope_h[k] : 0);
+            dp_row_force(geo, (v4d){a0, (double)P[4 * k + 1], (double)P[4 * k + 2], (double)P[4 * k + 3]} * scale, F);
+            if (k < nh) {
+                double y[DP_HARMONICS];
+                for (int m = 0; m < DP_HARMONICS; m++)
+                    y[m] = (double)Ph[DP_HARMONICS * k + m] * scale[1];
+                dp_row_force_harmonics(geo, y, F);
+            }
             for (int a = 0; a < 3; a++) {
                 f->force[i][a] += F[a];
                 f->force[f->j[row]][a] -= F[a];
@@ -435,14 +487,14 @@ static void FN(segment_forces)(struct FN(fast) *f, int g, const REAL *table)
 
 static void FN(forces)(struct FN(fast) *f)
 {
-    size_t size = 4 * f->mp;
+    size_t size = f->asize;
     memset(f->gA, 0, (size_t)f->nslot * size * sizeof *f->gA);
     memset(f->force, 0, (size_t)f->natoms * sizeof *f->force);
     for (size_t s = 0; s < (size_t)f->nslot; s++)
-        FN(descriptor_back)(f->m1, f->m2, f->mp, f->A + s * size, f->gD + s * f->ndp, f->gA + s * size);
+        FN(descriptor_back)(&f->size, f->A + s * size, f->gD + s * f->ndp, f->gA + s * size);
     for (int e = 0; e < f->m->nemb; e++)
         for (int g = f->net_seg[e]; g < f->net_seg[e + 1]; g++)
-            FN(segment_forces)(f, g, f->table + (size_t)f->net_at[e] * size);
+            FN(segment_forces)(f, g, f->table + (size_t)f->net_at[e] * 4 * f->mp);
 }
 
 // ---- the second pass --------------------------------------------------------------------------------------
@@ -466,6 +518,11 @@ static void FN(row_tangents)(struct FN(fast) *f)
             v4d Rt = dp_row_tangent(geo, v) * inv;
             for (int a = 0; a < 4; a++)
                 f->Rt[r][a] = (REAL)Rt[a];
+            if (r >= f->seg_row[g] + f->seg_near[g]) continue;
+            double y[DP_HARMONICS];
+            dp_row_tangent_harmonics(geo, v, y);
+            for (int a = 0; a < DP_HARMONICS; a++)
+                f->Ht[r][a] = (REAL)(y[a] * inv[1]);
         }
     }
 }
@@ -508,13 +565,13 @@ static void FN(fit_reverse)(struct FN(fast) *f, int t, double *grad)
 static void FN(embed_reverse)(struct FN(fast) *f, double *grad)
 {
     const struct dp_model *m = f->m;
-    size_t size = 4 * f->mp, m1 = (size_t)f->m1;
+    size_t size = f->asize, interval = 4 * f->mp, m1 = (size_t)f->m1;
     REAL inv = (REAL)(1.0 / m->nnei);
     memset(f->Abar, 0, (size_t)f->nslot * size * sizeof *f->Abar);
     for (size_t s = 0; s < (size_t)f->nslot; s++) {
         REAL *Abar = f->Abar + s * size, *gA = f->gA + s * size;
-        FN(descriptor_back)(f->m1, f->m2, f->mp, f->A + s * size, f->Dbar + s * f->ndp, Abar);
-        FN(descriptor_back)(f->m1, f->m2, f->mp, f->At + s * size, f->gD + s * f->ndp, Abar);
+        FN(descriptor_back)(&f->size, f->A + s * size, f->Dbar + s * f->ndp, Abar);
+        FN(descriptor_back)(&f->size, f->At + s * size, f->gD + s * f->ndp, Abar);
         for (size_t i = 0; i < size; i++) {
             Abar[i] *= inv;
             gA[i] *= inv;
@@ -522,16 +579,17 @@ static void FN(embed_reverse)(struct FN(fast) *f, double *grad)
     }
     for (int e = 0; e < m->nemb; e++) {
         struct nodes *nd = &f->nodes[e];
-        memset(f->bar, 0, (size_t)nd->nint * size * sizeof *f->bar);
+        memset(f->bar, 0, (size_t)nd->nint * interval * sizeof *f->bar);
         for (int g = f->net_seg[e]; g < f->net_seg[e + 1]; g++) {
-            struct FN(rows) r = FN(rows_of)(f, g);
-            size_t s = (size_t)f->seg_slot[g] * size;
+            struct FN(rows) r = FN(rows_of)(f, g), near = FN(near_of)(f, g);
+            size_t s = (size_t)f->seg_slot[g] * size, h = s + 4 * f->mp;
             FN(scatter)(&r, f->mp, f->Abar + s, f->gA + s, f->bar);
+            if (near.n) FN(scatter_harmonics)(&near, f->mp, f->size.hp, f->Abar + h, f->gA + h, f->bar);
         }
         for (int k = 0; k < nd->nint; k++) {
             size_t l = (size_t)nd->left[k] * m1;
             double *y = nd->gy + l, *s = nd->gyt + l;
-            FN(coefficients_back)(f->m1, f->mp, f->bar + (size_t)k * size, y, y + m1, s, s + m1);
+            FN(coefficients_back)(f->m1, f->mp, f->bar + (size_t)k * interval, y, y + m1, s, s + m1);
         }
         nodes_reverse(nd, &m->emb[e], m->param, grad);
     }

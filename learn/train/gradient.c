@@ -16,15 +16,17 @@ struct gradient {
     const struct dp_model *m;
     struct fast_d *fast_d; // of the path in use, else NULL
     struct fast_s *fast_s;
-    int m1, m2, nd;
+    struct dp_sizes sizes;
+    int m1, nd, ng;     // widths of embedding and descriptor; groups of components
+    size_t size;        // of A of an atom: ng*m1
     size_t atom_cap, row_cap;
     struct dp_rows rows;
     struct dp_tape emb, fit; // all rows; all atoms in the order of the layout
     double *emb_mem, *fit_mem;
-    v4d *Rt;                     // [nrow] tangent of R~
-    v4d *p;                      // [2][nrow] work
+    v4d *Rt[DP_GROUPS];          // [nrow] tangent of R~
+    v4d *p;                      // [2][groups][nrow] work
     double *D, *gD, *Dt, *Dbar;  // [natoms][nd], sorted atoms; gD = dE_i/dD
-    v4d *A, *gA, *At, *Abar;     // [natoms][m1]
+    v4d *A, *gA, *At, *Abar;     // [natoms][groups][m1]
     double *gy, *gyt, *fit_work; // [natoms][fit width], the last [2]
     double *gG, *gGt, *emb_work; // [ROWS][embedding width], the last [2]
     double (*force)[3];          // [natoms]; after the loss: lambda
@@ -37,8 +39,10 @@ enum al_err gradient_create(const struct dp_model *m, enum gradient_path path, s
     AL_ALLOC(g, 1);
     g->m = m;
     g->m1 = m->c.neuron[m->c.nneuron - 1];
-    g->m2 = m->c.axis_neuron;
-    g->nd = g->m1 * g->m2;
+    g->sizes = dp_config_sizes(&m->c);
+    g->nd = dp_config_width(&m->c);
+    g->ng = dp_config_groups(&m->c);
+    g->size = (size_t)g->ng * (size_t)g->m1;
     size_t n = ROWS * (size_t)dp_net_width(&m->emb[0]);
     AL_ALLOC(g->gG, n);
     AL_ALLOC(g->gGt, n);
@@ -77,7 +81,8 @@ void gradient_destroy(struct gradient **gp)
     dp_rows_free(&g->rows);
     al_free(g->emb_mem);
     al_free(g->fit_mem);
-    al_free(g->Rt);
+    for (int q = 0; q < DP_GROUPS; q++)
+        al_free(g->Rt[q]);
     al_free(g->p);
     al_free(g->gG);
     al_free(g->gGt);
@@ -88,7 +93,7 @@ void gradient_destroy(struct gradient **gp)
 
 static enum al_err reserve(struct gradient *g, const struct dp_layout *l)
 {
-    size_t n = (size_t)l->natoms, nd = (size_t)g->nd, m1 = (size_t)g->m1, nrow = (size_t)l->nrow;
+    size_t n = (size_t)l->natoms, nd = (size_t)g->nd, nrow = (size_t)l->nrow;
     if (n > g->atom_cap) {
         free_atoms(g);
         size_t width = (size_t)dp_net_width(&g->m->fit[0]);
@@ -97,7 +102,7 @@ static enum al_err reserve(struct gradient *g, const struct dp_layout *l)
             AL_ALLOC(*d[i], n * nd);
         v4d **v[] = {&g->A, &g->gA, &g->At, &g->Abar};
         for (int i = 0; i < 4; i++)
-            AL_ALLOC(*v[i], n * m1);
+            AL_ALLOC(*v[i], n * g->size);
         AL_ALLOC(g->gy, n * width);
         AL_ALLOC(g->gyt, n * width);
         AL_ALLOC(g->fit_work, 2 * n * width);
@@ -108,12 +113,15 @@ static enum al_err reserve(struct gradient *g, const struct dp_layout *l)
     AL_TRY(dp_rows_reserve(&g->rows, nrow));
     if (nrow > g->row_cap) {
         nrow += nrow / 8;
-        al_free(g->Rt);
         al_free(g->p);
-        g->Rt = g->p = NULL;
+        g->p = NULL;
         g->row_cap = 0;
-        AL_ALLOC(g->Rt, nrow);
-        AL_ALLOC(g->p, 2 * nrow);
+        for (int q = 0; q < g->ng; q++) {
+            al_free(g->Rt[q]);
+            g->Rt[q] = NULL;
+            AL_ALLOC(g->Rt[q], nrow);
+        }
+        AL_ALLOC(g->p, 2 * (size_t)g->ng * nrow);
         AL_TRY(dp_tape_alloc(&g->m->emb[0], nrow, &g->emb, &g->emb_mem));
         g->row_cap = nrow;
     }
@@ -130,7 +138,7 @@ static void descriptors(struct gradient *g, const struct dp_layout *l)
 {
     int last = g->m->c.nneuron - 1, m1 = g->m1;
     double inv = 1.0 / g->m->nnei;
-    memset(g->A, 0, (size_t)l->natoms * (size_t)m1 * sizeof *g->A);
+    memset(g->A, 0, (size_t)l->natoms * g->size * sizeof *g->A);
     for (int b = 0; b < l->nblock; b++) {
         int nc = dp_block_size(l, b), c0 = l->block_first[b];
         for (int t = 0; t < l->ntypes; t++) {
@@ -144,19 +152,20 @@ static void descriptors(struct gradient *g, const struct dp_layout *l)
             }
             const double *G = g->emb.y[last];
             for (int c = 0; c < nc; c++) {
-                v4d *A = g->A + (size_t)(c0 + c) * (size_t)m1;
+                v4d *A = g->A + (size_t)(c0 + c) * g->size;
                 int n = seg[c + 1] - seg[c], pad = seg[nc];
-                v4d empty = g->rows.R[pad] * v4_set(g->m->c.sel[t] - n);
-                dp_accumulate(n, m1, g->rows.R + seg[c], G + (size_t)seg[c] * (size_t)m1, A);
+                v4d empty = g->rows.R[0][pad] * v4_set(g->m->c.sel[t] - n);
+                for (int q = 0; q < g->ng; q++)
+                    dp_accumulate(n, m1, g->rows.R[q] + seg[c], G + (size_t)seg[c] * (size_t)m1, A + q * m1);
                 dp_accumulate(1, m1, &empty, G + (size_t)pad * (size_t)m1, A);
             }
         }
     }
     for (int i = 0; i < l->natoms; i++) {
-        v4d *A = g->A + (size_t)i * (size_t)m1;
-        for (int a = 0; a < m1; a++)
+        v4d *A = g->A + (size_t)i * g->size;
+        for (size_t a = 0; a < g->size; a++)
             A[a] *= v4_set(inv);
-        dp_descriptor(m1, g->m2, A, g->D + (size_t)i * (size_t)g->nd);
+        dp_descriptor(g->sizes, A, g->D + (size_t)i * (size_t)g->nd);
     }
 }
 
@@ -201,23 +210,28 @@ static void forces(struct gradient *g, const struct dp_layout *l)
     for (int b = 0; b < l->nblock; b++)
         for (int c = 0; c < dp_block_size(l, b); c++) {
             int s = l->block_first[b] + c, i = l->order[s];
-            v4d *gA = g->gA + (size_t)s * (size_t)m1;
+            v4d *gA = g->gA + (size_t)s * g->size;
+            double scale_h = 1.0 / g->m->nnei / g->m->dstd[l->block_type[b]][1];
             v4d scale = v4_set(1.0 / g->m->nnei) / v4_load(g->m->dstd[l->block_type[b]]);
-            memset(gA, 0, (size_t)m1 * sizeof *gA);
-            dp_descriptor_back(m1, g->m2, g->A + (size_t)s * (size_t)m1, g->gD + (size_t)s * (size_t)g->nd,
-                               gA);
+            memset(gA, 0, g->size * sizeof *gA);
+            dp_descriptor_back(g->sizes, g->A + (size_t)s * g->size, g->gD + (size_t)s * (size_t)g->nd, gA);
             for (int t = 0; t < l->ntypes; t++) {
                 const int *seg = dp_layout_seg(l, b, t);
                 int r0 = seg[c], n = seg[c + 1] - r0;
-                v4d *p = g->p, *pt = g->p + n;
-                dp_project(n, m1, g->emb.y[last] + (size_t)r0 * (size_t)m1, gA, p);
-                dp_project(n, m1, g->emb.yt[last] + (size_t)r0 * (size_t)m1, gA, pt);
+                v4d *p = g->p, *pt = g->p + g->ng * n;
+                for (int q = 0; q < g->ng; q++) {
+                    dp_project(n, m1, g->emb.y[last] + (size_t)r0 * (size_t)m1, gA + q * m1, p + q * n);
+                    dp_project(n, m1, g->emb.yt[last] + (size_t)r0 * (size_t)m1, gA + q * m1, pt + q * n);
+                }
                 for (int k = 0; k < n; k++) {
-                    v4d q = g->rows.R[r0 + k] * pt[k], gR = p[k];
+                    v4d q = v4_set(0), gR = p[k];
+                    for (int u = 0; u < g->ng; u++)
+                        q += g->rows.R[u][r0 + k] * pt[u * n + k];
                     gR[0] += (q[0] + q[1]) + (q[2] + q[3]);
                     gR *= scale;
                     double f[3];
                     dp_row_force(&g->rows.geo[r0 + k], gR, f);
+                    if (g->ng > 1) dp_row_force_groups(&g->rows.geo[r0 + k], p + n + k, n, scale_h, f);
                     for (int a = 0; a < 3; a++) {
                         g->force[i][a] += f[a];
                         g->force[l->j[r0 + k]][a] -= f[a];
@@ -252,41 +266,55 @@ enum al_err frame_loss(int natoms, const struct frame_label *label, const struct
     return AL_ERR_OK;
 }
 
+// Tangent of row r of atom i along lambda_i - lambda_j - W d.
+static void row_tangent(struct gradient *g, const struct dp_layout *l, int i, int r, const double std[4])
+{
+    const double *d = l->d[r];
+    double v[3], y[DP_HARMONICS];
+    v4d four[DP_GROUPS - 1];
+    for (int a = 0; a < 3; a++)
+        v[a] = g->force[i][a] - g->force[l->j[r]][a] -
+               (g->virial[a][0] * d[0] + g->virial[a][1] * d[1] + g->virial[a][2] * d[2]);
+    g->Rt[0][r] = dp_row_tangent(&g->rows.geo[r], v) / v4_load(std);
+    if (g->ng == 1) return;
+    dp_row_tangent_harmonics(&g->rows.geo[r], v, y);
+    dp_groups_of(y, four);
+    for (int q = 1; q < DP_GROUPS; q++)
+        g->Rt[q][r] = four[q - 1] / v4_set(std[1]);
+}
+
 // Tangents of rows, of A and of D along lambda_i - lambda_j - W d.
 static void tangents(struct gradient *g, const struct dp_layout *l)
 {
     int m1 = g->m1, last = g->m->c.nneuron - 1;
     v4d inv = v4_set(1.0 / g->m->nnei);
-    memset(g->At, 0, (size_t)l->natoms * (size_t)m1 * sizeof *g->At);
+    memset(g->At, 0, (size_t)l->natoms * g->size * sizeof *g->At);
     for (int b = 0; b < l->nblock; b++) {
-        v4d std = v4_load(g->m->dstd[l->block_type[b]]);
+        const double *std = g->m->dstd[l->block_type[b]];
         for (int t = 0; t < l->ntypes; t++) {
             const int *seg = dp_layout_seg(l, b, t);
             int nc = dp_block_size(l, b);
-            g->Rt[seg[nc]] = v4_set(0);
+            for (int q = 0; q < g->ng; q++)
+                g->Rt[q][seg[nc]] = v4_set(0);
             for (int c = 0; c < nc; c++) {
                 int s = l->block_first[b] + c, i = l->order[s], r0 = seg[c], n = seg[c + 1] - r0;
-                v4d *Rx = g->p, *At = g->At + (size_t)s * (size_t)m1;
-                for (int k = 0; k < n; k++) {
-                    const double *d = l->d[r0 + k];
-                    double v[3];
-                    for (int a = 0; a < 3; a++)
-                        v[a] = g->force[i][a] - g->force[l->j[r0 + k]][a] -
-                               (g->virial[a][0] * d[0] + g->virial[a][1] * d[1] + g->virial[a][2] * d[2]);
-                    g->Rt[r0 + k] = dp_row_tangent(&g->rows.geo[r0 + k], v) / std;
-                    Rx[k] = g->rows.R[r0 + k] * v4_set(g->Rt[r0 + k][0]);
+                v4d *Rx = g->p, *At = g->At + (size_t)s * g->size;
+                for (int k = 0; k < n; k++)
+                    row_tangent(g, l, i, r0 + k, std);
+                for (int q = 0; q < g->ng; q++) {
+                    for (int k = 0; k < n; k++)
+                        Rx[k] = g->rows.R[q][r0 + k] * v4_set(g->Rt[0][r0 + k][0]);
+                    dp_accumulate(n, m1, g->Rt[q] + r0, g->emb.y[last] + (size_t)r0 * (size_t)m1, At + q * m1);
+                    dp_accumulate(n, m1, Rx, g->emb.yt[last] + (size_t)r0 * (size_t)m1, At + q * m1);
                 }
-                dp_accumulate(n, m1, g->Rt + r0, g->emb.y[last] + (size_t)r0 * (size_t)m1, At);
-                dp_accumulate(n, m1, Rx, g->emb.yt[last] + (size_t)r0 * (size_t)m1, At);
             }
         }
     }
     for (int i = 0; i < l->natoms; i++) {
-        v4d *At = g->At + (size_t)i * (size_t)m1;
-        for (int a = 0; a < m1; a++)
+        v4d *At = g->At + (size_t)i * g->size;
+        for (size_t a = 0; a < g->size; a++)
             At[a] *= inv;
-        dp_descriptor_tangent(m1, g->m2, g->A + (size_t)i * (size_t)m1, At,
-                              g->Dt + (size_t)i * (size_t)g->nd);
+        dp_descriptor_tangent(g->sizes, g->A + (size_t)i * g->size, At, g->Dt + (size_t)i * (size_t)g->nd);
     }
 }
 
@@ -314,14 +342,14 @@ static void reverse_fit(struct gradient *g, const struct dp_layout *l, double c,
 // Adjoint of A into Abar; both Abar and gA are then divided by nnei.
 static void reverse_descriptor(struct gradient *g, const struct dp_layout *l)
 {
-    size_t m1 = (size_t)g->m1, nd = (size_t)g->nd;
+    size_t size = g->size, nd = (size_t)g->nd;
     v4d inv = v4_set(1.0 / g->m->nnei);
-    memset(g->Abar, 0, (size_t)l->natoms * m1 * sizeof *g->Abar);
+    memset(g->Abar, 0, (size_t)l->natoms * size * sizeof *g->Abar);
     for (size_t i = 0; i < (size_t)l->natoms; i++) {
-        v4d *Abar = g->Abar + i * m1, *gA = g->gA + i * m1;
-        dp_descriptor_back(g->m1, g->m2, g->A + i * m1, g->Dbar + i * nd, Abar);
-        dp_descriptor_back(g->m1, g->m2, g->At + i * m1, g->gD + i * nd, Abar);
-        for (size_t a = 0; a < m1; a++) {
+        v4d *Abar = g->Abar + i * size, *gA = g->gA + i * size;
+        dp_descriptor_back(g->sizes, g->A + i * size, g->Dbar + i * nd, Abar);
+        dp_descriptor_back(g->sizes, g->At + i * size, g->gD + i * nd, Abar);
+        for (size_t a = 0; a < size; a++) {
             Abar[a] *= inv;
             gA[a] *= inv;
         }
@@ -337,9 +365,11 @@ static void embedding_adjoints(struct gradient *g, const struct dp_layout *l, in
     for (int c = 0; c < nc; c++) {
         int lo = seg[c] > r ? seg[c] : r, hi = seg[c + 1] < r + n ? seg[c + 1] : r + n;
         if (lo >= hi) continue;
-        size_t s = (size_t)(c0 + c) * m1, at = (size_t)(lo - r) * m1;
-        dp_spread(hi - lo, g->m1, g->rows.R + lo, g->Rt + lo, g->Abar + s, g->gA + s, g->gG + at,
-                  g->gGt + at);
+        size_t s = (size_t)(c0 + c) * g->size, at = (size_t)(lo - r) * m1;
+        memset(g->gG + at, 0, (size_t)(hi - lo) * m1 * sizeof *g->gG);
+        memset(g->gGt + at, 0, (size_t)(hi - lo) * m1 * sizeof *g->gGt);
+        for (int q = 0; q < g->ng; q++, s += m1)
+            dp_spread(hi - lo, g->m1, g->rows.R[q] + lo, g->Rt[q] + lo, g->Rt[0] + lo, g->Abar + s, g->gA + s, g->gG + at, g->gGt + at);
     }
     int pad = seg[nc];
     if (pad >= r + n) return;
@@ -349,7 +379,7 @@ static void embedding_adjoints(struct gradient *g, const struct dp_layout *l, in
     for (int c = 0; c < nc; c++) {
         double empty = g->m->c.sel[t] - (seg[c + 1] - seg[c]);
         for (size_t a = 0; a < m1; a++) {
-            v4d q = g->rows.R[pad] * g->Abar[(size_t)(c0 + c) * m1 + a];
+            v4d q = g->rows.R[0][pad] * g->Abar[(size_t)(c0 + c) * g->size + a];
             G[a] += empty * ((q[0] + q[1]) + (q[2] + q[3]));
         }
     }

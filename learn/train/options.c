@@ -87,7 +87,7 @@ enum al_err train_options_check(const struct train_options *o)
 // TensorFlow and NumPy backends of deepmd-kit agree on models of this kind only.
 enum al_err train_exportable(const struct dp_config *c)
 {
-    int d = c->neuron[c->nneuron - 1] * c->axis_neuron;
+    int d = dp_config_width(c);
     for (int i = 0; i < c->nfit; i++) {
         if (c->fit[i] != c->fit[0]) AL_FAIL(AL_ERR_INPUT, "fitting widths must all be equal");
         if (c->fit[i] == d || c->fit[i] == 2 * d)

@@ -4,8 +4,8 @@
 // SOAP (Vyas et al., arXiv:2409.11321): Adam in the eigenbasis of Shampoo's covariances (Gupta et al.,
 // arXiv:1802.09568). The weights of a layer are a tensor with one covariance a side, C_k = <G G^T> over the other
 // sides, averaged over the gradients of every SAMPLE-th step; gradient and moments live in the product of their
-// eigenbases Q_k, which are renewed every RENEW steps. The first fitting layer is a tensor of three sides, D = M1 x M2
-// and the output: 100 x 16 x 120 instead of 1600 x 120, so that the covariances stay small. Vectors (biases, time
+// eigenbases Q_k, which are renewed every RENEW steps. The first fitting layer is a tensor of three sides, D = M1 x M2 (M1 of all
+// blocks of D together) and the output: 100 x 16 x 120 instead of 1600 x 120, so that the covariances stay small. Vectors (biases, time
 // steps, one-wide layers) go to Adam. State and arithmetic are single precision, the parameters double.
 // The rms of a layer's update is held at the learning rate (CLIP; update clipping of Shazeer and Stern, arXiv:1804.04235): after new
 // bases the second moments belong to other vectors for a while, and a hard frame then kicks the weights far away.
@@ -90,7 +90,7 @@ static enum al_err add_net(struct soap *s, const struct dp_model *m, const struc
     for (int l = 0; l < net->nlayers; l++) {
         const struct dp_layer *la = &net->layer[l];
         size_t first = (size_t)(la->w - m->param), nw = (size_t)la->nin * (size_t)la->nout;
-        int split[SIDES] = {m->c.neuron[m->c.nneuron - 1], m->c.axis_neuron, la->nout}, plain[2] = {la->nin, la->nout};
+        int split[SIDES] = {dp_config_width(&m->c) / m->c.axis_neuron, m->c.axis_neuron, la->nout}, plain[2] = {la->nin, la->nout};
         if (la->nin == 1 || la->nout == 1)
             AL_TRY(add_rest(s, first, nw));
         else if (fitting && l == 0 && m->c.axis_neuron > 1)

@@ -28,7 +28,7 @@ static void add_frame(struct sums *sum, const struct dp_model *m, const struct d
         s->n += (double)dp_block_size(l, b) * m->nnei;
         for (int k = dp_layout_seg(l, b, 0)[0]; k < dp_block_end(l, b); k++) {
             if (l->j[k] < 0) continue;
-            v4d R = rows->R[k];
+            v4d R = rows->R[0][k];
             s->r += R[0];
             s->r2 += R[0] * R[0];
             s->a += R[1] + R[2] + R[3];

@@ -54,6 +54,17 @@ static inline struct dp_model *fixture_model(const struct dp_config *over, uint6
     return m;
 }
 
+// The same with harmonics.
+static inline struct dp_model *fixture_angular(uint64_t seed)
+{
+    struct dp_model *plain = fixture_model(NULL, seed);
+    struct dp_config c = plain->c;
+    c.rcut_angular = 4;
+    c.neuron_angular = 9;
+    dp_model_destroy(&plain);
+    return fixture_model(&c, seed);
+}
+
 // n atoms of types that go round over the list z, at random in a triclinic cell, no two closer than dmin.
 static inline struct al_frame *fixture_frame(int n, const int *z, int nz, double edge, double dmin,
                                              uint64_t seed)

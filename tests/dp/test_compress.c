@@ -116,7 +116,7 @@ static void all_kernels(void **state)
 }
 
 // Two-sided nets, time steps in the embedding, sizes that are no multiple of any vector; more neighbours than slots; one
-// block more than a group.
+// block more than a group; harmonics of nearer rows and of all.
 static void forms(void **state)
 {
     (void)state;
@@ -131,8 +131,10 @@ static void forms(void **state)
                           .resnet_dt = true,
                           .nfit = 2,
                           .fit = {33, 33}};
-    for (int form = 0; form < 3; form++) {
+    for (int form = 0; form < 5; form++) {
         c.type_one_side = form == 2;
+        c.rcut_angular = form < 3 ? 0 : form == 3 ? 3.9 : 5.1;
+        c.neuron_angular = form < 3 ? 0 : form == 3 ? 7 : 18;
         c.fit_resnet_dt = form == 1;
         c.neuron[2] = form ? 20 : 37;
         struct scene s = scene(fixture_model(&c, 7 + (uint64_t)form), 160, 13.0, 1.5, 3);
@@ -154,11 +156,11 @@ static void isolated(void **state) // no neighbours at all, not periodic
 static void outside_tables(void **state)
 {
     (void)state;
-    struct scene s = scene(fixture_model(NULL, 5), 40, 9.0, 1.6, 6);
+    struct scene s = scene(fixture_angular(5), 40, 9.0, 1.6, 6);
     s.m->min_nbor_dist = 1.5; // tables from 1.275 Ang on
     assert_int_equal(check(&s), 0);
     for (int a = 0; a < 3; a++)
-        s.f->pos[7][a] = s.f->pos[2][a] + (a == 0 ? 1.1 : 0.1);
+        s.f->pos[7][a] = s.f->pos[2][a] + (a == 0 ? 0.95 : 0.1);
     build(&s);
     assert_true(check(&s) >= 4); // two atoms, two runs
     scene_free(&s);
@@ -168,7 +170,7 @@ static void outside_tables(void **state)
 static void differences(void **state)
 {
     (void)state;
-    struct scene s = scene(fixture_model(NULL, 8), 60, 10.0, 1.6, 8);
+    struct scene s = scene(fixture_angular(8), 60, 10.0, 1.6, 8);
     static struct result r;
     for (int p = 0; p < 2; p++) {
         struct dp_compressed *c = NULL;
@@ -220,7 +222,7 @@ static void threads(void **state)
 {
     (void)state;
     static struct result want, have, again;
-    struct scene s = scene(fixture_model(NULL, 13), 240, 13.5, 1.4, 10);
+    struct scene s = scene(fixture_angular(13), 240, 13.5, 1.4, 10);
     long outside[2] = {-1, -1};
     s.m->min_nbor_dist = 3.0; // hundreds of inputs outside the tables: more than the room that a thread has for them at first
     plain(&s, &want);
@@ -269,10 +271,10 @@ static void twins(void **state)
 {
     (void)state;
     static struct runner x[4];
-    struct scene far = scene(fixture_model(NULL, 5), 60, 10.0, 1.6, 6), close = scene(fixture_model(NULL, 5), 60, 10.0, 1.6, 6);
+    struct scene far = scene(fixture_angular(5), 60, 10.0, 1.6, 6), close = scene(fixture_angular(5), 60, 10.0, 1.6, 6);
     far.m->min_nbor_dist = close.m->min_nbor_dist = 1.5;
     for (int a = 0; a < 3; a++)
-        close.f->pos[7][a] = close.f->pos[2][a] + (a == 0 ? 1.1 : 0.1);
+        close.f->pos[7][a] = close.f->pos[2][a] + (a == 0 ? 0.95 : 0.1);
     build(&close);
     for (int p = 0; p < 2; p++) {
         static struct result want[2];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Copyright the alnd authors
 //
-// What every potential of this form must satisfy, on one- and two-sided models: forces and virial as
+// What every potential of this form must satisfy, on one- and two-sided models and one with harmonics: forces and virial as
 // derivatives of the energy, invariances, smooth cut-off, independence of earlier calls.
 #include "dp_fixture.h"
 
@@ -9,7 +9,7 @@
 #include "dp/potential.h"
 
 static const int LI_P_S_O[] = {3, 15, 16, 8, 16, 3};
-enum { N = 18 };
+enum { N = 18, NVARIANT = 3 }; // one-sided; two-sided; that with harmonics
 
 static struct dp_model *variant(int k)
 {
@@ -25,6 +25,10 @@ static struct dp_model *variant(int k)
                             .nfit = 3,
                             .fit = {8, 8, 12},
                             .fit_resnet_dt = true};
+    if (k == 2) {
+        two.rcut_angular = 4;
+        two.neuron_angular = 6;
+    }
     return fixture_model(k ? &two : NULL, 31 + (uint64_t)k);
 }
 
@@ -54,7 +58,7 @@ static void forces(void **state)
 {
     (void)state;
     const double h = 1e-3, at[4] = {h, -h, 2 * h, -2 * h};
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < NVARIANT; k++) {
         struct potential *p = open_variant(k);
         struct al_frame *f = fixture_frame(N, LI_P_S_O, 6, 8, 1.6, 1);
         struct pot_result r = {.forces = f->forces};
@@ -95,7 +99,7 @@ static void virial(void **state) // -dE/d(strain), positive for compression
 {
     (void)state;
     const double h = 1e-3, at[4] = {h, -h, 2 * h, -2 * h};
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < NVARIANT; k++) {
         struct potential *p = open_variant(k);
         struct al_frame *f = fixture_frame(N, LI_P_S_O, 6, 8, 1.6, 2);
         struct pot_result r = {0};
@@ -121,7 +125,7 @@ static void virial(void **state) // -dE/d(strain), positive for compression
 static void invariances(void **state)
 {
     (void)state;
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < NVARIANT; k++) {
         struct potential *p = open_variant(k);
         struct al_frame *f = fixture_frame(N, LI_P_S_O, 6, 8, 1.6, 3), *g = NULL;
         double e = energy(p, f), tol = 1e-11;
@@ -196,6 +200,56 @@ static void smooth_cutoff(void **state) // energy and force go to their limits w
     potential_destroy(&p);
 }
 
+// An angle between two neighbours, of which one crosses rcut_angular: the force has no jump, and within it the angle counts for
+// itself: among four neighbours at the corners of a square, turning one pair leaves the lengths and the sum of the directions.
+static void angles(void **state)
+{
+    (void)state;
+    const double h = 1e-6;
+    struct potential *p[2] = {open_variant(0), NULL};
+    struct dp_model *m = fixture_angular(31);
+    struct al_frame *f = NULL;
+    MUST(dp_potential_from_model(m, DP_WAY_PLAIN, &p[1]));
+    dp_model_destroy(&m);
+    MUST(al_frame_create(5, &f));
+    f->pbc = false;
+    for (int i = 0; i < 5; i++) {
+        f->z[i] = i ? 16 : 3;
+        f->pos[i][0] = i ? 2.4 * cos(0.3 + M_PI / 2 * i) : 0;
+        f->pos[i][1] = i ? 2.4 * sin(0.3 + M_PI / 2 * i) : 0;
+    }
+    for (int k = 0; k < 2; k++) {
+        double e[5], turned[5];
+        struct pot_result r = {.atomic_energy = e};
+        MUST(p[k]->ops->eval(p[k], f, &r));
+        for (int i = 1; i < 5; i += 2) {
+            f->pos[i][0] = (i == 1 ? 1 : -1) * 2.4 * cos(0.7);
+            f->pos[i][1] = (i == 1 ? 1 : -1) * 2.4 * sin(0.7);
+        }
+        r = (struct pot_result){.atomic_energy = turned};
+        MUST(p[k]->ops->eval(p[k], f, &r));
+        for (int i = 1; i < 5; i += 2) {
+            f->pos[i][0] = 2.4 * cos(0.3 + M_PI / 2 * i);
+            f->pos[i][1] = 2.4 * sin(0.3 + M_PI / 2 * i);
+        }
+        assert_true(k ? fabs(e[0] - turned[0]) > 1e-6 : fabs(e[0] - turned[0]) < 1e-12);
+    }
+    double last[3] = {0};
+    for (int k = 0; k < 3; k++) {
+        f->pos[1][0] = 4 + (k - 1) * h;
+        f->pos[1][1] = 0;
+        struct pot_result r = {.forces = f->forces};
+        MUST(p[1]->ops->eval(p[1], f, &r));
+        for (int a = 0; a < 2; a++) {
+            if (k) assert_true(fabs(f->forces[0][a] - last[a]) < 10 * h && f->forces[0][a] != 0);
+            last[a] = f->forces[0][a];
+        }
+    }
+    al_frame_destroy(&f);
+    for (int k = 0; k < 2; k++)
+        potential_destroy(&p[k]);
+}
+
 // After many moves and a cell change the result has the bits of a fresh instance.
 static void history(void **state)
 {
@@ -261,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forces),          cmocka_unit_test(virial),          cmocka_unit_test(invariances),
         cmocka_unit_test(cluster),         cmocka_unit_test(history),         cmocka_unit_test(smooth_cutoff),
+        cmocka_unit_test(angles),
         cmocka_unit_test(unknown_species), cmocka_unit_test(atomic_energies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

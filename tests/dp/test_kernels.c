@@ -162,7 +162,7 @@ static void descriptor_sums(void **state)
     enum { N = 19, M1 = 13, M2 = 5 };
     struct al_rng r;
     al_rng_stream(&r, 4, "desc", 0, 0, 0);
-    double G[N * M1], D[M1 * M2], gG[N * M1], gGt[N * M1];
+    double G[N * M1], D[M1 * M2], gG[N * M1] = {0}, gGt[N * M1] = {0};
     v4d R[N], Rt[N], A[M1] = {0}, gA[M1], out[N], back[M1] = {0};
     random_array(&r, G, N * M1);
     random_array(&r, (double *)R, 4 * N);
@@ -170,9 +170,9 @@ static void descriptor_sums(void **state)
     random_array(&r, (double *)gA, 4 * M1);
     dp_accumulate(N, M1, R, G, A);
     dp_project(N, M1, G, gA, out);
-    dp_spread(N, M1, R, Rt, gA, A, gG, gGt);
-    dp_descriptor(M1, M2, A, D);
-    dp_descriptor_back(M1, M2, A, D, back);
+    dp_spread(N, M1, R, Rt, Rt, gA, A, gG, gGt);
+    dp_descriptor((struct dp_sizes){M1, M2, 0}, A, D);
+    dp_descriptor_back((struct dp_sizes){M1, M2, 0}, A, D, back);
     for (int a = 0; a < M1; a++)
         for (int c = 0; c < 4; c++) {
             double s = 0, g = 0;

@@ -64,6 +64,7 @@ static void files(void **state)
 {
     (void)state;
     round_trip(fixture_model(NULL, 1));
+    round_trip(fixture_angular(1));
     struct dp_config c = {.ntypes = 2,
                           .type_map = {"S", "O"},
                           .rcut = 5.1,

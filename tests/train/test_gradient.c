@@ -224,6 +224,30 @@ static void overflow_and_scalar_skip(void **state) // sel too small; first layer
     check_gradient(&c, 3, 12, 7.0);
 }
 
+static void harmonics(void **state) // of all rows, and of the nearer ones only
+{
+    (void)state;
+    struct dp_config c = {.ntypes = 4,
+                          .type_map = {"Li", "P", "S", "O"},
+                          .rcut = 4.5,
+                          .rcut_smth = 0.5,
+                          .sel = {24, 12, 24, 12},
+                          .nneuron = 3,
+                          .neuron = {3, 6, 12},
+                          .axis_neuron = 4,
+                          .type_one_side = true,
+                          .nfit = 3,
+                          .fit = {10, 10, 10},
+                          .fit_resnet_dt = true};
+    for (int k = 0; k < 2; k++) {
+        c.rcut_angular = k ? 3.5 : 4.5;
+        c.neuron_angular = k ? 12 : 5;
+        check_gradient(&c, 1, 18, 8.0);
+    }
+    c.sel[0] = 5; // overflow
+    check_gradient(&c, 11, 6, 4.4);
+}
+
 static void small_cell(void **state) // an atom is its own neighbour through the boundary
 {
     (void)state;
@@ -276,6 +300,7 @@ int main(void)
         cmocka_unit_test(one_sided),
         cmocka_unit_test(two_sided_resnet_dt),
         cmocka_unit_test(overflow_and_scalar_skip),
+        cmocka_unit_test(harmonics),
         cmocka_unit_test(small_cell),
         cmocka_unit_test(agrees_with_potential),
         cmocka_unit_test(overlapping_atoms),
