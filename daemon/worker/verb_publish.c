@@ -21,8 +21,15 @@ static enum al_err write_card(struct task *t, int n, const struct al_node *facts
     fprintf(o.out, "demonstration: %s\n", t->cfg->demonstration ? "true" : "false");
     const struct cfg_train *c = &t->cfg->train;
     bool zbl = c->zbl_outer > 0;
-    al_yaml_str(o.out, 0, "model", zbl ? "DeepPot-SE (se_e2_a) + ZBL repulsion, .dp format of alnd, double precision"
-                                       : "DeepPot-SE (se_e2_a), deepmd-kit .dp format, double precision");
+    bool angles = c->rcut_angular > 0;
+    char what[160];
+    snprintf(what, sizeof what, "DeepPot-SE (se_e2_a)%s%s, %s .dp format, double precision", angles ? " with angles" : "", zbl ? " + ZBL repulsion" : "",
+             angles || zbl ? "alnd's" : "deepmd-kit");
+    al_yaml_str(o.out, 0, "model", what);
+    if (angles)
+        fprintf(o.out, "# harmonics of degree 2 and 3 of the directions within rcut_ang, with so many columns of the embedding; deepmd-kit takes what\n"
+                       "# dp_angular.py of `alnd export` makes of graph.N.dp\n"
+                       "angles: {rcut_ang: %.10g, neurons: %d}\n", c->rcut_angular, c->angular_neurons);
     if (zbl)
         fprintf(o.out, "# deepmd-kit cannot take graph.N.dp; graph.N.without_zbl.dp with LAMMPS' pair_style zbl %g %g is the same\n"
                        "zbl_ang: {inner: %.10g, outer: %.10g}\n", c->zbl_inner, c->zbl_outer, c->zbl_inner, c->zbl_outer);

@@ -76,7 +76,12 @@ static inline v4d dp_environment_row(const double d[3], const struct dp_cut *cut
         g->h[a] = d[a] / r;
     g->r = r;
     g->dq = g->qr = 0;
-    if (r < cut->ra) dp_switch(r, cut->rs, cut->ra, cut->aden, &g->dq, &g->qr);
+    if (r < cut->ra && cut->ra == cut->rc) { // the same function
+        g->dq = g->ds;
+        g->qr = g->sr;
+    } else if (r < cut->ra) {
+        dp_switch(r, cut->rs, cut->ra, cut->aden, &g->dq, &g->qr);
+    }
     return (v4d){s, s * g->h[0], s * g->h[1], s * g->h[2]};
 }
 
