@@ -326,6 +326,10 @@ static void refused(void **state)
     o.model.zbl = (struct dp_zbl_range){0.5, 1};
     assert_int_equal(engine->check(&o), other);
     o = options(dir, &s);
+    o.model.rcut_angular = o.model.rcut;
+    o.model.neuron_angular = o.model.axis_neuron;
+    assert_int_equal(engine->check(&o), other);
+    o = options(dir, &s);
     o.schedule = SCHEDULE_COSINE;
     assert_int_equal(engine->check(&o), AL_ERR_OK);
 }

@@ -244,13 +244,14 @@ static void run_npy(const unsigned char *b, size_t n)
     REQUIRE(sum < 1 || sum >= 1 || isnan(sum));
 }
 
-static struct dp_model *tiny_model(void)
+static struct dp_model *tiny_model(bool angular)
 {
-    static const struct dp_config c = {.ntypes = 2, .type_map = {"Li", "S"}, .rcut = 4, .rcut_smth = 1, .sel = {2, 2}, .nneuron = 2,
+    struct dp_config c = {.ntypes = 2, .type_map = {"Li", "S"}, .rcut = 4, .rcut_smth = 1, .sel = {2, 2}, .nneuron = 2,
                                        .neuron = {1, 2}, .axis_neuron = 1, .type_one_side = true, .nfit = 2, .fit = {2, 2},
                                        .fit_resnet_dt = true};
     struct dp_model *m = NULL;
     struct al_rng r;
+    if (angular) c.rcut_angular = 3, c.neuron_angular = 1;
     REQUIRE(!dp_model_create(&c, &m));
     al_rng_stream(&r, 1, "fuzz", 0, 0, 0);
     dp_model_init(m, &r);
@@ -279,7 +280,7 @@ static void run_dp_tree(const unsigned char *b, size_t n)
     AL_AUTOFREE char *json = NULL;
     AL_OWN(dp_model) m = NULL;
     if (!arrays) {
-        AL_OWN(dp_model) tiny = tiny_model();
+        AL_OWN(dp_model) tiny = tiny_model(false);
         char dir[] = "/tmp/alnd-fuzz-XXXXXX", path[64];
         REQUIRE(mkdtemp(dir));
         snprintf(path, sizeof path, "%s/m.dp", dir);
@@ -295,12 +296,15 @@ static void run_dp_tree(const unsigned char *b, size_t n)
 
 int fuzz_seed_models(const char *dir)
 {
-    AL_OWN(dp_model) m = tiny_model();
-    AL_OWN(h5) h = NULL;
-    AL_AUTOFREE char *json = NULL;
-    char path[AL_PATH];
-    if (al_path(path, "%s/dp/model.dp", dir) || dp_model_write(path, m) || h5_open(path, &h) || h5_read_text(h, "json", &json)) return 1;
-    if (al_path(path, "%s/dp_tree/model.json", dir) || al_file_write(path, json, strlen(json))) return 1;
+    for (int angular = 0; angular < 2; angular++) {
+        AL_OWN(dp_model) m = tiny_model(angular);
+        AL_OWN(h5) h = NULL;
+        AL_AUTOFREE char *json = NULL;
+        const char *name = angular ? "angular" : "model";
+        char path[AL_PATH];
+        if (al_path(path, "%s/dp/%s.dp", dir, name) || dp_model_write(path, m) || h5_open(path, &h) || h5_read_text(h, "json", &json)) return 1;
+        if (al_path(path, "%s/dp_tree/%s.json", dir, name) || al_file_write(path, json, strlen(json))) return 1;
+    }
     return 0;
 }
 

@@ -107,6 +107,22 @@ def test_run():
     check('0.8 to 1.5 Ang is asked for' in err and 'keeps its own' in err, err)
     _, err = train('a.extxyz', '--out', 'zbl4', '--zbl.outer', '1.5 Ang', code=2)
     check('zbl wants inner and outer' in err, err)
+    # with angles: learns, goes on, is refused where it makes no sense
+    angles = ('--descriptor.rcut_angular', '4 Ang', '--descriptor.angular_neurons', '6')
+    train('a.extxyz', '--out', 'angles', '--steps', '400', *angles)
+    head = lines('angles/lcurve.out')
+    first, last = (float(head[k].split()[5]) for k in (2, -1))
+    check(last < 0.5 * first, f'with angles training does not learn: force {first} -> {last}')
+    check(b'"alnd_angular (' in read('angles/model.dp') and b'"alnd_angular (' not in read('one/model.dp'), 'type of the descriptor')
+    alnd('train', 'a.extxyz', '--from', 'angles/model.dp', '--out', 'angles2', '--steps', '20')
+    check(b'"alnd_angular (' in read('angles2/model.dp'), 'fine-tuning keeps the descriptor')
+    check('force' in alnd('test', 'angles2/model.dp', 'b.extxyz')[0], 'alnd test with angles')
+    for change, why in (({'--descriptor.rcut_angular': '9 Ang'}, 'at most descriptor.rcut'),
+                        ({'--descriptor.angular_neurons': '500'}, 'angular_neurons must be in'),
+                        ({'--engine': 'deepmd', '--deepmd': '/bin/true'}, 'deepmd-kit has no such descriptor')):
+        options = dict(zip(angles[::2], angles[1::2])) | change
+        _, err = train('a.extxyz', '--out', 'angles3', *(word for pair in options.items() for word in pair), code=2)
+        check(why in err, err)
     # errors of a model
     out, err = alnd('test', 'six/model.dp', 'b.extxyz', 'a.extxyz', '--out', 'errors')
     check('outlier' in out and re.search(r'^b +8 ', out, re.M) and re.search(r'all +Li +\d+', out), out)
