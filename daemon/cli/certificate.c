@@ -78,6 +78,8 @@ static void row_production(const struct al_node *r)
         fputs(", above the trust window in ", stdout);
         number(r, "extrapolating_fraction", 100, "%.2g %% of the samples");
     }
+    const char *closer = al_node_str(r, "closer_than_labels", NULL);
+    if (closer) printf(", closer than any label: %s", closer);
 }
 
 static void row_size(const struct al_node *r)

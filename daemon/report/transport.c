@@ -53,6 +53,10 @@ static void table_row(const struct page *pg, const char *system, const struct al
         fputs("; ", out);
         html_text(out, al_node_str(r, "extrapolation", ""));
     }
+    if (al_node_str(r, "closer_than_labels", NULL)) {
+        fputs("; atoms closer than in any label: ", out);
+        html_text(out, al_node_str(r, "closer_than_labels", ""));
+    }
     fputs("</td><td class=\"text\">", out);
     html_text(out, al_node_str(al_node_get(structure, "framework"), "verdict", ""));
     fputs("</td></tr>\n", out);

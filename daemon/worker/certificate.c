@@ -154,6 +154,11 @@ static enum al_err production(FILE *out, const char *const *ids, int m)
             if (drift) fprintf(out, ", energy_drift_ev_per_atom_ps: %s", drift);
             if (deviation) fprintf(out, ", force_deviation_mean_ev_per_ang: %s", deviation);
             if (unknown) fprintf(out, ", extrapolating_fraction: %s", unknown);
+            const char *closer = al_node_str(r, "closer_than_labels", NULL);
+            if (closer) {
+                fputs(", closer_than_labels: ", out);
+                al_yaml_quote(out, closer);
+            }
             fputs("}\n", out);
         }
     }

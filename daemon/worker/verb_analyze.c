@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "worker/approach.h"
 #include "worker/prun.h"
 #include "worker/transport.h"
 
@@ -24,6 +25,7 @@ struct analysis {
     struct transport t;
     struct point p[TRANSPORT_POINTS];
     struct transport_point q[TRANSPORT_POINTS]; // the same temperatures
+    struct approach labels;
 };
 
 static void analysis_destroy(struct analysis **ap)
@@ -119,6 +121,7 @@ static void write_point(FILE *out, const struct analysis *a, int i)
         al_yaml_double(out, 2, "energy_drift_ev_per_atom_ps", p->drift);
         al_yaml_double(out, 2, "force_deviation_mean_ev_per_ang", p->deviation);
     }
+    if (a->q[i].structure) approach_write(out, 2, &a->labels, a->q[i].structure->rdf);
     transport_write_point(out, 2, &a->t, &a->q[i]);
 }
 
@@ -184,6 +187,7 @@ enum al_err verb_analyze(struct task *t)
         if (q->nruns) AL_TRY(transport_diffuse(&a->t, q));
         else AL_TRY(no_run(&a->p[i], q));
     }
+    AL_TRY(approach_read("data/train", &a->labels));
     AL_TRY(task_path(t, prefix, ""));
     AL_TRY(transport_structure(&a->t, t, prefix));
     transport_fit(&a->t);

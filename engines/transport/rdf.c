@@ -95,7 +95,7 @@ static enum al_err set_up(struct work *w, const struct tr_reference *ref, const 
 }
 
 // Every ordered pair i-j of the full list adds one to its pair of kinds: a != b is counted as a-b and as b-a.
-static enum al_err add_frame(struct work *w, const struct tr_rdf *r, const struct tr_reference *ref, int run, int t, int block)
+static enum al_err add_frame(struct work *w, struct tr_rdf *r, const struct tr_reference *ref, int run, int t, int block)
 {
     const double(*cell)[3] = ref->run[run].traj->cells[t];
     const int *z = ref->run[run].traj->z;
@@ -109,7 +109,10 @@ static enum al_err add_frame(struct work *w, const struct tr_rdf *r, const struc
             const struct al_neigh_pair *p = &w->list->pair[e];
             int k = (int)(p->r / r->dr);
             if (k >= r->nbins) continue; // rounding at r_max
-            size_t at = (size_t)pair_of(w->kind[z[i]], w->kind[z[p->j]]) * nbins + (size_t)k;
+            int q = pair_of(w->kind[z[i]], w->kind[z[p->j]]);
+            size_t at = (size_t)q * nbins + (size_t)k;
+            double *shortest = &r->pair[q].r_shortest;
+            if (*shortest == 0.0 || p->r < *shortest) *shortest = p->r;
             g[at] += volume;
             w->count[at] += 1.0;
         }
@@ -283,6 +286,7 @@ void tr_rdf_write_yaml(FILE *out, int depth, const struct tr_rdf *r)
         const char *a = al_element_symbol(p->za), *b = al_element_symbol(p->zb);
         snprintf(key, sizeof key, "%s-%s", a, b);
         al_yaml_open(out, depth + 1, key);
+        if (p->r_shortest > 0.0) al_yaml_double(out, depth + 2, "shortest_ang", p->r_shortest);
         if (p->r_peak > 0.0) {
             al_yaml_double(out, depth + 2, "first_peak_ang", p->r_peak);
             al_yaml_double(out, depth + 2, "first_peak_g", p->g_peak);

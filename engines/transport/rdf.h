@@ -20,6 +20,7 @@ struct tr_rdf_options {
 struct tr_rdf_pair {
     int za, zb;           // za <= zb
     int na, nb;           // atoms
+    double r_shortest;    // Ang, of the frames used; 0: none below r_max
     double *g;            // [nbins] of the shell r[k] - dr/2 to r[k] + dr/2
     double *error;        // [nbins] standard error from blocks
     double *count_ab;     // [nbins] mean number of b within r[k] + dr/2 of an a; count_ba: of a around b

@@ -64,7 +64,8 @@ struct FN(work) { // of a thread, for one group at a time
 
 static void FN(work_clear)(struct FN(work) *w)
 {
-    void *p[] = {w->row.R, w->row.t, w->row.at, w->near.R, w->near.t, w->near.at, w->near_row, w->near_geo, w->near_first, w->A, w->gA, w->D, w->gD, w->h, w->y, w->gz, w->gx, w->curve, w->forces};
+    void *p[] = {w->row.R, w->row.t, w->row.at, w->near.R, w->near.t, w->near.at, w->near_row, w->near_geo, w->near_first, w->A,
+                 w->gA,    w->D,     w->gD,     w->h,      w->y,      w->gz,      w->gx,       w->curve,    w->forces};
     for (size_t i = 0; i < sizeof p / sizeof *p; i++)
         al_free(p[i]);
 }
@@ -308,9 +309,27 @@ static enum al_err FN(reserve)(struct FN(work) *w, size_t rows)
     return AL_ERR_OK;
 }
 
-static struct FN(rows) FN(rows_at)(const struct FN(list) *l, int first, int n, size_t nc)
+static struct FN(rows) FN(rows_at)(const struct FN(work) *w, int first, int n)
 {
-    return (struct FN(rows)){n, l->R + (size_t)first * nc, l->t + first, l->at + first};
+    return (struct FN(rows)){n, w->row.R + 4 * (size_t)first, NULL, w->row.t + first, w->row.at + first};
+}
+
+static struct FN(rows) FN(near_at)(const struct FN(work) *w, int first, int n)
+{
+    return (struct FN(rows)){n, NULL, w->near.R + DP_HARMONICS * (size_t)first, w->near.t + first, w->near.at + first};
+}
+
+// Adds the rows r, of which h have harmonics, to A.
+static void FN(gather_both)(const struct FN(work) *w, struct FN(rows) r, const struct FN(rows) *h, REAL *A)
+{
+    const struct FN(sizes) *n = &w->s->size;
+    if (h->n && h->n == r.n && n->hp == n->mp) {
+        r.H = h->H;
+        FN(gather_all)(&r, n->mp, w->table, A);
+        return;
+    }
+    FN(gather)(&r, n->mp, w->table, A);
+    if (h->n) FN(gather_harmonics)(h, n->mp, n->hp, w->table, A + 4 * n->mp);
 }
 
 // Blocks b0 .. b1 - 1: rows, then A of each centre, times 1/nnei.
@@ -331,15 +350,12 @@ static enum al_err FN(embed)(struct FN(work) *w, const struct dp_layout *l, cons
             for (int c = 0; c < nc; c++) {
                 int n = seg[c + 1] - seg[c], slot = l->block_first[b] - first + c, *from = &w->near_first[t * SLOTS + slot];
                 REAL *A = w->A + (size_t)slot * size, none[4];
-                struct FN(rows) r = FN(rows_at)(&w->row, seg[c] - base, n, 4), empty = FN(rows_at)(&w->row, seg[nc] - base, 1, 4);
-                FN(gather)(&r, s->mp, w->table, A);
                 from[0] = near;
                 if (s->size.mh) FN(fill_near)(w, geo, base, seg[c], seg[c + 1], 1 / m->dstd[ti][1], &near);
                 from[1] = near;
-                if (near > from[0]) {
-                    struct FN(rows) h = FN(rows_at)(&w->near, from[0], near - from[0], DP_HARMONICS);
-                    FN(gather_harmonics)(&h, s->mp, s->size.hp, w->table, A + 4 * s->mp);
-                }
+                struct FN(rows) h = {0}, empty = FN(rows_at)(w, seg[nc] - base, 1);
+                if (near > from[0]) h = FN(near_at)(w, from[0], near - from[0]);
+                FN(gather_both)(w, FN(rows_at)(w, seg[c] - base, n), &h, A);
                 if (n == sel) continue;
                 for (int q = 0; q < 4; q++)
                     none[q] = empty.R[q] * (REAL)(sel - n);
@@ -454,24 +470,25 @@ static void FN(row_forces)(const struct FN(work) *w, const struct dp_layout *l, 
                            struct FN(rows) h, int near, double per_unit, v4d scale, const REAL *gA, struct FN(pull) *sum,
                            double (*force)[3])
 {
-    REAL T[5 * CHUNK], Th[(DP_HARMONICS + 1) * CHUNK];
+    REAL T[(4 + 1 + DP_HARMONICS + 1) * CHUNK];
     double Fh[3][CHUNK];
-    const size_t mp = w->s->mp;
+    const size_t mp = w->s->mp, hp = w->s->size.hp;
     const int *h_row = w->near_row;
     while (r.n) {
         int n = r.n < CHUNK ? r.n : CHUNK, nh = 0, ih = 0;
         while (nh < h.n && h_row[near + nh] < r0 + n)
             nh++;
-        struct FN(rows) part = {n, r.R, r.t, r.at}, part_h = {nh, h.R, h.t, h.at};
-        FN(spread)(&part, mp, w->table, (REAL)per_unit, gA, T);
-        if (nh) {
-            FN(spread_harmonics)(&part_h, mp, w->s->size.hp, w->table, (REAL)per_unit, gA + 4 * mp, Th);
-            FN(near_forces)(w, near, nh, Th, scale[1], Fh);
-        }
+        struct FN(rows) part = {n, r.R, h.H, r.t, r.at}, part_h = {nh, NULL, h.H, h.t, h.at};
+        bool all = nh == n && hp == mp;
+        REAL *slope = T + (all ? 4 + DP_HARMONICS : 4) * CHUNK, *Th = T + (all ? 4 : 5) * CHUNK, *slope_h = Th + DP_HARMONICS * CHUNK;
+        if (all) FN(spread_all)(&part, mp, w->table, (REAL)per_unit, gA, T);
+        else FN(spread)(&part, mp, w->table, (REAL)per_unit, gA, T);
+        if (nh && !all) FN(spread_harmonics)(&part_h, mp, hp, w->table, (REAL)per_unit, gA + 4 * mp, Th);
+        if (nh) FN(near_forces)(w, near, nh, Th, scale[1], Fh);
         for (int k = 0; k < n; k++) {
             const struct dp_geo *g = &geo[r0 + k];
             bool is_near = ih < nh && h_row[near + ih] == r0 + k;
-            double F[3], a0 = (double)T[k] + (double)T[4 * CHUNK + k] + (is_near ? (double)Th[DP_HARMONICS * CHUNK + ih] : 0);
+            double F[3], a0 = (double)T[k] + (double)slope[k] + (is_near && !all ? (double)slope_h[ih] : 0);
             dp_row_force(g, (v4d){a0, (double)T[CHUNK + k], (double)T[2 * CHUNK + k], (double)T[3 * CHUNK + k]} * scale, F);
             for (int a = 0; a < 3 && is_near; a++)
                 F[a] += Fh[a][ih];
@@ -486,8 +503,8 @@ static void FN(row_forces)(const struct FN(work) *w, const struct dp_layout *l, 
                 fj[a] -= F[a];
         }
         r0 += n;
-        r = (struct FN(rows)){r.n - n, r.R + 4 * n, r.t + n, r.at + n};
-        h = (struct FN(rows)){h.n - nh, h.R + DP_HARMONICS * nh, h.t + nh, h.at + nh};
+        r = (struct FN(rows)){r.n - n, r.R + 4 * n, NULL, r.t + n, r.at + n};
+        h = (struct FN(rows)){h.n - nh, NULL, h.H + DP_HARMONICS * nh, h.t + nh, h.at + nh};
         near += nh;
     }
 }
@@ -513,10 +530,10 @@ static void FN(forces)(struct FN(work) *w, const struct dp_layout *l, const stru
                 int slot = l->block_first[b] - first + c, i = l->order[first + slot];
                 const int *near = &w->near_first[t * SLOTS + slot];
                 struct FN(rows) h = {0};
-                if (s->size.mh) h = FN(rows_at)(&w->near, near[0], near[1] - near[0], DP_HARMONICS);
+                if (s->size.mh) h = FN(near_at)(w, near[0], near[1] - near[0]);
                 total.force = v4_set(0);
-                FN(row_forces)(w, l, geo, seg[c], FN(rows_at)(&w->row, seg[c] - base, seg[c + 1] - seg[c], 4), h,
-                               near[0], per_unit, scale, w->gA + (size_t)slot * size, &total, res->forces);
+                FN(row_forces)(w, l, geo, seg[c], FN(rows_at)(w, seg[c] - base, seg[c + 1] - seg[c]), h, near[0],
+                               per_unit, scale, w->gA + (size_t)slot * size, &total, res->forces);
                 for (int a = 0; a < 3 && res->forces; a++)
                     res->forces[i][a] += total.force[a];
             }

@@ -131,10 +131,10 @@ static void forms(void **state)
                           .resnet_dt = true,
                           .nfit = 2,
                           .fit = {33, 33}};
-    for (int form = 0; form < 5; form++) {
+    for (int form = 0; form < 6; form++) {
         c.type_one_side = form == 2;
         c.rcut_angular = form < 3 ? 0 : form == 3 ? 3.9 : 5.1;
-        c.neuron_angular = form < 3 ? 0 : form == 3 ? 7 : 18;
+        c.neuron_angular = form < 3 ? 0 : form == 3 ? 7 : form == 4 ? 9 : 20;
         c.fit_resnet_dt = form == 1;
         c.neuron[2] = form ? 20 : 37;
         struct scene s = scene(fixture_model(&c, 7 + (uint64_t)form), 160, 13.0, 1.5, 3);
