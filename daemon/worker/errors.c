@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/fsio.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "committee/bootstrap.h"
@@ -277,6 +278,16 @@ enum al_err errors_write_calibration(FILE *out, const struct errors *x, int nbin
         fprintf(out, "  - {deviation_low: %.6g, deviation_high: %.6g, deviation: %.6g, frames: %d, force_rmse: %.6g}\n",
                 e[first]->deviation, e[last - 1]->deviation, mean, last - first, root(s.f2, s.nforce));
     }
+    return AL_ERR_OK;
+}
+
+enum al_err errors_add_file(struct errors *x, enum error_set set, const char *path)
+{
+    AL_OWN(al_frames) fs = NULL;
+    if (!al_exists(path)) return AL_ERR_OK;
+    AL_TRY(al_xyz_read(path, &fs));
+    for (int i = 0; i < fs->n; i++)
+        AL_TRY_MSG(errors_add(x, set, fs->f[i]), "evaluating %s", path);
     return AL_ERR_OK;
 }
 

@@ -26,6 +26,8 @@ void errors_parity(struct errors *x, FILE *energies, FILE *forces);
 // A labelled frame (energy and forces needed; virial where present): errors of member 0, deviation of all.
 // Frames of ERRORS_TRAIN that training leaves out (train.max_force) are none of its errors; they are counted.
 enum al_err errors_add(struct errors *x, enum error_set set, const struct al_frame *f);
+// All frames of an extended XYZ file; one that is not there has none.
+enum al_err errors_add_file(struct errors *x, enum error_set set, const char *path);
 // group: all | system | temperature | element; label names which ("all", "Li3PS4", "600", "Li"). Energy and
 // virial do not go by element (NaN).
 enum al_err errors_row(const struct errors *x, enum error_set set, const char *group, const char *label, uint64_t seed,

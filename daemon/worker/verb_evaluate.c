@@ -13,31 +13,21 @@
 
 enum { NBINS = 4 };
 
-static enum al_err read_set(struct errors *x, enum error_set set, const char *path)
-{
-    AL_OWN(al_frames) fs = NULL;
-    if (!al_exists(path)) return AL_ERR_OK;
-    AL_TRY(al_xyz_read(path, &fs));
-    for (int i = 0; i < fs->n; i++)
-        AL_TRY_MSG(errors_add(x, set, fs->f[i]), "evaluating %s", path);
-    return AL_ERR_OK;
-}
-
 // All frames gathered until now: train and valid up to the iteration's own training, test and new of this one too.
 static enum al_err read_all(const struct task *t, struct errors *x)
 {
     char path[AL_PATH];
-    AL_TRY(read_set(x, ERRORS_TRAIN, "initial/gather/train.extxyz"));
-    AL_TRY(read_set(x, ERRORS_VALID, "initial/gather/valid.extxyz"));
-    AL_TRY(read_set(x, ERRORS_TEST, "initial/gather/test.extxyz")); // of initial.data
+    AL_TRY(errors_add_file(x, ERRORS_TRAIN, "initial/gather/train.extxyz"));
+    AL_TRY(errors_add_file(x, ERRORS_VALID, "initial/gather/valid.extxyz"));
+    AL_TRY(errors_add_file(x, ERRORS_TEST, "initial/gather/test.extxyz")); // of initial.data
     for (int it = 0; it <= t->iteration; it++) {
         bool now = it == t->iteration;
         AL_TRY(al_path(path, "iterations/%03d/gather/train.extxyz", it));
-        AL_TRY(read_set(x, now ? ERRORS_NEW : ERRORS_TRAIN, path));
+        AL_TRY(errors_add_file(x, now ? ERRORS_NEW : ERRORS_TRAIN, path));
         AL_TRY(al_path(path, "iterations/%03d/gather/valid.extxyz", it));
-        AL_TRY(read_set(x, now ? ERRORS_NEW : ERRORS_VALID, path));
+        AL_TRY(errors_add_file(x, now ? ERRORS_NEW : ERRORS_VALID, path));
         AL_TRY(al_path(path, "iterations/%03d/gather/test.extxyz", it));
-        AL_TRY(read_set(x, ERRORS_TEST, path));
+        AL_TRY(errors_add_file(x, ERRORS_TEST, path));
     }
     return AL_ERR_OK;
 }

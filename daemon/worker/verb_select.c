@@ -405,8 +405,10 @@ static enum al_err select_systems(struct task *t, struct pool *p)
     return AL_ERR_OK;
 }
 
-// Deviation and error of the test frames that earlier iterations labelled, by the committee that judges now: deviations shrink
-// faster than errors from one committee to the next, so what the last one found would call too much accurate.
+static const char initial_test[] = "initial/gather/test.extxyz"; // held-out frames of initial.data, if there are any
+
+// Deviation and error of the test frames of initial.data and of those that earlier iterations labelled, by the committee that judges now:
+// deviations shrink faster than errors from one committee to the next, so what the last one found would call too much accurate.
 static enum al_err measure_now(struct task *t, double target, struct calibration_list **ret)
 {
     AL_AUTOFREE const char **models = NULL;
@@ -414,14 +416,11 @@ static enum al_err measure_now(struct task *t, double target, struct calibration
     int n;
     AL_TRY(task_input_list(t, "models", &models, &n));
     AL_TRY(errors_create(models, n, t, &x));
+    AL_TRY(errors_add_file(x, ERRORS_TEST, initial_test));
     for (int it = 0; it < t->iteration; it++) {
         char path[AL_PATH];
-        AL_OWN(al_frames) fs = NULL;
         AL_TRY(al_path(path, "iterations/%03d/gather/test.extxyz", it));
-        if (!al_exists(path)) continue;
-        AL_TRY(al_xyz_read(path, &fs));
-        for (int i = 0; i < fs->n; i++)
-            AL_TRY_MSG(errors_add(x, ERRORS_TEST, fs->f[i]), "evaluating %s", path);
+        AL_TRY(errors_add_file(x, ERRORS_TEST, path));
     }
     AL_TRY(errors_calibration(x, target, ret));
     return AL_ERR_OK;
@@ -443,7 +442,8 @@ static enum al_err make_windows(struct task *t, struct pool *p)
     AL_OWN(calibration_list) before = NULL;
     AL_OWN(calibration_list) now = NULL;
     AL_TRY(calibration_of_task(t, &before));
-    if (before->n) AL_TRY(measure_now(t, before->target, &now)); // auto, and not the first iteration
+    if (t->cfg->select.trust_auto && (before->n || al_exists(initial_test)))
+        AL_TRY(measure_now(t, before->n ? before->target : t->cfg->converge.force_rmse, &now));
     AL_ALLOC(p->window, t->cfg->nsystems * temps->n + 1);
     for (int s = 0; s < t->cfg->nsystems; s++)
         for (int k = 0; k < temps->n; k++)

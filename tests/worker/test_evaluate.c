@@ -41,7 +41,7 @@ static void held_out_frames(struct al_frames *fs, struct committee *c, int n, co
 static void open_first(struct committee **ret)
 {
     const char *const model[] = {"first.dp"};
-    random_model(model[0]);
+    random_model(model[0], 3);
     assert_int_equal(committee_open(model, 1, DP_WAY_DOUBLE, ret), AL_ERR_OK);
 }
 

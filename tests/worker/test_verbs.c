@@ -199,10 +199,11 @@ static void select_takes_candidates_and_never_repeats(void **state)
     const double dev[8] = {0.05, 0.2, 0.3, 0.09, 0.15, 0.45, 0.7, NAN};
     AL_OWN(al_frames) first = NULL;
     AL_OWN(al_frames) second = NULL;
+    random_model("first.dp", 3);
     explored("e-train", "LPS", "train", 8, dev);
     explored("e-test", "LPS", "test", 8, dev);
     AL_OWN(task) a = open_task("iterations/000/select", "select",
-                               "iteration: 0\ninputs:\n  explored: [e-train, e-test]\n  earlier: []\n");
+                               "iteration: 0\ninputs:\n  explored: [e-train, e-test]\n  earlier: []\n  models: [first.dp]\n");
     assert_int_equal(verb_select(a), AL_ERR_OK);
     assert_string_equal(fact(a, "frames.LPS"), "5"); // 3 of 4 candidates, 2 test frames
     assert_string_equal(fact(a, "frames.LPSO"), "0");
@@ -221,7 +222,7 @@ static void select_takes_candidates_and_never_repeats(void **state)
     }
     // the same frames explored again: only the candidate not taken before is left
     AL_OWN(task) b = open_task("iterations/001/select", "select",
-                               "iteration: 1\ninputs:\n  explored: [e-train]\n  earlier: [iterations/000/select]\n");
+                               "iteration: 1\ninputs:\n  explored: [e-train]\n  earlier: [iterations/000/select]\n  models: [first.dp]\n");
     assert_int_equal(verb_select(b), AL_ERR_OK);
     assert_string_equal(fact(b, "frames.LPS"), "1");
     assert_int_equal(al_xyz_read("iterations/001/select/LPS.extxyz", &second), AL_ERR_OK);
@@ -240,7 +241,7 @@ static void select_goes_far_from_what_is_labelled(void **state)
     (void)state;
     const double dev[6] = {0.2, 0.2, 0.2, 0.2, NAN, 0.2};
     explored("f-train", "LPS", "train", 6, dev);
-    random_model("first.dp");
+    random_model("first.dp", 3);
     AL_AUTOFREE char *loop = NULL;
     AL_AUTOFREE char *csv = NULL;
     AL_AUTOFREE char *yaml = NULL;
@@ -295,6 +296,42 @@ static void select_goes_far_from_what_is_labelled(void **state)
     has(row_of(csv, "f-train-1"), ",l0-LPS-0,near"); // most of its atoms have not moved: the labelled cell has them
 }
 
+// Held-out frames of initial.data measure the window before any iteration has labelled a test frame.
+static void select_measures_on_held_out_data(void **state)
+{
+    (void)state;
+    const double dev[2] = {0.2, 0.2};
+    AL_OWN(al_frame) cell = NULL;
+    AL_OWN(al_frames) fs = NULL;
+    AL_AUTOFREE char *yaml = NULL;
+    explored("h-train", "LPS", "train", 2, dev);
+    random_model("first.dp", 3);
+    random_model("second.dp", 4);
+    assert_int_equal(al_structure_read("inputs/LPS.extxyz", &cell), AL_ERR_OK);
+    assert_int_equal(al_frames_create(&fs), AL_ERR_OK);
+    cell->have = AL_HAVE_ENERGY | AL_HAVE_FORCES;
+    for (int i = 0; i < 9; i++) {
+        char id[16];
+        struct al_frame *f = NULL;
+        snprintf(id, sizeof id, "held-%d", i);
+        assert_int_equal(al_frame_copy(cell, &f), AL_ERR_OK);
+        f->pos[0][0] += 0.02 * i;
+        f->forces[0][0] = 1;
+        assert_int_equal(al_frame_info_set(f, "frame_id", id), AL_ERR_OK);
+        assert_int_equal(al_frame_info_set(f, "system", "LPS"), AL_ERR_OK);
+        assert_int_equal(al_frame_info_set(f, "temperature", "300"), AL_ERR_OK);
+        assert_int_equal(al_frames_push(fs, &f), AL_ERR_OK);
+    }
+    assert_int_equal(al_xyz_write("initial/gather/test.extxyz", fs), AL_ERR_OK);
+    AL_OWN(task) t = open_task("iterations/020/select", "select",
+                               "iteration: 0\ninputs:\n  explored: [h-train]\n  earlier: []\n  models: [first.dp, second.dp]\n");
+    if (verb_select(t)) fail_msg("%s", al_err_message());
+    assert_int_equal(unlink("initial/gather/test.extxyz"), 0);
+    assert_int_equal(al_file_read("iterations/020/select/selection.yaml", 0, &yaml, NULL), AL_ERR_OK);
+    has(row_of(yaml, "system: LPS, temperature: 300"), "from: system and temperature, auto: true, frames: 9");
+    has(row_of(yaml, "system: LPSO, temperature: 300"), "from: all, auto: true, frames: 9");
+}
+
 // share: candidates: 7 and 2 candidates share twice max_frames = 3: 4.67 and 1.33, so 5 and 1; equal: 3 and 2. What is there at most.
 static void select_shares_labels_by_candidates(void **state)
 {
@@ -314,7 +351,7 @@ static void select_shares_labels_by_candidates(void **state)
         assert_true(asprintf(&text, "%.*s%s%s", (int)(at - loop), loop, rule[k], at + strlen(rule[0])) > 0);
         write_text("loop.yaml", text);
         snprintf(id, sizeof id, "iterations/00%d/select", 4 + k);
-        AL_OWN(task) t = open_task(id, "select", "iteration: 4\ninputs:\n  explored: [s-train, so-train]\n  earlier: []\n");
+        AL_OWN(task) t = open_task(id, "select", "iteration: 4\ninputs:\n  explored: [s-train, so-train]\n  earlier: []\n  models: [first.dp]\n");
         assert_int_equal(verb_select(t), AL_ERR_OK);
         assert_string_equal(fact(t, "frames.LPS"), want[k][0]);
         assert_string_equal(fact(t, "frames.LPSO"), want[k][1]);
@@ -386,7 +423,7 @@ static void select_draws_besides(void **state)
     for (int k = 0; k < 2; k++) { // 1 of 2 candidates and 3 of the other 5 cool ones; then the two that are left
         char task[160], path[64];
         AL_AUTOFREE char *csv = NULL;
-        snprintf(task, sizeof task, "iteration: %d\ninputs:\n  explored: [r-train]\n  earlier: [%s]\n", 10 + k, before[k]);
+        snprintf(task, sizeof task, "iteration: %d\ninputs:\n  explored: [r-train]\n  earlier: [%s]\n  models: [first.dp]\n", 10 + k, before[k]);
         AL_OWN(task) t = open_task(ids[k], "select", task);
         if (verb_select(t)) fail_msg("%s", al_err_message());
         assert_string_equal(fact(t, "frames.LPS"), total[k]);
@@ -415,7 +452,7 @@ static void explorations_take_arrangements_in_turn(void **state)
     AL_OWN(al_frames) base = NULL;
     AL_AUTOFREE char *loop = NULL;
     AL_AUTOFREE char *text = NULL;
-    random_model("first.dp");
+    random_model("first.dp", 3);
     assert_int_equal(al_xyz_read("inputs/LPS.extxyz", &cell), AL_ERR_OK);
     assert_int_equal(al_frames_create(&base), AL_ERR_OK);
     for (int i = 0; i < 3; i++) {
@@ -471,7 +508,7 @@ int main(void)
         cmocka_unit_test(gather_keeps_larger_cells_apart),
         cmocka_unit_test(gather_refuses_other_settings),
         cmocka_unit_test(select_takes_candidates_and_never_repeats),
-        cmocka_unit_test(select_goes_far_from_what_is_labelled), cmocka_unit_test(select_shares_labels_by_candidates), cmocka_unit_test(select_draws_besides), cmocka_unit_test(import_tells_polymorphs_apart),
+        cmocka_unit_test(select_goes_far_from_what_is_labelled), cmocka_unit_test(select_measures_on_held_out_data), cmocka_unit_test(select_shares_labels_by_candidates), cmocka_unit_test(select_draws_besides), cmocka_unit_test(import_tells_polymorphs_apart),
         cmocka_unit_test(explorations_take_arrangements_in_turn),
         cmocka_unit_test(results_say_why_they_failed),
     };

@@ -84,7 +84,7 @@ void has(const char *row, const char *what)
     if (!at || (end && at > end)) fail_msg("no '%s' in '%.*s'", what, (int)(end ? end - row : 200), row);
 }
 
-void random_model(const char *path)
+void random_model(const char *path, uint64_t seed)
 {
     struct dp_config c;
     AL_OWN(dp_model) m = NULL;
@@ -101,7 +101,7 @@ void random_model(const char *path)
     c.axis_neuron = 4;
     c.rcut = 4;
     assert_int_equal(dp_model_create(&c, &m), AL_ERR_OK);
-    al_rng_stream(&rng, 3, "model", 0, 0, 0);
+    al_rng_stream(&rng, seed, "model", 0, 0, 0);
     dp_model_init(m, &rng);
     assert_int_equal(dp_model_write(path, m), AL_ERR_OK);
 }

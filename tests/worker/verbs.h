@@ -20,7 +20,7 @@ const char *fact(const struct task *t, const char *key); // "" where there is no
 // From the first place of `id` in a text on; that this line holds `what`.
 const char *row_of(const char *csv, const char *id);
 void has(const char *row, const char *what);
-// A committee's first member with random numbers in it.
-void random_model(const char *path);
+// A member of a committee with random numbers in it.
+void random_model(const char *path, uint64_t seed);
 
 #endif
