@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  * Copyright the alnd authors
  *
- * libalnd: energies, forces and virials of Deep Potential models (.dp files of alnd and of deepmd-kit 3, descriptor
- * se_e2_a), and the deviation of a committee. C99 and C++.
+ * libalnd: energies, forces and virials of Deep Potential models (.dp files of alnd and of deepmd-kit 3: se_e2_a, and
+ * alnd's own with angles), and the deviation of a committee. C99 and C++.
  *
  *     alnd_model *m;
  *     if (alnd_open("graph.0.dp", &m)) { fprintf(stderr, "%s\n", alnd_error()); ... }
