@@ -101,6 +101,7 @@ static enum al_err fill(struct export *x, const struct view *v)
         x->nmodels += model && !strstr(models->artifact[i].path, ".without_zbl.");
     }
     x->zbl = x->config->train.zbl_outer > 0;
+    x->angular = x->config->train.rcut_angular > 0;
     AL_TRY(al_path(from, "%s/data", x->run));
     AL_TRY(al_path(to, "%s/data", x->dir));
     AL_TRY(copy_tree(from, to));

@@ -203,6 +203,22 @@ static const char convert_sh[] =
     "    fi\n"
     "done\n";
 
+static const char convert_angular_sh[] =
+    "#!/bin/sh\n"
+    "# convert.sh: models/graph.*.dp, which have angles, to .pb for deepmd-kit's own LAMMPS and ASE. Needs deepmd-kit >= 3 with TensorFlow\n"
+    "# (pip install 'deepmd-kit[cpu]').\n"
+    "set -e\ncd \"$(dirname \"$0\")/models\"\n"
+    "if [ $# -gt 0 ]; then\n"
+    "    echo \"convert.sh: no $1: deepmd-kit cannot compress models with angles (rcut_angular); without it they are converted\" >&2\n"
+    "    exit 1\n"
+    "fi\n"
+    "python=$(sed -n '1s/^#!//p' \"$(command -v dp)\")\n"
+    "for f in graph.*.dp; do\n"
+    "    n=${f%.dp}\n"
+    "    [ -e \"$n.without_zbl.dp\" ] && continue # with ZBL repulsion, which deepmd-kit cannot take\n"
+    "    \"$python\" ../dp_angular.py \"$f\" \"$n.pb\"\n"
+    "done\n";
+
 enum al_err export_inputs(const struct export *x)
 {
     char path[AL_PATH];
@@ -214,7 +230,8 @@ enum al_err export_inputs(const struct export *x)
     }
     AL_TRY(write_ase(x));
     AL_TRY(write_text(x, "pbfix.py", cli_pbfix));
-    AL_TRY(write_text(x, "convert.sh", convert_sh));
+    if (x->angular) AL_TRY(write_text(x, "dp_angular.py", cli_dp_angular));
+    AL_TRY(write_text(x, "convert.sh", x->angular ? convert_angular_sh : convert_sh));
     AL_TRY(al_path(path, "%s/convert.sh", x->dir));
     if (chmod(path, 0755) != 0) AL_FAIL(AL_ERR_IO, "cannot make %s executable", path);
     return AL_ERR_OK;
@@ -245,8 +262,9 @@ static void write_use_deepmd(const struct export *x, FILE *out)
     const char *system = x->config->system[0].name;
     fputs("With deepmd-kit (>= 3): convert first, whatever uses the models, because deepmd-kit reads .dp files with its\n"
           "NumPy backend, which has no derivatives, and gives NaN for forces and virial.\n\n"
-          "    ./convert.sh                       # .dp -> .pb; --compress: also compressed\n",
+          "    ./convert.sh                       # .dp -> .pb",
           out);
+    fputs(x->angular ? " (with dp_angular.py, because of the angles; no compression)\n" : "; --compress: also compressed\n", out);
     fprintf(out, "    (cd lammps && lmp -in in.%s -var suffix pb)\n", system);
     if (!x->zbl) fprintf(out, "    dp test -m models/graph.0.pb -s data/test/%s\n", system);
 }
@@ -261,8 +279,9 @@ enum al_err export_card(const struct export *x, const struct view_task *models)
     fprintf(o.out, "# %s: interatomic potentials made by alnd\n\n", c->name);
     if (c->demonstration) fprintf(o.out, "**%s**\n\n", demo_note);
     bool converged = view_fact_int(models, "converged", 0) == 1;
-    fprintf(o.out, "%d Deep Potential models (se_e2_a, cut-off %g Ang) of the elements", x->nmodels,
-            c->train.rcut);
+    fprintf(o.out, "%d Deep Potential models (se_e2_a, cut-off %g Ang", x->nmodels, c->train.rcut);
+    if (x->angular) fprintf(o.out, ", with angles within %g Ang", c->train.rcut_angular);
+    fputs(") of the elements", o.out);
     for (int i = 0; i < x->nelements; i++)
         fprintf(o.out, " %s", al_element_symbol(x->z[i]));
     fprintf(
@@ -284,9 +303,9 @@ enum al_err export_card(const struct export *x, const struct view_task *models)
     fputs(" Elsewhere watch the committee's deviation.\n", o.out);
     if (x->zbl) write_about_zbl(x, o.out);
     write_facts(o.out, models);
-    fputs("\n| path | what |\n|---|---|\n| models/ | the committee, .dp (deepmd-kit >= 3); model.yaml: card "
-          "of the training |\n"
-          "| data/{train,valid,test} | labelled frames, deepmd/npy; test was never trained on |\n"
+    fprintf(o.out, "\n| path | what |\n|---|---|\n| models/ | the committee, .dp (%s); model.yaml: card of the training |\n",
+            x->angular ? "deepmd-kit refuses them: convert.sh" : "deepmd-kit >= 3");
+    fputs("| data/{train,valid,test} | labelled frames, deepmd/npy; test was never trained on |\n"
           "| errors/ | error tables of each iteration (eV/atom, eV/Ang; test: held-out) |\n"
           "| certificate.yaml | how far the potential can be trusted, and on what; when the report is there |\n"
           "| comparison.yaml | whether the systems differ: ratios of D, activation energies, 95 % intervals; when the report is there |\n"

@@ -4,9 +4,9 @@
 """`alnd export` of a real (tiny) campaign, and everything that the hand-off promises, tried with deepmd-kit, LAMMPS and ASE:
 convert.sh --compress, forces of the converted and compressed .pb against ours, `dp test` against our own error, LAMMPS on the .dp and on
 the .pb files, ase_md.py both ways. With zbl: of models with repulsion, whose networks alone go through deepmd-kit and with pair_style zbl
-give in LAMMPS what the whole models do.
+give in LAMMPS what the whole models do. With angular: of models with angles, which dp_angular.py converts and which have no compressed form.
 
-handoff.py BIN_DIR LIB_DIR SOURCE_DIR [zbl]     with the Python that has deepmd-kit, LAMMPS and ASE (ALND_PEER_PYTHON or
+handoff.py BIN_DIR LIB_DIR SOURCE_DIR [zbl | angular]     with the Python that has deepmd-kit, LAMMPS and ASE (ALND_PEER_PYTHON or
 /opt/dpvenv/bin/python). Exit 77: skipped."""
 import glob
 import os
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) # instead of this directory: its deepmd.py is not deepmd-kit
 import peer
 
 PEER = peer.PYTHON
@@ -25,7 +25,7 @@ peer.use('ase')
 import numpy as np
 
 BIN, LIB, SOURCE = (os.path.abspath(p) for p in sys.argv[1:4])
-ZBL = sys.argv[4:] == ['zbl']
+ZBL, ANGULAR = sys.argv[4:] == ['zbl'], sys.argv[4:] == ['angular']
 NETWORKS = 'without_zbl.' if ZBL else ''
 HERE = os.path.join(SOURCE, 'tests/system')
 PSEUDO = os.environ.get('ALND_PSEUDO_DIR') or os.path.join(SOURCE, '.alnd/pseudo')
@@ -71,9 +71,10 @@ def compare_models(system):
     """Ours against DeepPot, on every frame; our error against that of `dp test`."""
     from deepmd.infer import DeepPot
     error, n = 0.0, 0
+    kinds = [('pb', 1e-10)] + [('compressed.pb', 1e-7)] * (not ANGULAR)
     for k in range(2):
         ours = alnd.Model(f'models/graph.{k}.{NETWORKS}dp')
-        for kind, tolerance in (('pb', 1e-10), ('compressed.pb', 1e-7)):
+        for kind, tolerance in kinds:
             peer = DeepPot(f'models/graph.{k}.{NETWORKS}{kind}')
             e, f, v = [], [], []
             for symbols, x, box, label in frames(system):
@@ -90,9 +91,29 @@ def compare_models(system):
             for what, d in (('energy', e), ('forces', f), ('virial', v)):
                 close(f'{what}, graph.{k}.{kind}', np.zeros_like(np.concatenate([np.ravel(q) for q in d])),
                       np.concatenate([np.ravel(q) for q in d]), tolerance)
-    out = run('dp', 'test', '-m', f'models/graph.0.{NETWORKS}pb', '-s', system, '-n', '1000000')
+    out = run('dp', 'test', '-m', f'models/graph.0.{NETWORKS}pb', '-s', system, '-n', '1000000', '-d', 'theirs')
     theirs = float(re.search(r'Force\s+RMSE\s*:\s*(\S+)', out).group(1))
     close('force RMSE of dp test, relative', theirs / np.sqrt(error / n), 1.0, 1e-5)
+    if not ZBL: # alnd test refuses the networks alone
+        run(os.path.join(BIN, 'alnd'), 'test', 'models/graph.0.dp', system, '--out', 'ours')
+        for what in ('e', 'f', 'v'):
+            close(f'detail.{what}.out of alnd test and dp test', np.loadtxt(f'ours/detail.{what}.out'), np.loadtxt(f'theirs.{what}.out'), 1e-9)
+
+
+def convert():
+    if not ANGULAR:
+        run('./convert.sh', '--compress')
+        return
+    p = subprocess.run(['./convert.sh', '--compress'], env=ENV, capture_output=True, text=True)
+    if p.returncode != 1 or 'cannot compress' not in p.stderr or len(p.stderr.splitlines()) != 1 or glob.glob('models/*.pb'):
+        fail(f'convert.sh --compress: exit code {p.returncode}\n{p.stderr}')
+    run('./convert.sh')
+    run(os.path.join(BIN, 'alnd'), 'train', 'data/train/Li2S', '--out', 'plain', '--steps', '1', '--descriptor.rcut', '4 Ang', '--cores', '1')
+    for model, want in (('plain/model.dp', 'has no angles'), ('loop.yaml', 'is not a .dp model'), ('none.dp', 'is not a .dp model')):
+        p = subprocess.run([PEER, 'dp_angular.py', model, 'no.pb'], env=ENV, capture_output=True, text=True)
+        said = [line for line in p.stderr.splitlines() if model in line]
+        if p.returncode != 1 or len(said) != 1 or want not in said[0] or 'Traceback' in p.stderr or os.path.exists('no.pb'):
+            fail(f'dp_angular.py {model}: exit code {p.returncode}\n{p.stderr}')
 
 
 def thermo(path):
@@ -158,16 +179,18 @@ def main():
     text = open(os.path.join(HERE, 'mini.yaml')).read()
     if ZBL: # so wide that bonds of Li2S (2.47 Ang) are within
         text = text.replace('  steps: 1500\n', '  steps: 1500\n  zbl: {inner: 1.6 Ang, outer: 2.7 Ang}\n')
+    if ANGULAR:
+        text = text.replace('axis_neurons: 2}', 'axis_neurons: 2, rcut_angular: 3.5 Ang, angular_neurons: 4}')
     with open('mini.yaml', 'w') as f:
         f.write(text)
     shutil.copy(os.path.join(HERE, 'li2s.extxyz'), '.')
     run(os.path.join(BIN, 'alnd'), 'start', 'mini.yaml')
     run(os.path.join(BIN, 'alnd'), 'export', 'run', 'handoff')
     os.chdir('handoff')
-    run('./convert.sh', '--compress')
+    convert()
     left = sorted(os.path.basename(p) for p in glob.glob('models/*'))
-    want = sorted([f'graph.{k}.{NETWORKS}{s}' for k in range(2) for s in ('dp', 'pb', 'compressed.pb')] + ['model.yaml'] +
-                  [f'graph.{k}.dp' for k in range(2) if ZBL])
+    kinds = ('dp', 'pb') if ANGULAR else ('dp', 'pb', 'compressed.pb')
+    want = sorted([f'graph.{k}.{NETWORKS}{s}' for k in range(2) for s in kinds] + ['model.yaml'] + [f'graph.{k}.dp' for k in range(2) if ZBL])
     if left != want:
         fail(f'models/ holds {left}, expected {want}')
     compare_models('data/test/Li2S')
