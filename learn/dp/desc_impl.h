@@ -140,7 +140,7 @@ static void FN(trim)(const struct FN(sizes) *n, REAL *A)
 // All blocks.
 static void FN(descriptor)(const struct FN(sizes) *n, const REAL *A, const REAL *B, REAL *D)
 {
-    size_t h2 = 4 * n->mp, h3 = h2 + DP_HARMONICS_2 * n->hp, d2 = (size_t)(n->m1 * n->m2), d3 = d2 + (size_t)(n->mh * n->m2);
+    size_t h2 = 4 * n->mp, h3 = h2 + DP_HARMONICS_2 * n->hp, d2 = (size_t)n->m1 * (size_t)n->m2, d3 = d2 + (size_t)n->mh * (size_t)n->m2;
     FN(descriptor_block)(n->m1, n->m2, n->mp, A, B, D, 4);
     if (!n->mh) return;
     FN(descriptor_block)(n->mh, n->m2, n->hp, A + h2, B + h2, D + d2, DP_HARMONICS_2);
@@ -149,7 +149,7 @@ static void FN(descriptor)(const struct FN(sizes) *n, const REAL *A, const REAL 
 
 static void FN(descriptor_back)(const struct FN(sizes) *n, const REAL *A, const REAL *gD, REAL *gA)
 {
-    size_t h2 = 4 * n->mp, h3 = h2 + DP_HARMONICS_2 * n->hp, d2 = (size_t)(n->m1 * n->m2), d3 = d2 + (size_t)(n->mh * n->m2);
+    size_t h2 = 4 * n->mp, h3 = h2 + DP_HARMONICS_2 * n->hp, d2 = (size_t)n->m1 * (size_t)n->m2, d3 = d2 + (size_t)n->mh * (size_t)n->m2;
     FN(descriptor_block_back)(n->m1, n->m2, n->mp, A, gD, gA, 4);
     if (!n->mh) return;
     FN(descriptor_block_back)(n->mh, n->m2, n->hp, A + h2, gD + d2, gA + h2, DP_HARMONICS_2);

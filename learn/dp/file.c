@@ -76,7 +76,7 @@ static enum al_err expect(const struct reader *r, const json_t *obj, const char 
     const json_t *v = json_object_get(obj, key);
     if (!v || json_is_null(v)) return AL_ERR_OK;
     const char *s = json_string_value(v);
-    if (!s || (strcmp(s, a) && strcmp(s, b)))
+    if (!s || (strcmp(s, a) != 0 && strcmp(s, b) != 0))
         AL_FAIL(AL_ERR_UNSUPPORTED, "%s: '%s' is '%s'; only '%s' is supported", r->path, key, s ? s : "?", a);
     return AL_ERR_OK;
 }
@@ -84,7 +84,7 @@ static enum al_err expect(const struct reader *r, const json_t *obj, const char 
 static enum al_err expect_precision(const struct reader *r, const json_t *obj)
 {
     const char *p = json_string_value(json_object_get(obj, "precision"));
-    if (p && strcmp(p, "float64") && strcmp(p, "double") && strcmp(p, "default") && strcmp(p, "float32"))
+    if (p && strcmp(p, "float64") != 0 && strcmp(p, "double") != 0 && strcmp(p, "default") != 0 && strcmp(p, "float32") != 0)
         AL_FAIL(AL_ERR_UNSUPPORTED, "%s: precision '%s'", r->path, p);
     return AL_ERR_OK;
 }
@@ -176,7 +176,7 @@ static enum al_err read_stat(const struct reader *r, const json_t *desc, const c
     size_t slots = (size_t)m->nnei, n = (size_t)m->c.ntypes * slots * 4, shape[H5_MAX_RANK], got;
     int rank;
     AL_TRY(variable(r, desc, key, &rank, shape, &got, &a)); // as large as the file, not as its tree claims
-    if (got != n) AL_FAIL(AL_ERR_CORRUPT, "%s: array '%s' has %zu elements instead of %zu", r->path, key, got, n);
+    if (!a || got != n) AL_FAIL(AL_ERR_CORRUPT, "%s: array '%s' has %zu elements instead of %zu", r->path, key, got, n);
     for (size_t t = 0; t < (size_t)m->c.ntypes; t++)
         for (size_t k = 0; k < slots; k++)
             for (size_t c = 0; c < 4; c++)
@@ -324,13 +324,13 @@ static enum al_err read_tree(const struct reader *r, const json_t *root, struct 
     return AL_ERR_OK;
 }
 
-enum al_err dp_model_read_tree(struct h5 *h, const char *path, const char *text, struct dp_model **ret)
+enum al_err dp_model_read_tree(struct h5 *h, const char *name, const char *json, struct dp_model **ret)
 {
     json_error_t err;
-    JSON_OWN root = json_loads(text, 0, &err);
-    if (!root) AL_FAIL(AL_ERR_CORRUPT, "%s: JSON: %s (column %d)", path, err.text, err.column);
-    struct reader r = {h, path};
-    AL_TRY_MSG(read_tree(&r, root, ret), "model %s", path);
+    JSON_OWN root = json_loads(json, 0, &err);
+    if (!root) AL_FAIL(AL_ERR_CORRUPT, "%s: JSON: %s (column %d)", name, err.text, err.column);
+    struct reader r = {h, name};
+    AL_TRY_MSG(read_tree(&r, root, ret), "model %s", name);
     return AL_ERR_OK;
 }
 

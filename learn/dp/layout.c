@@ -44,7 +44,7 @@ static enum al_err reserve_atoms(struct dp_layout *l, int natoms, int ntypes)
         AL_ALLOC(l->order, natoms);
         l->atom_cap = (size_t)natoms;
     }
-    size_t nblock = (size_t)(natoms / DP_BLOCK + ntypes);
+    size_t nblock = (size_t)(natoms / DP_BLOCK) + (size_t)ntypes;
     if (nblock > l->block_cap || ntypes != l->ntypes) {
         al_free(l->block_first);
         al_free(l->block_type);
