@@ -9,7 +9,8 @@ cores, ours and the peers' in turn in one run (the study that the mission starts
 BIN_DIR: build/release/bin; EXPORT: what `alnd export` wrote, whose loop.yaml has the label settings and whose models/graph.0.dp is the
 potential. Cell: beta-Li3PS4, 32 atoms (configs/structures). Of first-principles MD --dft-steps are run and scaled to 1000, ours and pw.x's
 (calculation='md', second-order extrapolation of density and orbitals) without the first, which is from scratch; pw.x converges to --qe-conv Ry. The
-potential: alnd on all cores; the LAMMPS of deepmd-kit with that potential converted and compressed, on as many MPI ranks, and on one.
+potential: alnd on all cores; the LAMMPS of deepmd-kit with that potential converted and, where it has no angles, compressed, on as many MPI ranks, and on one.
+--dft-steps 0: the potential alone.
 Exit code 77: something is missing."""
 import argparse
 import os
@@ -101,10 +102,14 @@ def convert(a, where):
     venv = os.path.dirname(PEER)
     env = dict(ENV, TF_CPP_MIN_LOG_LEVEL='3', CUDA_VISIBLE_DEVICES='', PATH=venv + ':' + os.environ['PATH'])
     shutil.copy(os.path.join(a.export, 'models/graph.0.dp'), os.path.join(where, 'g.dp'))
+    with open(os.path.join(a.export, 'models/graph.0.dp'), 'rb') as f:
+        if b'"alnd_angular (' in f.read(): # deepmd-kit cannot compress these
+            run([PEER, os.path.join(SOURCE, 'python/dp_angular.py'), 'g.dp', 'g.pb'], where, env)
+            return 'g.pb', 'not compressed'
     run([os.path.join(venv, 'dp'), 'convert-backend', 'g.dp', 'g.pb'], where, env)
     run([PEER, os.path.join(SOURCE, 'python/pbfix.py'), 'g.pb', 'fixed.pb'], where, env)
     run([os.path.join(venv, 'dp'), '--tf', 'compress', '-i', 'fixed.pb', '-o', 'c.pb'], where, env)
-    return 'c.pb'
+    return 'c.pb', 'compressed'
 
 
 def line(who, cores, per_step, how):
@@ -125,22 +130,24 @@ def main():
     a.bin, a.export = os.path.abspath(a.bin), os.path.abspath(a.export)
     a.pseudo = os.environ.get('ALND_PSEUDO_DIR') or os.path.join(SOURCE, '.alnd/pseudo')
     if not a.no_peer:
-        qe.need()
+        if a.dft_steps:
+            qe.need()
         if not os.path.exists(PEER):
             skip(f'no {PEER} (deepmd-kit with its LAMMPS)')
     print('1000 steps of 1 fs, beta-Li3PS4, 32 atoms\n\n| | cores | s | how |\n|---|---|---|---|', flush=True)
     config = ['--config', os.path.join(a.export, 'loop.yaml')]
     model = os.path.join(a.export, 'models/graph.0.dp')
     with tempfile.TemporaryDirectory(prefix='alnd-bench-') as d:
-        line('alnd, first principles', a.cores, alnd_md(a, d, 'dft', 'dft', a.dft_steps, [*config, '--ranks', str(a.cores)]), f'{a.dft_steps} steps')
-        if not a.no_peer:
+        if a.dft_steps:
+            line('alnd, first principles', a.cores, alnd_md(a, d, 'dft', 'dft', a.dft_steps, [*config, '--ranks', str(a.cores)]), f'{a.dft_steps} steps')
+        if a.dft_steps and not a.no_peer:
             line('pw.x, first principles', a.cores, dft_peer(a, d), f'{a.dft_steps} steps, conv_thr {a.qe_conv:g} Ry')
         line('alnd, potential', a.cores, alnd_md(a, d, model, 'nn', a.steps, ['--threads', str(a.cores)]), f'{a.steps} steps')
         line('alnd, potential', 1, alnd_md(a, d, model, 'nn1', a.steps, ['--threads', '1']), f'{a.steps} steps')
         if not a.no_peer:
-            compressed = convert(a, d)
-            line('deepmd-kit in LAMMPS, compressed', a.cores, lammps(a, d, a.cores, compressed), f'{a.steps} steps')
-            line('deepmd-kit in LAMMPS, compressed', 1, lammps(a, d, 1, compressed), f'{a.steps} steps')
+            potential, how = convert(a, d)
+            for ranks in (a.cores, 1):
+                line('deepmd-kit in LAMMPS, ' + how, ranks, lammps(a, d, ranks, potential), f'{a.steps} steps')
 
 
 main()
