@@ -186,15 +186,19 @@ static enum al_err write_ase(const struct export *x)
     return AL_ERR_OK;
 }
 
+// Of both scripts: for each model n.dp that deepmd-kit can take.
+#define CONVERT_EACH \
+    "python=$(sed -n '1s/^#!//p' \"$(command -v dp)\")\n" \
+    "for f in graph.*.dp; do\n" \
+    "    n=${f%.dp}\n" \
+    "    [ -e \"$n.without_zbl.dp\" ] && continue # with ZBL repulsion, which deepmd-kit cannot take\n"
+
 static const char convert_sh[] =
     "#!/bin/sh\n"
     "# convert.sh [--compress]: models/graph.*.dp to .pb for deepmd-kit's own LAMMPS and ASE; --compress: also to\n"
     "# graph.*.compressed.pb (faster, larger). Needs deepmd-kit >= 3 with TensorFlow (pip install 'deepmd-kit[cpu]').\n"
     "set -e\ncd \"$(dirname \"$0\")/models\"\n"
-    "python=$(sed -n '1s/^#!//p' \"$(command -v dp)\")\n"
-    "for f in graph.*.dp; do\n"
-    "    n=${f%.dp}\n"
-    "    [ -e \"$n.without_zbl.dp\" ] && continue # with ZBL repulsion, which deepmd-kit cannot take\n"
+    CONVERT_EACH
     "    dp convert-backend \"$f\" \"$n.pb\"\n"
     "    if [ \"${1:-}\" = --compress ]; then\n"
     "        \"$python\" ../pbfix.py \"$n.pb\" \"$n.fixed.pb\"\n"
@@ -212,10 +216,7 @@ static const char convert_angular_sh[] =
     "    echo \"convert.sh: no $1: deepmd-kit cannot compress models with angles (rcut_angular); without it they are converted\" >&2\n"
     "    exit 1\n"
     "fi\n"
-    "python=$(sed -n '1s/^#!//p' \"$(command -v dp)\")\n"
-    "for f in graph.*.dp; do\n"
-    "    n=${f%.dp}\n"
-    "    [ -e \"$n.without_zbl.dp\" ] && continue # with ZBL repulsion, which deepmd-kit cannot take\n"
+    CONVERT_EACH
     "    \"$python\" ../dp_angular.py \"$f\" \"$n.pb\"\n"
     "done\n";
 

@@ -329,7 +329,7 @@ static void FN(gather_both)(const struct FN(work) *w, struct FN(rows) r, const s
         return;
     }
     FN(gather)(&r, n->mp, w->table, A);
-    if (h->n) FN(gather_harmonics)(h, n->mp, n->hp, w->table, A + 4 * n->mp);
+    if (h->n) FN(gather_harmonics)(h, n->mp, n->hp, w->table, A + n->a2);
 }
 
 // Blocks b0 .. b1 - 1: rows, then A of each centre, times 1/nnei.
@@ -483,7 +483,7 @@ static void FN(row_forces)(const struct FN(work) *w, const struct dp_layout *l, 
         REAL *slope = T + (all ? 4 + DP_HARMONICS : 4) * CHUNK, *Th = T + (all ? 4 : 5) * CHUNK, *slope_h = Th + DP_HARMONICS * CHUNK;
         if (all) FN(spread_all)(&part, mp, w->table, (REAL)per_unit, gA, T);
         else FN(spread)(&part, mp, w->table, (REAL)per_unit, gA, T);
-        if (nh && !all) FN(spread_harmonics)(&part_h, mp, hp, w->table, (REAL)per_unit, gA + 4 * mp, Th);
+        if (nh && !all) FN(spread_harmonics)(&part_h, mp, hp, w->table, (REAL)per_unit, gA + w->s->size.a2, Th);
         if (nh) FN(near_forces)(w, near, nh, Th, scale[1], Fh);
         for (int k = 0; k < n; k++) {
             const struct dp_geo *g = &geo[r0 + k];

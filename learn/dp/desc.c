@@ -85,11 +85,6 @@ struct group {
     bool first; // of its block: the others are added
 };
 
-static int groups(struct dp_sizes n)
-{
-    return n.mh ? DP_GROUPS : 1;
-}
-
 static struct group group_of(struct dp_sizes n, int g)
 {
     int block = (g + 1) / 2;
@@ -98,7 +93,7 @@ static struct group group_of(struct dp_sizes n, int g)
 
 void dp_descriptor(struct dp_sizes n, const v4d *A, double *D)
 {
-    for (int g = 0; g < groups(n); g++, A += n.m1) {
+    for (int g = 0; g < dp_groups(n); g++, A += n.m1) {
         struct group q = group_of(n, g);
         double *d = D + q.at;
         for (int a = 0; a < q.m; a++)
@@ -109,7 +104,7 @@ void dp_descriptor(struct dp_sizes n, const v4d *A, double *D)
 
 void dp_descriptor_tangent(struct dp_sizes n, const v4d *A, const v4d *At, double *Dt)
 {
-    for (int g = 0; g < groups(n); g++, A += n.m1, At += n.m1) {
+    for (int g = 0; g < dp_groups(n); g++, A += n.m1, At += n.m1) {
         struct group q = group_of(n, g);
         double *d = Dt + q.at;
         for (int a = 0; a < q.m; a++)
@@ -120,7 +115,7 @@ void dp_descriptor_tangent(struct dp_sizes n, const v4d *A, const v4d *At, doubl
 
 void dp_descriptor_back(struct dp_sizes n, const v4d *A, const double *gD, v4d *gA)
 {
-    for (int g = 0; g < groups(n); g++, A += n.m1, gA += n.m1) {
+    for (int g = 0; g < dp_groups(n); g++, A += n.m1, gA += n.m1) {
         struct group q = group_of(n, g);
         const double *d = gD + q.at;
         for (int a = 0; a < q.m; a++) {

@@ -98,12 +98,15 @@ INLINE void FN(descriptor_block_back)(int m1, int m2, size_t mp, const REAL *A, 
 struct FN(sizes) {
     int m1, m2, mh;
     size_t mp, hp;
+    size_t a2, a3, d2, d3; // where l = 2 and 3 begin in A and in D
 };
 
 INLINE struct FN(sizes) FN(sizes_of)(const struct dp_config *c)
 {
     struct dp_sizes n = dp_config_sizes(c);
-    return (struct FN(sizes)){n.m1, n.m2, n.mh, ((size_t)n.m1 + LANES - 1) / LANES * LANES, ((size_t)n.mh + LANES - 1) / LANES * LANES};
+    size_t mp = ((size_t)n.m1 + LANES - 1) / LANES * LANES, hp = ((size_t)n.mh + LANES - 1) / LANES * LANES;
+    size_t d2 = (size_t)n.m1 * (size_t)n.m2, d3 = d2 + (size_t)n.mh * (size_t)n.m2;
+    return (struct FN(sizes)){n.m1, n.m2, n.mh, mp, hp, 4 * mp, 4 * mp + DP_HARMONICS_2 * hp, d2, d3};
 }
 
 // Numbers of A, and of D: the last row of D runs over into nothing.
@@ -134,25 +137,23 @@ static void FN(trim)(const struct FN(sizes) *n, REAL *A)
 {
     for (size_t c = 0; c < DP_HARMONICS; c++)
         for (size_t j = (size_t)n->mh; j < n->hp; j++)
-            A[4 * n->mp + c * n->hp + j] = 0;
+            A[n->a2 + c * n->hp + j] = 0;
 }
 
 // All blocks.
 static void FN(descriptor)(const struct FN(sizes) *n, const REAL *A, const REAL *B, REAL *D)
 {
-    size_t h2 = 4 * n->mp, h3 = h2 + DP_HARMONICS_2 * n->hp, d2 = (size_t)n->m1 * (size_t)n->m2, d3 = d2 + (size_t)n->mh * (size_t)n->m2;
     FN(descriptor_block)(n->m1, n->m2, n->mp, A, B, D, 4);
     if (!n->mh) return;
-    FN(descriptor_block)(n->mh, n->m2, n->hp, A + h2, B + h2, D + d2, DP_HARMONICS_2);
-    FN(descriptor_block)(n->mh, n->m2, n->hp, A + h3, B + h3, D + d3, DP_HARMONICS_3);
+    FN(descriptor_block)(n->mh, n->m2, n->hp, A + n->a2, B + n->a2, D + n->d2, DP_HARMONICS_2);
+    FN(descriptor_block)(n->mh, n->m2, n->hp, A + n->a3, B + n->a3, D + n->d3, DP_HARMONICS_3);
 }
 
 static void FN(descriptor_back)(const struct FN(sizes) *n, const REAL *A, const REAL *gD, REAL *gA)
 {
-    size_t h2 = 4 * n->mp, h3 = h2 + DP_HARMONICS_2 * n->hp, d2 = (size_t)n->m1 * (size_t)n->m2, d3 = d2 + (size_t)n->mh * (size_t)n->m2;
     FN(descriptor_block_back)(n->m1, n->m2, n->mp, A, gD, gA, 4);
     if (!n->mh) return;
-    FN(descriptor_block_back)(n->mh, n->m2, n->hp, A + h2, gD + d2, gA + h2, DP_HARMONICS_2);
-    FN(descriptor_block_back)(n->mh, n->m2, n->hp, A + h3, gD + d3, gA + h3, DP_HARMONICS_3);
+    FN(descriptor_block_back)(n->mh, n->m2, n->hp, A + n->a2, gD + n->d2, gA + n->a2, DP_HARMONICS_2);
+    FN(descriptor_block_back)(n->mh, n->m2, n->hp, A + n->a3, gD + n->d3, gA + n->a3, DP_HARMONICS_3);
     FN(trim)(n, gA);
 }

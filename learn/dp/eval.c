@@ -36,7 +36,7 @@ enum al_err dp_eval_create(const struct dp_model *m, struct dp_eval **ret)
     ev->m1 = m->c.neuron[m->c.nneuron - 1];
     ev->size = dp_config_sizes(&m->c);
     ev->nd = dp_config_width(&m->c);
-    ev->ng = dp_config_groups(&m->c);
+    ev->ng = dp_groups(ev->size);
     AL_TRY(dp_zbl_create(&m->c, &ev->zbl));
     AL_TRY(dp_tape_alloc(&m->emb[0], ROWS, &ev->emb, &ev->emb_mem));
     AL_TRY(dp_tape_alloc(&m->fit[0], DP_BLOCK, &ev->fit, &ev->fit_mem));
@@ -83,7 +83,7 @@ void dp_eval_destroy(struct dp_eval **ev)
 
 static enum al_err reserve(struct dp_eval *ev, const struct dp_layout *l)
 {
-    AL_TRY(dp_rows_reserve(&ev->rows, (size_t)l->nrow));
+    AL_TRY(dp_rows_reserve(&ev->rows, ev->ng, (size_t)l->nrow));
     size_t most = 0;
     for (int b = 0; b < l->nblock; b++) {
         size_t n = (size_t)(dp_block_end(l, b) - dp_layout_seg(l, b, 0)[0]);

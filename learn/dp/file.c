@@ -35,6 +35,16 @@ static enum al_err need_number(const struct reader *r, const json_t *obj, const 
     return AL_ERR_OK;
 }
 
+// A count of columns.
+static enum al_err need_width(const struct reader *r, const json_t *obj, const char *key, int *ret)
+{
+    double w;
+    AL_TRY(need_number(r, obj, key, &w));
+    if (!(w >= 1 && w <= 4096)) AL_FAIL(AL_ERR_CORRUPT, "%s: %s %g", r->path, key, w);
+    *ret = (int)w;
+    return AL_ERR_OK;
+}
+
 static enum al_err need_ints(const struct reader *r, const json_t *obj, const char *key, int max, int *ret_n,
                              int *ret)
 {
@@ -235,10 +245,7 @@ static enum al_err read_descriptor_type(const struct reader *r, const json_t *de
     }
     AL_TRY(need_number(r, desc, "rcut_angular", &c->rcut_angular));
     if (!dp_angular(c)) AL_FAIL(AL_ERR_CORRUPT, "%s: 'rcut_angular' of a descriptor with angles is %g", r->path, c->rcut_angular);
-    double columns;
-    AL_TRY(need_number(r, desc, "neuron_angular", &columns));
-    if (!(columns >= 1 && columns <= 4096)) AL_FAIL(AL_ERR_CORRUPT, "%s: neuron_angular %g", r->path, columns);
-    c->neuron_angular = (int)columns;
+    AL_TRY(need_width(r, desc, "neuron_angular", &c->neuron_angular));
     return AL_ERR_OK;
 }
 
@@ -272,10 +279,7 @@ static enum al_err read_config(const struct reader *r, const json_t *model, cons
         AL_FAIL(AL_ERR_CORRUPT, "%s: sel has %d entries for %d types", r->path, nsel, c->ntypes);
     AL_TRY(need_ints(r, desc, "neuron", DP_MAX_LAYERS, &c->nneuron, c->neuron));
     AL_TRY(need_ints(r, fit, "neuron", DP_MAX_LAYERS, &c->nfit, c->fit));
-    double axis;
-    AL_TRY(need_number(r, desc, "axis_neuron", &axis));
-    if (!(axis >= 1 && axis <= 4096)) AL_FAIL(AL_ERR_CORRUPT, "%s: axis_neuron %g", r->path, axis);
-    c->axis_neuron = (int)axis;
+    AL_TRY(need_width(r, desc, "axis_neuron", &c->axis_neuron));
     c->resnet_dt = bool_or(desc, "resnet_dt", false);
     c->type_one_side = bool_or(desc, "type_one_side", true);
     c->fit_resnet_dt = bool_or(fit, "resnet_dt", true);

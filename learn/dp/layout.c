@@ -186,12 +186,12 @@ enum al_err dp_layout_build(struct dp_layout *l, const struct dp_config *c, int 
     return AL_ERR_OK;
 }
 
-enum al_err dp_rows_reserve(struct dp_rows *rows, size_t nrow)
+enum al_err dp_rows_reserve(struct dp_rows *rows, int ngroup, size_t nrow)
 {
     if (nrow <= rows->cap) return AL_ERR_OK;
     dp_rows_free(rows);
     size_t want = nrow + nrow / 4;
-    for (int g = 0; g < DP_GROUPS; g++)
+    for (int g = 0; g < ngroup; g++)
         AL_ALLOC(rows->R[g], want);
     AL_ALLOC(rows->geo, want);
     AL_ALLOC(rows->x, want);

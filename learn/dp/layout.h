@@ -138,7 +138,7 @@ enum al_err dp_layout_build(struct dp_layout *l, const struct dp_config *c, int 
 enum al_err dp_layout_start(struct dp_layout *l, const struct dp_config *c, int natoms, const int *types,
                             size_t neighbours);
 void dp_layout_close(struct dp_layout *l, int block, int type, int *row);
-enum al_err dp_rows_reserve(struct dp_rows *rows, size_t nrow);
+enum al_err dp_rows_reserve(struct dp_rows *rows, int ngroup, size_t nrow); // ngroup: dp_groups, always the same
 void dp_rows_free(struct dp_rows *rows);
 void dp_rows_compute(struct dp_rows *rows, const struct dp_model *m, const struct dp_layout *l);
 // Most neighbours of each type seen around any atom: for the choice of sel.

@@ -91,10 +91,6 @@ static inline bool dp_angular(const struct dp_config *c)
 {
     return c->rcut_angular > 0;
 }
-static inline int dp_config_groups(const struct dp_config *c)
-{
-    return dp_angular(c) ? DP_GROUPS : 1;
-}
 // Sizes of D: M1 x M2, and twice MH x M2 with harmonics.
 struct dp_sizes {
     int m1, m2, mh; // mh 0: no harmonics
@@ -102,6 +98,10 @@ struct dp_sizes {
 static inline struct dp_sizes dp_config_sizes(const struct dp_config *c)
 {
     return (struct dp_sizes){c->neuron[c->nneuron - 1], c->axis_neuron, dp_angular(c) ? c->neuron_angular : 0};
+}
+static inline int dp_groups(struct dp_sizes n)
+{
+    return n.mh ? DP_GROUPS : 1;
 }
 // Numbers of a descriptor.
 static inline int dp_config_width(const struct dp_config *c)

@@ -163,7 +163,7 @@ static enum al_err FN(reserve_rows)(struct FN(fast) *f, size_t n, size_t nseg)
 {
     if (n > f->cap_rows) {
         n += n / 4;
-        size_t harmonics = f->size.mh ? sizeof *f->H : 1;
+        size_t harmonics = f->size.mh ? sizeof *f->H : 0;
         struct {
             void *at;
             size_t bytes;
@@ -174,6 +174,7 @@ static enum al_err FN(reserve_rows)(struct FN(fast) *f, size_t n, size_t nseg)
         f->cap_rows = 0;
         for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
             void **p = list[i].at;
+            if (!list[i].bytes) continue;
             al_free(*p);
             *p = NULL;
             AL_TRY(al_alloc(n, list[i].bytes, p));
@@ -259,7 +260,7 @@ static void FN(sum_rows)(struct FN(fast) *f, bool tangent)
         const REAL *table = f->table + (size_t)f->net_at[e] * 4 * f->mp;
         for (int g = f->net_seg[e]; g < f->net_seg[e + 1]; g++) {
             struct FN(rows) r = FN(rows_of)(f, g), near = FN(near_of)(f, g);
-            REAL *A = X + (size_t)f->seg_slot[g] * f->asize, *Ah = A + 4 * f->mp;
+            REAL *A = X + (size_t)f->seg_slot[g] * f->asize, *Ah = A + f->size.a2;
             if (tangent)
                 FN(tangent)(&r, f->mp, table, A);
             else
@@ -335,7 +336,7 @@ static void FN(segment_forces)(struct FN(fast) *f, int g, const REAL *table)
         struct FN(rows) r = {n, all.R + 4 * q, NULL, NULL, all.t + q, all.at + q};
         struct FN(rows) h = {nh, near.R + DP_HARMONICS * q, NULL, NULL, all.t + q, all.at + q};
         FN(project)(&r, f->mp, table, gA, P, slope);
-        if (nh > 0) FN(project_harmonics)(&h, f->mp, f->size.hp, table, gA + 4 * f->mp, Ph, slope_h);
+        if (nh > 0) FN(project_harmonics)(&h, f->mp, f->size.hp, table, gA + f->size.a2, Ph, slope_h);
         for (int k = 0; k < n; k++) {
             int row = f->seg_row[g] + q + k;
             const struct dp_geo *geo = &f->geo[row];
@@ -455,7 +456,7 @@ static void FN(embed_reverse)(struct FN(fast) *f, double *grad)
         memset(f->bar, 0, (size_t)nd->nint * interval * sizeof *f->bar);
         for (int g = f->net_seg[e]; g < f->net_seg[e + 1]; g++) {
             struct FN(rows) r = FN(rows_of)(f, g), near = FN(near_of)(f, g);
-            size_t s = (size_t)f->seg_slot[g] * size, h = s + 4 * f->mp;
+            size_t s = (size_t)f->seg_slot[g] * size, h = s + f->size.a2;
             FN(scatter)(&r, f->mp, f->Abar + s, f->gA + s, f->bar);
             if (near.n) FN(scatter_harmonics)(&near, f->mp, f->size.hp, f->Abar + h, f->gA + h, f->bar);
         }

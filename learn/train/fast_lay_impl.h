@@ -125,6 +125,7 @@ static struct FN(rows) FN(near_of)(const struct FN(fast) *f, int seg)
 {
     struct FN(rows) r = FN(rows_of)(f, seg);
     r.n = f->seg_near[seg];
+    if (!r.n) return r;
     r.R = &f->H[f->seg_row[seg]][0];
     r.Rt = &f->Ht[f->seg_row[seg]][0];
     return r;

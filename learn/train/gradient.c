@@ -41,7 +41,7 @@ enum al_err gradient_create(const struct dp_model *m, enum gradient_path path, s
     g->m1 = m->c.neuron[m->c.nneuron - 1];
     g->sizes = dp_config_sizes(&m->c);
     g->nd = dp_config_width(&m->c);
-    g->ng = dp_config_groups(&m->c);
+    g->ng = dp_groups(g->sizes);
     g->size = (size_t)g->ng * (size_t)g->m1;
     size_t n = ROWS * (size_t)dp_net_width(&m->emb[0]);
     AL_ALLOC(g->gG, n);
@@ -110,7 +110,7 @@ static enum al_err reserve(struct gradient *g, const struct dp_layout *l)
         AL_TRY(dp_tape_alloc(&g->m->fit[0], n, &g->fit, &g->fit_mem));
         g->atom_cap = n;
     }
-    AL_TRY(dp_rows_reserve(&g->rows, nrow));
+    AL_TRY(dp_rows_reserve(&g->rows, g->ng, nrow));
     if (nrow > g->row_cap) {
         nrow += nrow / 8;
         al_free(g->p);

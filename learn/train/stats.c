@@ -40,8 +40,11 @@ static void add_frame(struct sums *sum, const struct dp_model *m, const struct d
 enum al_err stats_environment(struct dp_model *m, const struct dp_dataset *d, struct env_cache *env)
 {
     AL_OWN(dp_model) plain = NULL;
-    // davg 0 and dstd 1: its rows come out not normalised
-    AL_TRY(dp_model_create(&m->c, &plain));
+    // davg 0 and dstd 1: its rows come out not normalised; harmonics have no statistics of their own
+    struct dp_config first = m->c; // four components
+    first.rcut_angular = 0;
+    first.neuron_angular = 0;
+    AL_TRY(dp_model_create(&first, &plain));
     struct sums sum[DP_MAX_TYPES] = {0};
     struct dp_rows rows = {0};
     enum al_err e = AL_ERR_OK;
@@ -50,7 +53,7 @@ enum al_err stats_environment(struct dp_model *m, const struct dp_dataset *d, st
         for (long k = 0; k < want && e == AL_ERR_OK; k++) {
             const struct dp_layout *l;
             e = env_cache_get(env, s, (int)(k * nf / want), 0, &l);
-            if (e == AL_ERR_OK) e = dp_rows_reserve(&rows, (size_t)l->nrow);
+            if (e == AL_ERR_OK) e = dp_rows_reserve(&rows, 1, (size_t)l->nrow);
             if (e != AL_ERR_OK) break;
             dp_rows_compute(&rows, plain, l);
             add_frame(sum, plain, l, &rows);

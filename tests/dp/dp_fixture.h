@@ -24,21 +24,27 @@
         if ((expr) != AL_ERR_OK) fail_msg("%s: %s", #expr, al_err_message());                                \
     } while (0)
 
-// Li, P, S, O; small sizes. Parameters random, statistics plausible.
+// Li, P, S, O; small sizes.
+static inline struct dp_config fixture_config(void)
+{
+    return (struct dp_config){.ntypes = 4,
+                              .type_map = {"Li", "P", "S", "O"},
+                              .rcut = 4.5,
+                              .rcut_smth = 0.5,
+                              .sel = {24, 12, 24, 12},
+                              .nneuron = 3,
+                              .neuron = {3, 6, 12},
+                              .axis_neuron = 4,
+                              .type_one_side = true,
+                              .nfit = 3,
+                              .fit = {10, 10, 10},
+                              .fit_resnet_dt = true};
+}
+
+// Parameters random, statistics plausible; over: sizes, NULL: fixture_config.
 static inline struct dp_model *fixture_model(const struct dp_config *over, uint64_t seed)
 {
-    struct dp_config c = {.ntypes = 4,
-                          .type_map = {"Li", "P", "S", "O"},
-                          .rcut = 4.5,
-                          .rcut_smth = 0.5,
-                          .sel = {24, 12, 24, 12},
-                          .nneuron = 3,
-                          .neuron = {3, 6, 12},
-                          .axis_neuron = 4,
-                          .type_one_side = true,
-                          .nfit = 3,
-                          .fit = {10, 10, 10},
-                          .fit_resnet_dt = true};
+    struct dp_config c = fixture_config();
     struct dp_model *m = NULL;
     MUST(dp_model_create(over ? over : &c, &m));
     struct al_rng r;
@@ -57,11 +63,9 @@ static inline struct dp_model *fixture_model(const struct dp_config *over, uint6
 // The same with harmonics.
 static inline struct dp_model *fixture_angular(uint64_t seed)
 {
-    struct dp_model *plain = fixture_model(NULL, seed);
-    struct dp_config c = plain->c;
+    struct dp_config c = fixture_config();
     c.rcut_angular = 4;
     c.neuron_angular = 9;
-    dp_model_destroy(&plain);
     return fixture_model(&c, seed);
 }
 

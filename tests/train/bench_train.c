@@ -133,7 +133,7 @@ static enum al_err count_nodes(const struct dp_model *m, const struct dp_layout 
     AL_AUTOFREE double *x = NULL;
     AL_ALLOC(interval, l->nrow);
     AL_ALLOC(x, l->nrow);
-    AL_TRY(dp_rows_reserve(&rows, (size_t)l->nrow));
+    AL_TRY(dp_rows_reserve(&rows, dp_groups(dp_config_sizes(&m->c)), (size_t)l->nrow));
     dp_rows_compute(&rows, m, l);
     for (int e = 0; e < m->nemb; e++) {
         struct nodes nodes = {0};

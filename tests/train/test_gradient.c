@@ -227,18 +227,7 @@ static void overflow_and_scalar_skip(void **state) // sel too small; first layer
 static void harmonics(void **state) // of all rows, and of the nearer ones only
 {
     (void)state;
-    struct dp_config c = {.ntypes = 4,
-                          .type_map = {"Li", "P", "S", "O"},
-                          .rcut = 4.5,
-                          .rcut_smth = 0.5,
-                          .sel = {24, 12, 24, 12},
-                          .nneuron = 3,
-                          .neuron = {3, 6, 12},
-                          .axis_neuron = 4,
-                          .type_one_side = true,
-                          .nfit = 3,
-                          .fit = {10, 10, 10},
-                          .fit_resnet_dt = true};
+    struct dp_config c = fixture_config();
     for (int k = 0; k < 2; k++) {
         c.rcut_angular = k ? 3.5 : 4.5;
         c.neuron_angular = k ? 12 : 5;
